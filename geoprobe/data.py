@@ -119,6 +119,8 @@ class EmbeddingTable:
         Whether the output matrix is the same one; None if unknown.
     lookup_scale : float
         The factor that the model applies after look-up (Gemma's √d), reported and never applied.
+    output : Rows or None
+        (V, d) the output matrix, where it is another one and at hand.
     """
 
     vectors: Rows
@@ -127,6 +129,7 @@ class EmbeddingTable:
     source: ModelSource
     tied: bool | None = None
     lookup_scale: float = 1.0
+    output: Rows | None = None
 
     @property
     def size(self) -> int:

@@ -16,6 +16,7 @@ import msgspec
 
 from geoprobe.errors import BadDataError, UsageError
 from geoprobe.figure import Figure
+from geoprobe.scatter import VocabularyScatter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,6 +174,10 @@ class Result(ABC):
     @abstractmethod
     def tables(self) -> tuple[Table, ...]:
         """Tables beyond `rows`, if any."""
+
+    def scatter(self) -> VocabularyScatter | None:
+        """The whole vocabulary as points, if the result has them."""
+        return None
 
     @abstractmethod
     def methods(self) -> tuple[str, ...]:
