@@ -61,6 +61,12 @@ def scan(
     analyzer: Annotated[
         list[str] | None, typer.Option("--analyzer", help="Run this diagnostic only; repeatable.")
     ] = None,
+    layer: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--layer", help="Run the model and measure this layer's states too: 0 to N, or final; repeatable."
+        ),
+    ] = None,
     tensor: Annotated[str | None, typer.Option(help="Name of the embedding's tensor, if geoprobe cannot tell.")] = None,
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a hub model.")] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Ask no network; hub models come from the cache.")] = False,
@@ -80,6 +86,7 @@ def scan(
                 corpus,
                 seed=seed,
                 analyzers=analyzer,
+                layers=layer or (),
                 field=field,
                 tensor=tensor,
                 revision=revision,

@@ -5,7 +5,7 @@ V is the number of vocabulary rows, d the embedding width.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, runtime_checkable
@@ -17,6 +17,7 @@ __all__ = [
     "ArrayRows",
     "Documents",
     "EmbeddingTable",
+    "HiddenStates",
     "ModelSource",
     "Prompts",
     "Rows",
@@ -234,6 +235,20 @@ class Prompts:
         return len(self.ids)
 
 
+@runtime_checkable
+class HiddenStates(Protocol):
+    """A model that can be run, for what lies behind its embedding."""
+
+    @property
+    def layers(self) -> int:
+        """Transformer blocks: layer 0 is what enters the first, layer `layers` what leaves the model."""
+
+    def read(
+        self, prompts: Sequence[Int64[np.ndarray, " _"]], layers: Sequence[int]
+    ) -> tuple[tuple[Float32[np.ndarray, "_ d"], ...], ...]:
+        """For each layer, for each prompt, the (tokens, d) states."""
+
+
 @dataclass(frozen=True, eq=False)
 class ScanInputs:
     """Everything that an analyzer may look at.
@@ -246,11 +261,14 @@ class ScanInputs:
         Counts of each corpus.
     prompts : tuple of Prompts
         Prompts of each corpus, in the same order.
+    states : HiddenStates or None
+        The model itself, where layers of it were asked for.
     """
 
     embedding: EmbeddingTable
     corpora: tuple[TokenCounts, ...]
     prompts: tuple[Prompts, ...]
+    states: HiddenStates | None = None
 
     @cached_property
     def counts(self) -> Int64[np.ndarray, " v"]:

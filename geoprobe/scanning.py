@@ -16,12 +16,14 @@ import numpy as np
 
 from geoprobe import __version__
 from geoprobe.analyzers.base import BUILTIN, Analyzer, analyzer_type
+from geoprobe.analyzers.states import StatesAnalyzer
 from geoprobe.data import EmbeddingTable, ScanInputs, TokenCounts
 from geoprobe.errors import UsageError
 from geoprobe.report.document import CorpusFacts, ModelFacts, Report
 from geoprobe.sources.corpora import PYTHON_DOCS, Corpus, open_corpus
 from geoprobe.sources.counting import count_tokens
 from geoprobe.sources.models import load_model
+from geoprobe.sources.states import open_states
 
 __all__ = ["Progress", "scan"]
 
@@ -54,6 +56,7 @@ def scan(
     *,
     seed: int = 0,
     analyzers: Sequence[str | Analyzer] | None = None,
+    layers: Sequence[int | str] = (),
     field: str | None = None,
     tensor: str | None = None,
     revision: str | None = None,
@@ -72,6 +75,9 @@ def scan(
         Of all randomness: the same inputs and seed give the same report.
     analyzers : sequence of str or Analyzer, optional
         Diagnostics by name, or with options of their own; all the built-in ones by default.
+    layers : sequence of int or str
+        Layers whose hidden states are measured as well, 0 (the embedding) to the number of blocks, or ``final``. This
+        alone runs the model, and so reads all its weights and needs PyTorch.
     field : str, optional
         The column of the corpora that holds the text.
     tensor : str, optional
@@ -101,12 +107,18 @@ def scan(
     if seed < 0:
         raise UsageError(f"The seed is {seed}.", "Give a whole number of at least 0.")
     chosen = [_analyzer(each) for each in (BUILTIN if analyzers is None else analyzers)]
+    if layers:
+        chosen.append(StatesAnalyzer(layers=tuple(_layer(each) for each in layers)))
     opened = [open_corpus(str(name), field=field) for name in _listed(corpora)]
     told = progress or _Silent()
     timings: dict[str, float] = {}
 
     with _timed("model", timings, told):
         loaded = load_model(model, tensor=tensor, revision=revision, offline=offline, progress=told.advance)
+    states = None
+    if any(analyzer.name == StatesAnalyzer.name for analyzer in chosen):
+        with _timed("weights", timings, told):
+            states = open_states(model, revision=revision, offline=offline)
     counted = []
     for corpus in opened:
         with _timed(f"count {corpus.name}", timings, told):
@@ -120,7 +132,7 @@ def scan(
                 )
             )
     inputs = ScanInputs(
-        loaded.embedding, tuple(counts for counts, _ in counted), tuple(prompts for _, prompts in counted)
+        loaded.embedding, tuple(counts for counts, _ in counted), tuple(prompts for _, prompts in counted), states
     )
     results = {}
     for analyzer in chosen:
@@ -144,6 +156,15 @@ def _listed(corpora: str | Path | Sequence[str | Path] | None) -> Sequence[str |
     if not listed:
         raise UsageError("No corpus was given.", f"Give at least one, or None for {PYTHON_DOCS}.")
     return listed
+
+
+def _layer(asked: int | str) -> int:
+    if asked == "final":
+        return -1
+    try:
+        return int(asked)
+    except ValueError as error:
+        raise UsageError(f"The layer is {asked!r}.", "Give a whole number, or `final`.") from error
 
 
 def _analyzer(chosen: str | Analyzer) -> Analyzer:

@@ -20,7 +20,7 @@ from geoprobe.data import ScanInputs
 from geoprobe.errors import NotFoundError
 from geoprobe.results import Result
 
-__all__ = ["BUILTIN", "ENTRY_POINT_GROUP", "Analyzer", "analyzer_type", "available", "result_type"]
+__all__ = ["BUILTIN", "ENTRY_POINT_GROUP", "ON_REQUEST", "Analyzer", "analyzer_type", "available", "result_type"]
 
 ENTRY_POINT_GROUP = "geoprobe.analyzers"
 
@@ -30,6 +30,8 @@ BUILTIN: dict[str, str] = {
     "norms": "geoprobe.analyzers.norms:NormsAnalyzer",
     "hyperbolicity": "geoprobe.analyzers.hyperbolicity:HyperbolicityAnalyzer",
 }
+#: Those that run only when asked for.
+ON_REQUEST: dict[str, str] = {"states": "geoprobe.analyzers.states:StatesAnalyzer"}
 
 
 @runtime_checkable
@@ -54,7 +56,8 @@ class Analyzer(Protocol):
 def available() -> Mapping[str, str]:
     """Name to ``module:class`` of every diagnostic, the built-in ones first."""
     installed = {point.name: point.value for point in sorted(entry_points(group=ENTRY_POINT_GROUP))}
-    return BUILTIN | {name: value for name, value in installed.items() if name not in BUILTIN}
+    own = BUILTIN | ON_REQUEST
+    return own | {name: value for name, value in installed.items() if name not in own}
 
 
 def analyzer_type(name: str) -> type[Any]:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from geoprobe.analyzers.hyperbolicity_figures import hyperbolicity_figures
+from geoprobe.analyzers.hyperbolicity_tables import other_tables
 from geoprobe.analyzers.hyperbolicity_verdict import MIN_PROMPTS, RULE, DeltaTest, judge
 from geoprobe.analyzers.paper import CITATION, DELTA
 from geoprobe.analyzers.prompt_trees import FEWEST, MOST, PromptTree, join_prompt
@@ -134,6 +135,7 @@ class HyperbolicityResult(Result):
                 "neighbour-joining tree explains beyond a star, is 1 for a tree and about 0 for noise. p is one-sided "
                 "towards a tree; corrected after Holm over all rows.",
             ),
+            *other_tables(self.tree),
             Table(
                 "corpora",
                 "By corpus",

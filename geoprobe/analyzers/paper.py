@@ -5,7 +5,7 @@ Yang et al., *Hyperbolic Fine-Tuning for Large Language Models*, NeurIPS 2025, a
 
 from __future__ import annotations
 
-__all__ = ["CITATION", "DELTA", "GAMMA_RANGE", "WORD_GROUPS", "WORD_GROUP_NORMS"]
+__all__ = ["CITATION", "DELTA", "FINAL_DELTA", "GAMMA_RANGE", "WORD_GROUPS", "WORD_GROUP_NORMS"]
 
 CITATION = "Yang et al., NeurIPS 2025 (arXiv 2410.04010)"
 
@@ -34,4 +34,22 @@ DELTA: dict[str, tuple[float, ...]] = {
     "LLaMA-13B": (0.08, 0.09, 0.09, 0.10),
     "Gemma-7B": (0.11, 0.11, 0.11, 0.12),
     "LLaMA3-8B": (0.06, 0.07, 0.07, 0.08),
+}
+
+#: Relative δ of the final hidden layer by model and data: base model, LoRA, DoRA, HypLoRA (tables 6 and 7).
+FINAL_DELTA: dict[str, dict[str, tuple[float, ...]]] = {
+    "Gemma-7B": {
+        "AQuA": (0.31, 0.24, 0.23, 0.22),
+        "GSM8K": (0.28, 0.21, 0.21, 0.20),
+        "ARC-Challenge": (0.30, 0.35, 0.36, 0.25),
+        "WinoGrande": (0.22, 0.32, 0.27, 0.27),
+        "OpenBookQA": (0.30, 0.35, 0.38, 0.25),
+    },
+    "Gemma3-4B": {
+        "AQuA": (0.17, 0.17, 0.19, 0.11),
+        "GSM8K": (0.16, 0.20, 0.19, 0.11),
+        "ARC-Challenge": (0.17, 0.21, 0.17, 0.20),
+        "WinoGrande": (0.16, 0.16, 0.21, 0.12),
+        "OpenBookQA": (0.17, 0.16, 0.17, 0.11),
+    },
 }

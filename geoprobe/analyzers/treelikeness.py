@@ -15,6 +15,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Float64, Int64
 
+from geoprobe.analyzers.curved_fit import CurvedFit, fit_spaces
+from geoprobe.analyzers.other_metrics import OtherMeasure, measure_otherwise
 from geoprobe.data import ScanInputs
 from geoprobe.figure import floats
 from geoprobe.stats.hyperbolicity import (
@@ -25,6 +27,7 @@ from geoprobe.stats.hyperbolicity import (
     nj_star,
     nj_star_batch,
 )
+from geoprobe.stats.multiplicity import holm
 from geoprobe.stats.nulls import gaussian_points, reduced_points, row_rotation, token_classes
 from geoprobe.stats.nulls.clusters import cluster_labels, cluster_rotation
 from geoprobe.stats.resampling import monte_carlo_pvalue
@@ -51,6 +54,10 @@ PROMPT_POINTS = 40
 POOL_BYTES = 256 << 20
 #: Random triples beyond, each with every fourth point.
 TRIPLES = 4000
+#: Draws of the null under other metrics, and tokens of a set that are held against them.
+OTHER_DRAWS, OTHER_POINTS = 49, 64
+#: Tokens of a set that are embedded in curved spaces, dimension of these, and draws of the null.
+FIT_POINTS, FIT_DIMENSION, FIT_DRAWS = 24, 4, 19
 Points = Float[np.ndarray, "n k"]
 Draw = Callable[[int, np.random.Generator], Sequence[np.ndarray]]
 
@@ -125,6 +132,10 @@ class TreeLikeness:
         From tree to noise, the tokens among them.
     sizes : tuple of SizePoint
         Random tokens at several n.
+    others : tuple of OtherMeasure
+        The same clouds by T and under other metrics.
+    fits : tuple of CurvedFit
+        Embeddings of the token sets in flat and curved spaces; none where there are too few tokens.
     """
 
     tests: tuple[NullTest, ...]
@@ -133,6 +144,8 @@ class TreeLikeness:
     null: tuple[float, ...]
     ladder: tuple[Rung, ...]
     sizes: tuple[SizePoint, ...]
+    others: tuple[OtherMeasure, ...] = ()
+    fits: tuple[CurvedFit, ...] = ()
 
     def test(self, subject: str, statistic: str, null: str) -> NullTest:
         """One of the tests.
@@ -179,6 +192,7 @@ def measure(
         Spawned once a null.
     """
     tokens_rng, prompt_rng, ladder_rng, size_rng, *set_rngs = rng.spawn(6)
+    other_rng, fit_rng = rng.spawn(2)
     usable = usable_rows(inputs)
     seen = usable[inputs.counts[usable] > 0]
     n = min(n_tokens, len(seen))
@@ -188,13 +202,28 @@ def measure(
     drafts = _prompt_tests(inputs, usable, prompts, replicates, prompt_rng)
     for (name, vectors), stream in zip(points.items(), set_rngs, strict=True):
         drafts += _set_tests(name, vectors, replicates, stream)
+    thinned = {name: _thinned(vectors, FIT_POINTS) for name, vectors in points.items()}
     return TreeLikeness(
-        tests=_holm(drafts),
+        tests=_holm([test for test, _ in drafts]),
         n_prompts=len(prompts),
         n_tokens=n,
         null=floats(drafts[0][1]),
         ladder=_ladder(points, inputs.embedding.dimension, ladder_rng),
         sizes=_sizes(inputs, usable, size_rng),
+        others=measure_otherwise(
+            {
+                "prompts": [_vectors(inputs, first_distinct(ids, PROMPT_POINTS)) for ids in prompts],
+                **{name: [_thinned(vectors, OTHER_POINTS)] for name, vectors in points.items()},
+            },
+            OTHER_DRAWS,
+            other_rng,
+        ),
+        fits=fit_spaces(
+            {name: few for name, few in thinned.items() if len(few) >= FIT_DIMENSION + 2 and np.ptp(few, axis=0).any()},
+            FIT_DIMENSION,
+            FIT_DRAWS,
+            fit_rng,
+        ),
     )
 
 
@@ -219,6 +248,11 @@ def first_distinct(ids: Int64[np.ndarray, " _"], limit: int) -> Int64[np.ndarray
     """The first `limit` distinct tokens, in order of appearance."""
     _, first = np.unique(ids, return_index=True)
     return ids[np.sort(first)[:limit]]
+
+
+def _thinned(points: Float64[np.ndarray, "n d"], limit: int) -> Float64[np.ndarray, "m d"]:
+    """At most `limit` rows, evenly spaced."""
+    return points[np.linspace(0, len(points) - 1, min(limit, len(points))).astype(np.int64)]
 
 
 def _centred(points: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "n k"]:
@@ -304,15 +338,8 @@ def _draft(
     return NullTest(subject, statistic, null, observed, mean, spread, z, pvalue, pvalue), drawn
 
 
-def _holm(drafts: list[tuple[NullTest, Float64[np.ndarray, " r"]]]) -> tuple[NullTest, ...]:
-    """Step-down correction of all p-values together (Holm 1979)."""
-    tests = [test for test, _ in drafts]
-    order = sorted(range(len(tests)), key=lambda i: tests[i].pvalue)
-    corrected = [0.0] * len(tests)
-    largest = 0.0
-    for position, i in enumerate(order):
-        largest = max(largest, min(1.0, (len(tests) - position) * tests[i].pvalue))
-        corrected[i] = largest
+def _holm(tests: Sequence[NullTest]) -> tuple[NullTest, ...]:
+    corrected = holm([test.pvalue for test in tests])
     return tuple(replace(test, holm=value) for test, value in zip(tests, corrected, strict=True))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from geoprobe.analyzers.base import BUILTIN, result_type
+from geoprobe.analyzers.base import BUILTIN, ON_REQUEST, result_type
 from geoprobe.report.document import SCHEMA_VERSION, Envelope
 
 __all__ = ["json_schema"]
@@ -19,11 +19,12 @@ __all__ = ["json_schema"]
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of `Report.to_dict`, with that of every built-in diagnostic's result."""
-    kinds = [Envelope, *(result_type(name) for name in BUILTIN)]
+    names = (*BUILTIN, *ON_REQUEST)
+    kinds = [Envelope, *(result_type(name) for name in names)]
     (envelope, *results), components = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
     definition = components.pop(envelope["$ref"].rsplit("/", 1)[-1])
     definition["properties"]["schema_version"] = {"const": SCHEMA_VERSION}
-    definition["properties"]["results"]["properties"] = dict(zip(BUILTIN, results, strict=True))
+    definition["properties"]["results"]["properties"] = dict(zip(names, results, strict=True))
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "geoprobe scan report",

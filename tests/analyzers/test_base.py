@@ -75,7 +75,7 @@ def test_too_little_data_is_inconclusive_and_never_a_crash(name: str, texts: lis
 def test_another_packages_diagnostic_is_found_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
     point = EntryPoint("size", f"{__name__}:SizeAnalyzer", base.ENTRY_POINT_GROUP)
     monkeypatch.setattr(base, "entry_points", lambda group: [point] if group == base.ENTRY_POINT_GROUP else [])
-    assert list(base.available()) == [*base.BUILTIN, "size"]
+    assert list(base.available()) == [*base.BUILTIN, *base.ON_REQUEST, "size"]
     assert base.analyzer_type("size") is SizeAnalyzer
     assert base.result_type("size") is SizeResult
 

@@ -157,3 +157,10 @@ def test_values_of_the_paper_protocol_on_the_demo_model(demo: object, shared_dat
         if name == "gsm8k":
             assert corpus.holland == pytest.approx(0.312, abs=0.004)
     assert "no evidence" in result.verdict.reason
+
+
+def test_tokens_that_all_coincide_are_a_result_and_no_crash() -> None:
+    result = run(np.ones((61, 8)), texts_of_all_words(60, 20, 12))
+    assert result.verdict.label == "not supported"
+    assert result.tree is not None
+    assert result.tree.fits == ()

@@ -3,7 +3,7 @@ import pytest
 from builders import scan_inputs
 
 from geoprobe.analyzers.hyperbolicity import HyperbolicityAnalyzer
-from geoprobe.analyzers.treelikeness import CLUSTERED, ROTATED, NullTest, TreeLikeness, _holm, measure
+from geoprobe.analyzers.treelikeness import CLUSTERED, ROTATED, TreeLikeness, measure
 from geoprobe.stats.spaces import clusters, hierarchy
 
 RNG = np.random.default_rng
@@ -49,14 +49,6 @@ def test_moving_the_origin_changes_no_test() -> None:
         assert one.observed == pytest.approx(other.observed, abs=1e-4)
         if one.null != "random directions, norms kept":
             assert one.null_mean == pytest.approx(other.null_mean, abs=0.02)
-
-
-def test_holms_correction_matches_a_table_worked_by_hand() -> None:
-    drafts = [
-        (NullTest("s", "Holland", f"n{i}", 0.0, 0.0, 1.0, 0.0, p, p), np.zeros(1))
-        for i, p in enumerate((0.01, 0.04, 0.03, 0.005))
-    ]
-    assert [test.holm for test in _holm(drafts)] == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
 def test_the_ladder_has_the_tokens_among_known_spaces_from_tree_to_noise() -> None:

@@ -1,0 +1,86 @@
+"""How well a flat, a hyperbolic and a spherical space of few dimensions hold some tokens, beside a null's draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+from geoprobe.stats.hyperbolicity import euclidean_distances, stress_of_points
+
+__all__ = ["CurvedFit", "fit_spaces"]
+
+
+@dataclass(frozen=True)
+class CurvedFit:
+    """The best embedding of one set of tokens in one space.
+
+    Parameters
+    ----------
+    subject : str
+        ``random tokens`` or ``prompt tokens``.
+    n_points, dimension : int
+        Points embedded, and k.
+    space : str
+        ``E``, ``H`` or ``S``: flat, hyperbolic, spherical.
+    curvature : float
+        Fitted, where the largest distance is 1; 0 of the flat one.
+    stress : float
+        Kruskal's stress of the embedding.
+    gain, null_gain : float or None
+        Share of the flat stress that curvature saves, and its mean over the null; None for the flat space.
+    z, pvalue : float or None
+        Of the gain against the null: `geoprobe.stats.hyperbolicity.Stress`.
+    """
+
+    subject: str
+    n_points: int
+    dimension: int
+    space: str
+    curvature: float
+    stress: float
+    gain: float | None
+    null_gain: float | None
+    z: float | None
+    pvalue: float | None
+
+
+def fit_spaces(
+    sets: Mapping[str, Float64[np.ndarray, "_ _"]], dimension: int, replicates: int, rng: np.random.Generator
+) -> tuple[CurvedFit, ...]:
+    """Embed every set in E^k, H^k and S^k, and draws of its null (covariance and norms about the mean kept) too.
+
+    Parameters
+    ----------
+    sets : mapping of str to array
+        Subject to points (n, d); the time grows with n².
+    dimension : int
+        k.
+    replicates : int
+        Draws of the null.
+    rng : numpy.random.Generator
+        Spawned once a set.
+    """
+    found: list[CurvedFit] = []
+    for (subject, points), stream in zip(sets.items(), rng.spawn(len(sets)), strict=True):
+        fitted = stress_of_points(points - points.mean(axis=0), dimension, replicates=replicates, rng=stream)
+        about = (subject, len(points), dimension)
+        square = float(euclidean_distances(points).max()) ** 2
+        found.append(CurvedFit(*about, "E", 0.0, fitted.euclidean.stress, None, None, None, None))
+        for place, (space, made) in enumerate((("H", fitted.hyperbolic), ("S", fitted.spherical))):
+            z = float(fitted.z[place])
+            found.append(
+                CurvedFit(
+                    *about,
+                    space,
+                    made.curvature * square,
+                    made.stress,
+                    float(fitted.gain[place]),
+                    float(fitted.null_gain[:, place].mean()),
+                    z if np.isfinite(z) else None,
+                    float(fitted.pvalue[place]),
+                )
+            )
+    return tuple(found)

@@ -1,0 +1,123 @@
+"""The same tokens by another statistic and under other metrics: whether an answer hangs on the choice of either.
+
+T, the ratio of means, beside Holland's index, the mean of ratios; angles, which is what cosine similarity sees; and
+shortest paths along nearest neighbours, which follow a curved surface where straight lines leave it. They are shown and
+decide nothing: a verdict that could choose among them would find something in noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+from geoprobe.stats.hyperbolicity import (
+    angular_distances,
+    euclidean_distances,
+    four_point_batch,
+    geodesic_distances,
+)
+from geoprobe.stats.nulls import reduced_points, row_rotation
+from geoprobe.stats.resampling import monte_carlo_pvalue
+
+__all__ = ["METRICS", "OtherMeasure", "measure_otherwise"]
+
+#: Points each point is joined to along the neighbour graph.
+NEIGHBOURS = 10
+
+
+def _geodesics(points: Float64[np.ndarray, "n k"]) -> Float64[np.ndarray, "n n"]:
+    # among a dozen points ten neighbours are nearly all of them, and the paths are straight
+    return geodesic_distances(euclidean_distances(points), min(NEIGHBOURS, max(2, len(points) // 8)))
+
+
+METRICS: dict[str, Callable[[Float64[np.ndarray, "n k"]], Float64[np.ndarray, "n n"]]] = {
+    "Euclidean": euclidean_distances,
+    "angle": angular_distances,
+    "along neighbours": _geodesics,
+}
+
+
+@dataclass(frozen=True)
+class OtherMeasure:
+    """One statistic of one set of tokens under one metric, beside the null that keeps covariance and norms.
+
+    Parameters
+    ----------
+    subject : str
+        ``prompts``, ``random tokens`` or ``prompt tokens``.
+    metric : str
+        One of `METRICS`.
+    statistic : str
+        ``Holland`` or ``T``; both are 0 for a tree and near 0.5 for noise.
+    observed, null_mean : float
+        Mean over the set's clouds, and that of the null's draws.
+    z : float or None
+        In standard deviations of the null; None where it does not vary.
+    pvalue : float
+        One-sided Monte-Carlo p towards a tree, not corrected.
+    """
+
+    subject: str
+    metric: str
+    statistic: str
+    observed: float
+    null_mean: float
+    z: float | None
+    pvalue: float
+
+
+def measure_otherwise(
+    sets: Mapping[str, Sequence[Float64[np.ndarray, "_ _"]]], replicates: int, rng: np.random.Generator
+) -> tuple[OtherMeasure, ...]:
+    """Measure every set of clouds by both statistics under every metric.
+
+    Parameters
+    ----------
+    sets : mapping of str to sequence of array
+        Subject to clouds, each (n, d) with at least four rows. Angles are about the origin, so the clouds must be where
+        they are in the embedding, not about their mean.
+    replicates : int
+        Draws of the null, the same for every metric.
+    rng : numpy.random.Generator
+        Spawned once a set.
+
+    Returns
+    -------
+    tuple of OtherMeasure
+        Sets in their order, metrics in that of `METRICS`. A metric is left out of a set that it does not apply to: a
+        zero row has no angle.
+    """
+    found: list[OtherMeasure] = []
+    for (subject, clouds), stream in zip(sets.items(), rng.spawn(len(sets)), strict=True):
+        reduced = [reduced_points(cloud) for cloud in clouds]
+        drawn = [_rotated(cloud, stream) for _ in range(replicates) for cloud in reduced]
+        for metric, distances in METRICS.items():
+            if metric == "angle" and not all(cloud.any(axis=1).all() for cloud in reduced):
+                continue
+            observed = four_point_batch([distances(cloud) for cloud in reduced], precomputed=True)
+            null = four_point_batch([distances(cloud) for cloud in drawn], precomputed=True)
+            for statistic, values, draws in (
+                ("Holland", observed.mean, null.mean),
+                ("T", observed.ratio, null.ratio),
+            ):
+                means = draws.reshape(replicates, -1).mean(axis=1)
+                found.append(_beside(subject, metric, statistic, float(values.mean()), means))
+    return tuple(found)
+
+
+def _rotated(cloud: Float64[np.ndarray, "n k"], rng: np.random.Generator) -> Float64[np.ndarray, "n k"]:
+    """Rows mixed about their mean with norms about it kept, and put back where they were."""
+    centre = cloud.mean(axis=0)
+    turned: Float64[np.ndarray, "n k"] = row_rotation(cloud - centre, rng, keep_norms=True) + centre
+    return turned
+
+
+def _beside(
+    subject: str, metric: str, statistic: str, observed: float, drawn: Float64[np.ndarray, " r"]
+) -> OtherMeasure:
+    mean, spread = float(drawn.mean()), float(drawn.std(ddof=1)) if drawn.size > 1 else 0.0
+    z = (observed - mean) / spread if spread > 0 else None
+    return OtherMeasure(subject, metric, statistic, observed, mean, z, monte_carlo_pvalue(observed, drawn, "less"))

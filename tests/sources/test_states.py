@@ -1,0 +1,90 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from builders import make_model, missing
+
+from geoprobe.errors import BadDataError, GeoprobeError, UsageError
+from geoprobe.sources.models import load_model
+from geoprobe.sources.states import ModelStates, open_states
+
+try:
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM, T5Config, T5Model
+except ImportError:
+    missing("finetune", "PyTorch is not installed: pip install 'geoprobe[finetune]'")
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+PROMPTS = [np.array(ids, dtype=np.int64) for ids in ([5, 6, 7, 8, 9, 10], [3, 4], [11, 12, 13])]
+
+
+@pytest.fixture
+def llama(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=127, hidden_size=16, intermediate_size=32, num_hidden_layers=3, num_attention_heads=2
+    )
+    LlamaForCausalLM(config).save_pretrained(tmp_path / "llama")
+    return tmp_path / "llama"
+
+
+def test_padding_and_batches_change_nothing_against_one_prompt_at_a_time(llama: Path) -> None:
+    states = open_states(llama)
+    assert states.layers == 3
+    many = states.read(PROMPTS, [0, 1, 3])
+    for which, layer in enumerate([0, 1, 3]):
+        for place, ids in enumerate(PROMPTS):
+            with torch.inference_mode():
+                alone = states.model(torch.from_numpy(ids)[None], output_hidden_states=True).hidden_states[layer][0]
+            np.testing.assert_allclose(many[which][place], alone.numpy(), atol=1e-5)
+
+
+def test_layer_0_of_the_demo_is_its_embedding_table(demo: Path) -> None:
+    ids = np.arange(100, 140)
+    ((first,), (last,)) = open_states("demo").read([ids], [0, 30])
+    np.testing.assert_array_equal(first, load_model("demo").embedding.vectors.take(ids))
+    assert last.shape == first.shape
+    assert not np.allclose(first, last)
+
+
+def test_an_encoder_decoder_is_read_by_its_encoder(tmp_path: Path) -> None:
+    T5Model(T5Config(vocab_size=50, d_model=16, d_kv=8, d_ff=16, num_layers=2, num_heads=2)).save_pretrained(tmp_path)
+    states = open_states(tmp_path)
+    assert states.layers == 2
+    assert states.read([np.array([1, 2, 3])], [2])[0][0].shape == (3, 16)
+
+
+def test_a_layer_that_is_not_there_is_named(llama: Path) -> None:
+    with pytest.raises(UsageError, match="no layer 4: it has 3 blocks"):
+        open_states(llama).read(PROMPTS, [4])
+
+
+def test_states_that_are_not_finite_are_refused(llama: Path) -> None:
+    states = open_states(llama)
+    with torch.no_grad():
+        states.model.layers[0].mlp.down_proj.weight.fill_(float("nan"))
+    with pytest.raises(BadDataError, match="Layer 1 of"):
+        ModelStates(states.model, "llama").read(PROMPTS, [1])
+
+
+def test_weights_that_do_not_make_a_model_are_named(tmp_path: Path) -> None:
+    folder = make_model(tmp_path / "embedding-only")
+    (folder / "config.json").write_text('{"model_type": "no-such-architecture"}')
+    with pytest.raises(GeoprobeError, match="cannot be loaded to run it"):
+        open_states(folder)
+
+
+def test_without_pytorch_the_error_names_the_extra(model_folder: Path) -> None:
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from geoprobe.cli import main\n"
+        f"main(['scan', {str(model_folder)!r}, '--layer', 'final', '--out', {str(model_folder / 'out')!r}])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 3
+    assert "geoprobe[finetune]" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert not (model_folder / "out").exists()
