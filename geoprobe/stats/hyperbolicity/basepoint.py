@@ -16,6 +16,9 @@ STARTS = 8
 ONE_CALL = 256
 """Up to this many points a single kernel call is faster than handing blocks to threads."""
 
+INTERRUPTIBLE = 2048
+"""Up to this many points one base takes well below a second."""
+
 
 @dataclass(frozen=True)
 class Delta:
@@ -102,6 +105,9 @@ def delta_all_basepoints(distances: Shaped[np.ndarray, "n n"]) -> Float[np.ndarr
     n = matrix.shape[0]
     if n < 4:
         return np.zeros(n)
+
+    if n > INTERRUPTIBLE:  # a kernel call cannot be interrupted: search each base in blocks
+        return np.array([_search_large(matrix, base).delta for base in range(n)])
 
     def solve(base: int) -> float:
         products, bounds, found = np.empty_like(matrix), np.empty(n), np.empty(2, dtype=np.int64)

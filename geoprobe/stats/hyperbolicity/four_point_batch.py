@@ -14,6 +14,7 @@ from geoprobe.stats.hyperbolicity.holland import flat_spread, triangular_blocks
 from geoprobe.stats.hyperbolicity.threads import run_tasks
 
 CLOUDS_A_TASK = 8
+SMALL_CLOUD = 80
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,11 @@ def four_point_batch(clouds: Sequence[Shaped[np.ndarray, "_ _"]], *, precomputed
     m = len(clouds)
     values = np.empty((4, m))
 
+    # an interrupt waits for the running tasks: large clouds, of many quadruples, are a task each
+    step = CLOUDS_A_TASK if max((len(cloud) for cloud in clouds), default=0) <= SMALL_CLOUD else 1
+
     def solve(start: int) -> None:
-        for i in range(start, min(start + CLOUDS_A_TASK, m)):
+        for i in range(start, min(start + step, m)):
             if precomputed:
                 distances = as_distances(clouds[i])
             else:
@@ -82,7 +86,7 @@ def four_point_batch(clouds: Sequence[Shaped[np.ndarray, "_ _"]], *, precomputed
                 distances_of_rows(points, distances, 0, n)
             values[:, i] = four_point_totals(distances)
 
-    run_tasks(solve, range(0, m, CLOUDS_A_TASK))
+    run_tasks(solve, range(0, m, step))
     return FourPointBatch(*values)
 
 

@@ -11,6 +11,9 @@ from geoprobe.stats.hyperbolicity.checks import as_distances
 from geoprobe.stats.hyperbolicity.metrics import euclidean_distances
 from geoprobe.stats.hyperbolicity.threads import run_tasks
 
+ONE_CALL = 512
+"""Up to this many points, joined within a few hundredths of a second, an interrupt may wait."""
+
 
 @dataclass(frozen=True)
 class JoinedTree:
@@ -62,7 +65,15 @@ def neighbour_joining(distances: Shaped[np.ndarray, "n n"]) -> JoinedTree:
         raise ValueError(f"distances has {n} points; neighbour joining needs at least 3.")
     parents = np.empty(2 * n - 2, dtype=np.int64)
     lengths = np.empty(2 * n - 2)
-    kernels.join_neighbours(matrix.copy(), parents, lengths)
+    halted = np.zeros(1, dtype=np.int8)
+
+    def join(work: Float[np.ndarray, "n n"]) -> None:
+        kernels.join_neighbours(work, parents, lengths, halted)
+
+    if n <= ONE_CALL:
+        join(matrix.copy())
+    else:  # on another thread, so that this one hears Ctrl-C
+        run_tasks(join, [matrix.copy()], halted)
     return JoinedTree(parents, lengths)
 
 

@@ -6,11 +6,12 @@ from numba import njit
 
 
 @njit(nogil=True, cache=True)
-def join_neighbours(work, parents, lengths):
+def join_neighbours(work, parents, lengths, halted):
     """Join n >= 3 points (Saitou and Nei 1987, in the form of Studier and Keppler 1988); ``work`` is consumed.
 
     ``parents`` and ``lengths`` (2n - 2,) receive each node's parent and the length of the edge to it; inner
-    nodes are numbered n, n + 1, ... as they arise, and the last is the root. Ties go to the first pair.
+    nodes are numbered n, n + 1, ... as they arise, and the last is the root. Ties go to the first pair. A nonzero
+    ``halted[0]`` ends the joining early.
     """
     n = work.shape[0]
     names = np.arange(n)  # which node sits in which row
@@ -21,6 +22,8 @@ def join_neighbours(work, parents, lengths):
     active = n
     fresh = n
     while active > 3:
+        if halted[0]:
+            return
         best = np.inf
         first = 0
         second = 1

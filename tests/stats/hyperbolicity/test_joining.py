@@ -37,6 +37,15 @@ def test_a_tree_metric_is_recovered_exactly(n):
         assert nj_star(distances) == pytest.approx(1.0, abs=1e-9)
 
 
+def test_joining_on_another_thread_gives_the_same_tree(monkeypatch):
+    distances = random_metric("euclidean", 40, np.random.default_rng(0))
+    one = neighbour_joining(distances)
+    monkeypatch.setattr("geoprobe.stats.hyperbolicity.joining.ONE_CALL", 10)
+    other = neighbour_joining(distances)
+    np.testing.assert_array_equal(one.parents, other.parents)
+    np.testing.assert_array_equal(one.lengths, other.lengths)
+
+
 def test_path_lengths_equal_floyd_warshall():
     tree = neighbour_joining(random_metric("euclidean", 12, np.random.default_rng(0)))
     nodes = tree.parents.size
