@@ -148,7 +148,7 @@ def _command(
     tensor: str | None,
     revision: str | None,
 ) -> str:
-    """The command line that makes the report again, corpora by the end of their paths; empty where none does."""
+    """The command line that makes the report again, paths by their ends; empty where none does."""
     words = ["geoprobe", "scan", table.source.model]
     for corpus in corpora:
         words += ["--corpus", corpus.name]

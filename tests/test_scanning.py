@@ -54,7 +54,7 @@ def test_a_diagnostic_can_be_given_its_own_options(model_folder: Path, corpus_fi
 def test_the_command_that_makes_the_report_again_is_kept(model_folder: Path, corpus_file: Path) -> None:
     corpus = f"{corpus_file.parent.name}/{corpus_file.name}"
     report = geoprobe.scan(model_folder, corpus_file, seed=3, field="text", analyzers=["norms"])
-    expected = f"geoprobe scan {model_folder} --corpus {corpus} --analyzer norms --field text --seed 3"
+    expected = f"geoprobe scan {model_folder.name} --corpus {corpus} --analyzer norms --field text --seed 3"
     assert report.command == expected
     assert geoprobe.Report.from_dict(report.to_dict()).command == expected
     assert geoprobe.scan(model_folder, corpus_file, analyzers=[NormsAnalyzer(replicates=19)]).command == ""
