@@ -96,7 +96,7 @@ def scan(
             progress.step("report")
             paths = report.write(out or Path("reports") / report_folder(report), chosen)
         if not quiet:
-            show_report(report, paths)
+            show_report(report.view(), paths)
         if json_output:
             typer.echo(report.to_json(), nl=False)
 
@@ -117,7 +117,7 @@ def report(
         loaded = Report.load(scan_json)
         paths = loaded.write(out or scan_json.parent, _formats(formats))
         if not quiet:
-            show_report(loaded, paths)
+            show_report(loaded.view(), paths)
 
 
 def report_folder(report: Report) -> str:
@@ -128,7 +128,7 @@ def report_folder(report: Report) -> str:
 
 def _formats(listed: str) -> tuple[str, ...]:
     from geoprobe.errors import UsageError
-    from geoprobe.report.document import FORMATS
+    from geoprobe.report.formats import FORMATS
 
     chosen = tuple(dict.fromkeys(part.strip().lower() for part in listed.split(",") if part.strip()))
     unknown = [name for name in chosen if name not in FORMATS]

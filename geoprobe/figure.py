@@ -14,7 +14,21 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["PALETTE", "Axis", "Band", "Bars", "Figure", "Forest", "Labels", "Layer", "Line", "Points", "Rule", "floats"]
+__all__ = [
+    "PALETTE",
+    "Axis",
+    "Band",
+    "Bars",
+    "Density",
+    "Figure",
+    "Forest",
+    "Labels",
+    "Layer",
+    "Line",
+    "Points",
+    "Rule",
+    "floats",
+]
 
 Role = Literal["data", "null", "fit", "alternative", "muted", "ink"]
 Scale = Literal["linear", "log"]
@@ -84,6 +98,25 @@ class Bars:
 
 
 @dataclass(frozen=True)
+class Density:
+    """How many points fall into each cell of a grid, by shade.
+
+    Parameters
+    ----------
+    x_edges, y_edges : tuple of float
+        Of the grid's columns and lines.
+    cells : tuple of (int, int, float)
+        Column, line and shade in (0, 1] of each cell that is not empty.
+    """
+
+    x_edges: tuple[float, ...]
+    y_edges: tuple[float, ...]
+    cells: tuple[tuple[int, int, float], ...]
+    label: str = ""
+    role: Role = "data"
+
+
+@dataclass(frozen=True)
 class Rule:
     """A straight line at one value, across the axes."""
 
@@ -118,7 +151,7 @@ class Labels:
     role: Role = "ink"
 
 
-Layer = Line | Points | Band | Bars | Rule | Forest | Labels
+Layer = Line | Points | Band | Bars | Density | Rule | Forest | Labels
 
 
 @dataclass(frozen=True)
@@ -227,6 +260,25 @@ def _draw_bars(ax: Axes, bars: Bars) -> None:
     ax.stairs(bars.heights, bars.edges, color=colour, fill=True, alpha=0.45, label=bars.label or None)
 
 
+def _draw_density(ax: Axes, density: Density) -> None:
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    shades = sorted({shade for _, _, shade in density.cells})
+    colour = PALETTE[density.role]
+    for shade in shades:  # one path a shade: small, however many cells
+        corners: list[tuple[float, float]] = []
+        for column, line, at in density.cells:
+            if at == shade:
+                left, right = density.x_edges[column : column + 2]
+                low, high = density.y_edges[line : line + 2]
+                corners += [(left, low), (right, low), (right, high), (left, high), (left, low)]
+        codes = [Path.MOVETO, *[Path.LINETO] * 3, Path.CLOSEPOLY] * (len(corners) // 5)
+        label = density.label if shade == shades[-1] else ""
+        ax.add_patch(PathPatch(Path(corners, codes), facecolor=colour, alpha=shade, lw=0, label=label or None))
+    ax.autoscale_view()
+
+
 def _draw_rule(ax: Axes, rule: Rule) -> None:
     draw = ax.axvline if rule.vertical else ax.axhline
     style = _dashes(rule.dashed)
@@ -254,6 +306,7 @@ _DRAW: dict[type, Callable[[Any, Any], None]] = {
     Points: _draw_points,
     Band: _draw_band,
     Bars: _draw_bars,
+    Density: _draw_density,
     Rule: _draw_rule,
     Forest: _draw_forest,
     Labels: _draw_labels,

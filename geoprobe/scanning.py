@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shlex
 import time
 import zlib
 from collections.abc import Iterator, Sequence
@@ -145,8 +146,31 @@ def scan(
         options={analyzer.name: _options(analyzer) for analyzer in chosen},
         versions=_versions(),
         results=results,
+        command=_command(loaded.embedding, opened, seed, analyzers, field, tensor, revision),
         timings=timings,
     )
+
+
+def _command(
+    table: EmbeddingTable,
+    corpora: Sequence[Corpus],
+    seed: int,
+    analyzers: Sequence[str | Analyzer] | None,
+    field: str | None,
+    tensor: str | None,
+    revision: str | None,
+) -> str:
+    """The command line that makes the report again, paths by their ends; empty where none does."""
+    words = ["geoprobe", "scan", table.source.model]
+    for corpus in corpora:
+        words += ["--corpus", corpus.name]
+    for analyzer in analyzers or ():
+        if not isinstance(analyzer, str):
+            return ""  # with options of its own, which no command line gives
+        words += ["--analyzer", analyzer]
+    for option, value in (("--field", field), ("--tensor", tensor), ("--revision", revision)):
+        words += [option, value] if value is not None else []
+    return shlex.join([*words, "--seed", str(seed)])
 
 
 def _listed(corpora: str | Path | Sequence[str | Path] | None) -> Sequence[str | Path]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 
 from geoprobe.analyzers.base import BUILTIN, analyzer_type
 from geoprobe.data import ArrayRows, EmbeddingTable, ModelSource, ScanInputs, TokenCounts
+from geoprobe.figure import Axis
 from geoprobe.report.document import CorpusFacts, ModelFacts, Report
+from geoprobe.scatter import VocabularyScatter, pack_scatter
 from geoprobe.sources.corpora import Corpus
 from geoprobe.sources.counting import count_tokens
 from geoprobe.sources.tokenizer import Tokenizer
@@ -144,4 +147,24 @@ def make_report(*, hostile: bool = False) -> Report:
         options={key: {"replicates": 1} for key in results},
         versions={"geoprobe": "0.0"},
         results=results,
+    )
+
+
+def vocabulary_scatter(n: int = 500, tokens: Sequence[str] | None = None) -> VocabularyScatter:
+    """Made-up tokens, rarer ones longer: counts fall as 1/rank, and the last tenth was never seen."""
+    rng = np.random.default_rng(0)
+    counts = np.maximum(n / np.arange(1, n + 1), 0.5)
+    seen = np.arange(n) < n - n // 10
+    return pack_scatter(
+        "vocabulary",
+        title="The whole vocabulary",
+        caption="Each token by how often it occurs and by the norm of its row.",
+        x=Axis("occurrences", "log"),
+        y=Axis("norm"),
+        x_values=np.where(seen, np.maximum(np.rint(counts), 1), 0.5),
+        y_values=3 - 0.2 * np.log(counts) + 0.3 * rng.standard_normal(n),
+        groups=np.where(seen, 0, 1),
+        group_names=("seen", "not seen"),
+        rows=np.arange(n) + 7,
+        tokens=tokens or [f"token{i}" for i in range(n)],
     )

@@ -51,6 +51,15 @@ def test_a_diagnostic_can_be_given_its_own_options(model_folder: Path, corpus_fi
     assert report.options == {"norms": {"replicates": 19, "bootstrap": 200}}
 
 
+def test_the_command_that_makes_the_report_again_is_kept(model_folder: Path, corpus_file: Path) -> None:
+    corpus = f"{corpus_file.parent.name}/{corpus_file.name}"
+    report = geoprobe.scan(model_folder, corpus_file, seed=3, field="text", analyzers=["norms"])
+    expected = f"geoprobe scan {model_folder.name} --corpus {corpus} --analyzer norms --field text --seed 3"
+    assert report.command == expected
+    assert geoprobe.Report.from_dict(report.to_dict()).command == expected
+    assert geoprobe.scan(model_folder, corpus_file, analyzers=[NormsAnalyzer(replicates=19)]).command == ""
+
+
 def test_several_corpora_are_counted_apart_and_together(model_folder: Path, corpus_file: Path) -> None:
     report = geoprobe.scan(model_folder, [corpus_file, "python-docs"], analyzers=["frequency"])
     assert len(report.corpora) == 2

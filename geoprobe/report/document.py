@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,16 +11,16 @@ import msgspec
 
 from geoprobe.analyzers.base import result_type
 from geoprobe.data import ModelSource
-from geoprobe.errors import AccessError, BadDataError, NotFoundError, UsageError
-from geoprobe.files import write_whole
+from geoprobe.errors import BadDataError, NotFoundError
+from geoprobe.report.formats import Rendered, read_json
+from geoprobe.report.scan_view import scan_view
+from geoprobe.report.view import View
 from geoprobe.results import Result, from_builtins
 
-__all__ = ["FORMATS", "SCHEMA_VERSION", "CorpusFacts", "Envelope", "ModelFacts", "Report"]
+__all__ = ["SCHEMA_VERSION", "CorpusFacts", "Envelope", "ModelFacts", "Report"]
 
 #: Raised whenever a reader of the old form could misread the new one.
 SCHEMA_VERSION = 1
-#: Format to the file it is saved in.
-FORMATS: dict[str, str] = {"json": "scan.json", "html": "report.html", "pdf": "report.pdf"}
 
 
 @dataclass(frozen=True)
@@ -75,10 +74,11 @@ class Envelope:
     options: dict[str, dict[str, Any]]
     versions: dict[str, str]
     results: dict[str, dict[str, Any]]
+    command: str = ""
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(Rendered):
     """Everything a scan found.
 
     Parameters
@@ -95,6 +95,8 @@ class Report:
         Versions of geoprobe and of what computed the numbers.
     results : mapping of str to Result
         By diagnostic.
+    command : str
+        The command line that makes this report again; empty where none does.
     timings : mapping of str to float
         Seconds by step; not saved, so that equal scans give equal files.
     """
@@ -105,8 +107,10 @@ class Report:
     options: Mapping[str, Mapping[str, Any]]
     versions: Mapping[str, str]
     results: Mapping[str, Result]
+    command: str = ""
     timings: Mapping[str, float] = field(default_factory=dict, compare=False)
 
+    stem: ClassVar[str] = "scan"
     schema_version: ClassVar[int] = SCHEMA_VERSION
 
     def __getitem__(self, name: str) -> Result:
@@ -126,12 +130,9 @@ class Report:
             options={name: dict(options) for name, options in self.options.items()},
             versions=dict(self.versions),
             results={name: result.to_dict() for name, result in self.results.items()},
+            command=self.command,
         )
         return dict(msgspec.to_builtins(envelope))
-
-    def to_json(self) -> str:
-        """The report as JSON; the same scan gives the same bytes."""
-        return json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
 
     @classmethod
     def from_dict(cls, data: object) -> Report:
@@ -160,6 +161,7 @@ class Report:
             options=read.options,
             versions=read.versions,
             results={name: result_type(name).from_dict(result) for name, result in read.results.items()},
+            command=read.command,
         )
 
     @classmethod
@@ -173,74 +175,8 @@ class Report:
         BadDataError
             When it is no report, or of a version that cannot be read.
         """
-        file = Path(path)
-        try:
-            data = json.loads(file.read_text(encoding="utf-8"))
-        except (FileNotFoundError, IsADirectoryError) as error:
-            raise NotFoundError(f"There is no report at {file}.", "Give the path of a scan.json.") from error
-        except PermissionError as error:
-            raise AccessError(f"{file} may not be read.", "Check its permissions.") from error
-        except (ValueError, RecursionError) as error:
-            raise BadDataError(f"{file} is not JSON: {error}.", "Give a scan.json that geoprobe wrote.") from error
-        return cls.from_dict(data)
+        return cls.from_dict(read_json(path, "scan.json"))
 
-    def render(self, kind: str) -> bytes:
-        """The report as a file's content.
-
-        Parameters
-        ----------
-        kind : {"json", "html", "pdf"}
-            The format.
-
-        Raises
-        ------
-        UsageError
-            When the format is unknown.
-        """
-        if kind == "json":
-            return self.to_json().encode()
-        if kind == "html":
-            from geoprobe.report.html import render_html
-
-            return render_html(self).encode()
-        if kind == "pdf":
-            from geoprobe.report.pdf import render_pdf
-
-            return render_pdf(self)
-        raise UsageError(f"There is no report format {kind!r}.", f"There are: {', '.join(FORMATS)}.")
-
-    def save(self, path: str | Path) -> Path:
-        """Save as the format that the path's suffix names: ``.json``, ``.html`` or ``.pdf``.
-
-        The file is written whole or not at all.
-
-        Raises
-        ------
-        UsageError
-            When the suffix names no format.
-        """
-        file = Path(path)
-        content = self.render(file.suffix.lower().removeprefix("."))
-        write_whole({file: content})
-        return file
-
-    def write(self, folder: str | Path, formats: Iterable[str] = tuple(FORMATS)) -> dict[str, Path]:
-        """Save several formats under their usual names; every file is made before the first is put in place.
-
-        Returns
-        -------
-        dict of str to Path
-            Format to file.
-        """
-        paths = {}
-        for kind in formats:
-            if kind not in FORMATS:
-                raise UsageError(f"There is no report format {kind!r}.", f"There are: {', '.join(FORMATS)}.")
-            paths[kind] = Path(folder) / FORMATS[kind]
-        write_whole({path: self.render(kind) for kind, path in paths.items()})
-        return paths
-
-    def _repr_html_(self) -> str:
-        from geoprobe.report.html import notebook_html
-
-        return notebook_html(self)
+    def view(self) -> View:
+        """The report in words, as every format shows it."""
+        return scan_view(self)

@@ -1,52 +1,83 @@
-"""The HTML report: one file that asks no network and runs no script, under a strict policy."""
+"""The HTML report: one file that asks no network, and runs its own script only, under a strict policy."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import html
+import json
 from functools import lru_cache
 from importlib import resources
 from typing import Any
 
-from geoprobe.report.document import Report
+import msgspec
+from markupsafe import Markup
+
+from geoprobe.report.density import density_figure
 from geoprobe.report.figures import figure_svg
-from geoprobe.report.view import view
+from geoprobe.report.view import View, tone
+from geoprobe.scatter import VocabularyScatter
 
 __all__ = ["notebook_html", "render_html"]
 
+_SCRIPTS = ("scatter_scale.js", "scatter.js")
 
-def render_html(report: Report) -> str:
+
+def render_html(view: View, *, live: bool = True) -> str:
     """Draw a report as one self-contained HTML page.
 
     Every name, token and number goes through the template's escaping; the policy lets in the page's own
-    style sheet, by its hash, and nothing else.
-    """
-    from markupsafe import Markup
+    style sheet and, where there is a vocabulary to draw, the page's own script, each by its hash, and nothing else.
 
-    shown = view(report)
+    Parameters
+    ----------
+    view : View
+        What to draw.
+    live : bool
+        With the script that makes the scatter of the vocabulary answer; else as a still picture.
+    """
+    figures = {}
+    payloads = {}
+    for section in view.sections:
+        drawn = list(section.figures)
+        if section.scatter is not None:
+            drawn.append(density_figure(section.scatter))
+            payloads[section.anchor] = _payload(section.scatter)
+        for figure in drawn:
+            svg = figure_svg(figure, prefix=f"{section.anchor}-{figure.name}", themed=True)
+            figures[(section.anchor, figure.name)] = Markup(svg)
+    live = live and bool(payloads)
     style = _resource("report.css")
-    figures = {
-        (section.anchor, figure.name): Markup(figure_svg(figure, prefix=f"{section.anchor}-{figure.name}", themed=True))
-        for section in shown.sections
-        for figure in section.figures
-    }
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    script = "\n".join(_resource(name) for name in _SCRIPTS) if live else ""
+    allowed = {"style-src": style, "script-src": script}
+    hashes = "; ".join(f"{kind} 'sha256-{_digest(text)}'" for kind, text in allowed.items() if text)
     page: str = _template().render(
-        view=shown,
+        view=view,
         figures=figures,
+        payloads=payloads,
+        live=live,
         style=Markup(style),
-        policy=policy,
-        version=report.versions.get("geoprobe", ""),
+        script=Markup(script),
+        policy=f"default-src 'none'; {hashes}; base-uri 'none'; form-action 'none'",
     )
     return page
 
 
-def notebook_html(report: Report) -> str:
-    """The page inside a frame, so that a notebook's styles and the report's do not meet."""
-    page = html.escape(render_html(report), quote=True)
-    return f'<iframe title="geoprobe report" sandbox width="100%" height="720" srcdoc="{page}"></iframe>'
+def notebook_html(view: View) -> str:
+    """The page inside a frame that runs nothing, so that a notebook's styles and the report's do not meet."""
+    page = html.escape(render_html(view, live=False), quote=True)
+    return f'<iframe title="report" sandbox width="100%" height="720" srcdoc="{page}"></iframe>'
+
+
+def _payload(scatter: VocabularyScatter) -> Markup:
+    """The packed columns as JSON that no markup parser can leave: `<` is written as its escape."""
+    data = msgspec.to_builtins(scatter)
+    kept = {name: value for name, value in data.items() if name not in ("name", "title", "caption")}
+    return Markup(json.dumps(kept, separators=(",", ":")).replace("<", "\\u003c"))
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 @lru_cache(maxsize=1)
@@ -54,6 +85,7 @@ def _template() -> Any:
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["tone"] = tone
     return environment.from_string(_resource("report.html"))
 
 

@@ -6,12 +6,12 @@ import json
 import tempfile
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from geoprobe.report.document import Report
 from geoprobe.report.figures import figure_svg
-from geoprobe.report.view import view
+from geoprobe.report.view import View, tone
 
 __all__ = ["render_pdf"]
 
@@ -19,21 +19,21 @@ __all__ = ["render_pdf"]
 _TIMESTAMP = 0
 
 
-def render_pdf(report: Report) -> bytes:
+def render_pdf(view: View) -> bytes:
     """Typeset a report as a tagged PDF (PDF/UA-1).
 
     Every string reaches typst as JSON data, never as markup, so nothing in a name or a token is typeset as code.
     """
     import typst
 
-    shown = view(report)
     with tempfile.TemporaryDirectory(prefix="geoprobe-") as name:
         folder = Path(name)
-        for section in shown.sections:
-            for figure in section.figures:
-                svg = figure_svg(figure, prefix="f", themed=False)
-                (folder / f"{section.anchor}-{figure.name}.svg").write_text(svg, encoding="utf-8")
-        document = msgspec.to_builtins(shown) | {"version": report.versions.get("geoprobe", "")}
+        document = _document(view)
+        for section, shown in zip(view.sections, document["sections"], strict=True):
+            for number, figure in enumerate(section.figures):
+                file = f"{section.anchor}-{number}.svg"
+                (folder / file).write_text(figure_svg(figure, prefix="f", themed=False), encoding="utf-8")
+                shown["figures"].append({"file": file, "title": figure.title, "caption": figure.caption})
         (folder / "report.json").write_text(json.dumps(document), encoding="utf-8")
         template = resources.files("geoprobe.report").joinpath("templates", "report.typ").read_text(encoding="utf-8")
         source = folder / "report.typ"
@@ -48,6 +48,35 @@ def render_pdf(report: Report) -> bytes:
             timestamp=_TIMESTAMP,
         )
     return made
+
+
+def _document(view: View) -> dict[str, Any]:
+    """The view as typst reads it: strings, with the looks of each verdict and no data of figures."""
+    sections = [
+        {
+            "title": section.title,
+            "card": msgspec.to_builtins(section.card),
+            "rule": section.rule,
+            "warnings": section.warnings,
+            "figures": [],
+            "tables": msgspec.to_builtins(section.tables),
+            "methods": section.methods,
+        }
+        for section in view.sections
+    ]
+    words = {answer.verdict for section in view.sections for answer in section.card.answers}
+    words |= {section.card.verdict for section in view.sections} | {verdict for verdict, _ in view.verdicts}
+    return {
+        "kind": view.kind,
+        "title": view.title,
+        "version": view.version,
+        "facts": view.facts,
+        "notes": view.notes,
+        "sections": sections,
+        "verdicts": view.verdicts,
+        "provenance": view.provenance,
+        "tones": {word: tone(word) for word in sorted(words)},
+    }
 
 
 def _fonts() -> str:

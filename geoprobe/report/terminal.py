@@ -12,14 +12,12 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from geoprobe.report.document import Report
 from geoprobe.report.text import visible
-from geoprobe.report.view import view
-from geoprobe.results import number
+from geoprobe.report.view import Card, View, tone
 
 __all__ = ["ScanProgress", "show_report"]
 
-_STYLES = {"supported": "green", "weak": "yellow", "not supported": "cyan", "contradicted": "red"}
+_STYLES = {"yes": "green", "partly": "yellow", "no": "cyan", "against": "red", "unknown": ""}
 
 
 class ScanProgress:
@@ -66,20 +64,25 @@ class ScanProgress:
             self._bars.update(self._task, completed=done, total=total, amount=f"{done:,}")
 
 
-def show_report(report: Report, paths: Mapping[str, Path]) -> None:
+def show_report(view: View, paths: Mapping[str, Path]) -> None:
     """Print the answers and where the report is."""
     console = Console(stderr=True, highlight=False)
-    shown = view(report)
-    table = Table(title=Text(f"geoprobe scan of {shown.title}"), title_justify="left", show_lines=True)
-    for heading in ("question", "verdict", "estimate", "null"):
+    table = Table(title=Text(f"{view.kind}: {view.title}"), title_justify="left", show_lines=True)
+    for heading in ("question", "verdict", "numbers"):
         table.add_column(heading, overflow="fold")
-    for section, result in zip(shown.sections, report.results.values(), strict=True):
+    for section in view.sections:
         card = section.card
-        null = f"{result.null.statistic}: p = {number(result.null.pvalue)}"
-        verdict = Text(card.verdict, style=_STYLES.get(card.verdict, ""))
-        table.add_row(Text(card.question), verdict, Text(card.estimate), Text(null))
+        numbers = "\n".join(f"{name}: {line}" for name, line in card.lines)
+        table.add_row(Text(card.question), _verdict(card), Text(numbers))
     console.print(table)
-    for section in shown.sections:
+    for section in view.sections:
         console.print(Text(f"{section.title}: {section.card.reason}"))
     for path in paths.values():
         console.print(Text(str(path)), soft_wrap=True)
+
+
+def _verdict(card: Card) -> Text:
+    if not card.answers:
+        return Text(card.verdict, style=_STYLES[tone(card.verdict)])
+    lines = [Text(f"{answer.of}: {answer.verdict}", style=_STYLES[tone(answer.verdict)]) for answer in card.answers]
+    return Text("\n").join(lines)

@@ -8,7 +8,8 @@ import jsonschema
 import pytest
 
 from geoprobe.errors import BadDataError, NotFoundError, UsageError
-from geoprobe.report.document import FORMATS, SCHEMA_VERSION, Report
+from geoprobe.report.document import SCHEMA_VERSION, Report
+from geoprobe.report.formats import FORMATS
 from geoprobe.report.schema import json_schema
 
 
@@ -109,9 +110,10 @@ def test_the_suffix_chooses_the_format(report: Report, tmp_path: Path) -> None:
 
 
 def test_all_formats_are_written_under_their_names(report: Report, tmp_path: Path) -> None:
-    paths = report.write(tmp_path / "out")
-    assert {kind: path.name for kind, path in paths.items()} == FORMATS
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(FORMATS.values())
+    paths = report.write(tmp_path / "out", FORMATS)
+    names = {"json": "scan.json", "html": "report.html", "pdf": "report.pdf", "md": "report.md"}
+    assert {kind: path.name for kind, path in paths.items()} == names
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(names.values())
 
 
 def test_an_unknown_format_writes_nothing(report: Report, tmp_path: Path) -> None:

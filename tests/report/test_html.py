@@ -37,7 +37,7 @@ class Page(HTMLParser):
 
 @pytest.mark.parametrize("which", ["report", "hostile_report"])
 def test_the_page_runs_nothing_and_asks_nothing(which: str, request: pytest.FixtureRequest) -> None:
-    page = Page(render_html(request.getfixturevalue(which)))
+    page = Page(render_html(request.getfixturevalue(which).view()))
     assert not set(page.tags) & {"script", "img", "iframe", "object", "embed", "link", "base", "form"}
     for tag, name, value in page.attributes:
         assert not name.startswith("on"), (tag, name)
@@ -51,7 +51,7 @@ def test_the_policy_lets_in_only_the_pages_own_style(report: Report) -> None:
     import base64
     import hashlib
 
-    text = render_html(report)
+    text = render_html(report.view())
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', text)
     assert policy is not None
     style = re.search(r"<style>(.*?)</style>", text, re.DOTALL)
@@ -62,7 +62,7 @@ def test_the_policy_lets_in_only_the_pages_own_style(report: Report) -> None:
 
 
 def test_hostile_text_is_shown_escaped(hostile_report: Report) -> None:
-    text = render_html(hostile_report)
+    text = render_html(hostile_report.view())
     assert "&lt;script&gt;document.title=" in text
     assert "{{7*7}}" in text  # not computed
     assert "49" not in re.findall(r"<bdi>([^<]*)</bdi>", text)
@@ -72,7 +72,7 @@ def test_hostile_text_is_shown_escaped(hostile_report: Report) -> None:
 
 
 def test_every_question_verdict_and_figure_is_there(report: Report) -> None:
-    text = render_html(report)
+    text = render_html(report.view())
     page = Page(text)
     for result in report.results.values():
         assert text.count(result.question) >= 2
@@ -84,16 +84,16 @@ def test_every_question_verdict_and_figure_is_there(report: Report) -> None:
 
 
 def test_the_same_report_gives_the_same_page(report: Report) -> None:
-    assert render_html(report) == render_html(Report.from_dict(report.to_dict()))
+    assert render_html(report.view()) == render_html(Report.from_dict(report.to_dict()).view())
 
 
 def test_a_notebook_shows_the_page_in_a_sandboxed_frame(report: Report) -> None:
-    page = Page(notebook_html(report))
+    page = Page(notebook_html(report.view()))
     assert page.tags == ["iframe"]
     attributes = {name: value for _, name, value in page.attributes}
     assert attributes["sandbox"] is None
-    assert attributes["srcdoc"] == render_html(report)
-    assert report._repr_html_() == notebook_html(report)
+    assert attributes["srcdoc"] == render_html(report.view())
+    assert report._repr_html_() == notebook_html(report.view())
 
 
 def test_a_browser_shows_it_and_runs_nothing_of_the_hostile_text(

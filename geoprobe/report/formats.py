@@ -1,0 +1,144 @@
+"""The formats that every report is written in, whatever it reports: JSON, HTML, PDF, Markdown."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from geoprobe.errors import AccessError, BadDataError, NotFoundError, UsageError
+from geoprobe.files import write_whole
+from geoprobe.report.view import View
+
+__all__ = ["FORMATS", "Rendered", "read_json"]
+
+#: Formats, and the suffix of each.
+FORMATS: tuple[str, ...] = ("json", "html", "pdf", "md")
+
+
+class Rendered(ABC):
+    """Base of what is saved as JSON and drawn from it: a scan, a comparison, an experiment.
+
+    Attributes
+    ----------
+    stem : str
+        Name of its JSON file, without suffix; what is drawn is always called ``report``.
+    """
+
+    stem: ClassVar[str]
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """Builtin types only, in the form of the published JSON Schema."""
+
+    @abstractmethod
+    def view(self) -> View:
+        """The report in words, as every format shows it."""
+
+    def to_json(self) -> str:
+        """The report as JSON; the same inputs give the same bytes."""
+        return json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
+
+    def render(self, kind: str) -> bytes:
+        """The report as a file's content.
+
+        Parameters
+        ----------
+        kind : {"json", "html", "pdf", "md"}
+            The format.
+
+        Raises
+        ------
+        UsageError
+            When the format is unknown.
+        """
+        # each is imported when wanted: typesetting and drawing are slow to load
+        if kind == "json":
+            return self.to_json().encode()
+        if kind == "html":
+            from geoprobe.report.html import render_html
+
+            return render_html(self.view()).encode()
+        if kind == "pdf":
+            from geoprobe.report.pdf import render_pdf
+
+            return render_pdf(self.view())
+        if kind == "md":
+            from geoprobe.report.markdown import render_markdown
+
+            return render_markdown(self.view()).encode()
+        raise _unknown(kind)
+
+    def file_name(self, kind: str) -> str:
+        """The usual name of a format's file."""
+        if kind not in FORMATS:
+            raise _unknown(kind)
+        return f"{self.stem if kind == 'json' else 'report'}.{kind}"
+
+    def save(self, path: str | Path) -> Path:
+        """Save as the format that the path's suffix names: ``.json``, ``.html``, ``.pdf`` or ``.md``.
+
+        The file is written whole or not at all.
+
+        Raises
+        ------
+        UsageError
+            When the suffix names no format.
+        """
+        file = Path(path)
+        content = self.render(file.suffix.lower().removeprefix("."))
+        write_whole({file: content})
+        return file
+
+    def write(self, folder: str | Path, formats: Iterable[str] = ("json", "html", "pdf")) -> dict[str, Path]:
+        """Save several formats under their usual names; every file is made before the first is put in place.
+
+        Returns
+        -------
+        dict of str to Path
+            Format to file.
+        """
+        paths = {kind: Path(folder) / self.file_name(kind) for kind in formats}
+        write_whole({path: self.render(kind) for kind, path in paths.items()})
+        return paths
+
+    def _repr_html_(self) -> str:
+        from geoprobe.report.html import notebook_html
+
+        return notebook_html(self.view())
+
+
+def read_json(path: str | Path, wanted: str) -> object:
+    """Parse a saved report's JSON.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    wanted : str
+        What a user would give, for the error: ``scan.json``.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such file.
+    AccessError
+        When it may not be read.
+    BadDataError
+        When it is no JSON.
+    """
+    file = Path(path)
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise NotFoundError(f"There is no report at {file}.", f"Give the path of a {wanted}.") from error
+    except PermissionError as error:
+        raise AccessError(f"{file} may not be read.", "Check its permissions.") from error
+    except (ValueError, RecursionError) as error:
+        raise BadDataError(f"{file} is not JSON: {error}.", f"Give a {wanted} that geoprobe wrote.") from error
+
+
+def _unknown(kind: str) -> UsageError:
+    return UsageError(f"There is no report format {kind!r}.", f"There are: {', '.join(FORMATS)}.")

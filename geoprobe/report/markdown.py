@@ -1,0 +1,72 @@
+"""The Markdown report: what fits into an issue, a README or a paper's appendix, without figures' drawings."""
+
+from __future__ import annotations
+
+import re
+
+from geoprobe.report.view import Section, ShownTable, View
+
+__all__ = ["render_markdown"]
+
+#: Anything that CommonMark or GitHub's dialect could take for markup, a mention, a link or an entity.
+_MARKUP = re.compile(r"""[\\`*_{}\[\]()<>#+\-!|~&@:$"'=^]""")
+#: Of them, what means something only at the start of a line, beside itself or in a word; left alone in running text.
+_HARMLESS = set("()-+:'\"=#!")
+
+
+def render_markdown(view: View) -> str:
+    """Write a report as Markdown: verdicts, tables, figures' captions, methods, provenance."""
+    parts = [
+        f"# {_text(view.title)}",
+        f"*{_text(view.kind)} {_text(view.version)}*",
+        *(_pairs(view.facts)),
+        *(f"> {_text(note)}" for note in view.notes),
+        "## Answers",
+        _answers(view),
+        *(f"**{_text(s.card.question)}** {_text(s.card.reason)}" for s in view.sections),
+        *(part for section in view.sections for part in _section(section)),
+        "## Provenance",
+        *(_pairs(view.provenance)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _answers(view: View) -> str:
+    rows = []
+    for section in view.sections:
+        card = section.card
+        verdicts = [f"{answer.of}: {answer.verdict}" for answer in card.answers] or [card.verdict]
+        rows.append((card.question, "; ".join(verdicts), "; ".join(f"{name}: {line}" for name, line in card.lines)))
+    return _table(("question", "verdict", "numbers"), tuple(rows), (False, False, False))
+
+
+def _section(section: Section) -> list[str]:
+    parts = [f"## {_text(section.title)}"]
+    parts += [f"> **Note.** {_text(warning)}" for warning in section.warnings]
+    for shown in section.tables:
+        parts += _titled_table(shown)
+    parts += [f"*{_text(figure.title)}.* {_text(figure.caption)}" for figure in section.figures]
+    parts += [_text(paragraph) for paragraph in section.methods]
+    if section.rule:
+        parts.append(f"**Rule of the verdict.** {_text(section.rule)}")
+    return parts
+
+
+def _titled_table(shown: ShownTable) -> list[str]:
+    parts = [f"**{_text(shown.title)}**", _table(shown.columns, shown.rows, shown.numeric)]
+    return [*parts, _text(shown.note)] if shown.note else parts
+
+
+def _pairs(rows: tuple[tuple[str, str], ...]) -> list[str]:
+    return ["\n".join(f"- {_text(name)}: {_text(value)}" for name, value in rows)] if rows else []
+
+
+def _table(columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...], numeric: tuple[bool, ...]) -> str:
+    head, *body = ["| " + " | ".join(map(_text, row)) + " |" for row in (columns, *rows)]
+    rule = "| " + " | ".join("--:" if right else "---" for right in numeric) + " |"
+    return "\n".join((head, rule, *body))
+
+
+def _text(text: str) -> str:
+    """Text as text: no markup, link, mention or HTML in it takes effect."""
+    return _MARKUP.sub(lambda found: "\\" + found[0] if found[0] not in _HARMLESS else found[0], text)
