@@ -28,6 +28,15 @@ app = typer.Typer(
 FormatOption = Annotated[str, typer.Option("--format", help="Formats to write, separated by commas.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+CorpusOption = Annotated[
+    list[str] | None,
+    typer.Option("--corpus", help="A file, folder, -, hub id, or a name that `geoprobe corpora` lists; repeatable."),
+]
+FieldOption = Annotated[str | None, typer.Option(help="Column of the corpora that holds the text.")]
+DataOption = Annotated[Path | None, typer.Option(help="Folder of local sets, a folder each.  [default: GEOPROBE_DATA]")]
+EngineOption = Annotated[str, typer.Option(help="Where to count: local, or ray (the cluster at RAY_ADDRESS).")]
+RevisionOption = Annotated[str | None, typer.Option(help="Branch, tag or commit of a hub model.")]
+OfflineOption = Annotated[bool, typer.Option("--offline", help="Ask no network; hub models come from the cache.")]
 
 
 def _version(wanted: bool) -> None:
@@ -50,11 +59,13 @@ def _root(
 @app.command()
 def scan(
     model: Annotated[str, typer.Argument(help="demo, a folder, a .gguf file, or a hub id such as owner/name.")],
-    corpus: Annotated[
-        list[str] | None,
-        typer.Option("--corpus", help="python-docs, or a text, JSON, JSONL, CSV or parquet file; repeatable."),
+    corpus: CorpusOption = None,
+    counts: Annotated[
+        list[Path] | None, typer.Option("--counts", help="A file that `geoprobe count` wrote; repeatable.")
     ] = None,
-    field: Annotated[str | None, typer.Option(help="Column of the corpora that holds the text.")] = None,
+    field: FieldOption = None,
+    data: DataOption = None,
+    engine: EngineOption = "local",
     out: Annotated[Path | None, typer.Option(help="Folder for the report.  [default: reports/MODEL]")] = None,
     formats: FormatOption = "html,pdf,json",
     seed: Annotated[int, typer.Option(min=0, help="Seed of all randomness.")] = 0,
@@ -68,8 +79,8 @@ def scan(
         ),
     ] = None,
     tensor: Annotated[str | None, typer.Option(help="Name of the embedding's tensor, if geoprobe cannot tell.")] = None,
-    revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a hub model.")] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Ask no network; hub models come from the cache.")] = False,
+    revision: RevisionOption = None,
+    offline: OfflineOption = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print the report as JSON on standard output.")] = False,
     quiet: QuietOption = False,
     debug: DebugOption = False,
@@ -87,7 +98,10 @@ def scan(
                 seed=seed,
                 analyzers=analyzer,
                 layers=layer or (),
+                counts=counts,
                 field=field,
+                data=data,
+                engine=engine,
                 tensor=tensor,
                 revision=revision,
                 offline=offline,
@@ -118,6 +132,70 @@ def report(
         paths = loaded.write(out or scan_json.parent, _formats(formats))
         if not quiet:
             show_report(loaded.view(), paths)
+
+
+@app.command()
+def count(
+    inputs: Annotated[list[str], typer.Argument(metavar="MODEL", help="The model; with --merge, the counts files.")],
+    out: Annotated[Path, typer.Option(help="Counts file to write, ending in .parquet.")],
+    corpus: CorpusOption = None,
+    merge: Annotated[bool, typer.Option("--merge", help="Add up counts files instead of counting.")] = False,
+    field: FieldOption = None,
+    data: DataOption = None,
+    engine: EngineOption = "local",
+    revision: RevisionOption = None,
+    offline: OfflineOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Count corpora by a model's tokenizer, for `scan --counts`; or add up such counts."""
+    with _errors(debug):
+        from geoprobe import counts as counting
+        from geoprobe.errors import UsageError
+        from geoprobe.report.terminal import ScanProgress
+        from geoprobe.sources.counts_file import save_counts
+
+        if merge and corpus:
+            raise UsageError("Both --merge and --corpus were given.", "Count first, then merge the files.")
+        if not merge and len(inputs) > 1:
+            raise UsageError(f"{len(inputs)} models were given.", "Give one, or --merge to add up counts files.")
+        if merge:
+            found = counting.merge(inputs)
+        else:
+            with ScanProgress(quiet=quiet) as progress:
+                found = counting.count(
+                    inputs[0],
+                    corpus or [],
+                    field=field,
+                    data=data,
+                    revision=revision,
+                    engine=engine,
+                    offline=offline,
+                    progress=progress,
+                )
+        save_counts(out, found)
+        if not quiet:
+            tokens = sum(each.n_tokens for each in found.corpora)
+            typer.echo(f"{out}: {tokens:,} tokens, {len(found.tokens):,} different", err=True)
+
+
+@app.command()
+def corpora(
+    data: DataOption = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
+    debug: DebugOption = False,
+) -> None:
+    """List the corpora that have names, and what files can be read."""
+    with _errors(debug):
+        import json
+
+        from geoprobe.report.corpora_list import list_corpora, show_corpora
+
+        listed = list_corpora(data)
+        if json_output:
+            typer.echo(json.dumps(listed, indent=1))
+        else:
+            show_corpora(listed)
 
 
 def report_folder(report: Report) -> str:

@@ -197,6 +197,12 @@ class TokenCounts:
         Documents counted.
     documents : Documents or None
         The tokens themselves; None for a corpus too large to keep.
+    document_counts : array of int or None
+        (V,) documents that hold each token; None where unknown.
+    tokenizer : str
+        Hash of the tokenizer that made the tokens; empty where unknown.
+    n_continued : int
+        Of the documents, those that go on from the one before: a very long text is cut into several.
     """
 
     corpus: str
@@ -204,6 +210,9 @@ class TokenCounts:
     counts: Int64[np.ndarray, " v"]
     n_documents: int
     documents: Documents | None = None
+    document_counts: Int64[np.ndarray, " v"] | None = None
+    tokenizer: str = ""
+    n_continued: int = 0
 
     @property
     def n_tokens(self) -> int:
@@ -225,7 +234,7 @@ class Prompts:
     corpus : str
         The corpus's name.
     ids : tuple of array of int
-        One array a prompt, in the order of the corpus.
+        One array a prompt; where they were sampled, in the order drawn, so that the first n are a sample too.
     """
 
     corpus: str

@@ -11,6 +11,8 @@
 Every message names the thing, gives its value and says what to do next.
 """
 
+from __future__ import annotations
+
 from typing import ClassVar
 
 __all__ = ["AccessError", "BadDataError", "GeoprobeError", "NotFoundError", "UsageError"]
@@ -33,6 +35,9 @@ class GeoprobeError(Exception):
         super().__init__(f"{message}\n{hint}" if hint else message)
         self.message = message
         self.hint = hint
+
+    def __reduce__(self) -> tuple[type[GeoprobeError], tuple[str, str]]:
+        return type(self), (self.message, self.hint)  # a worker's error reads the same here
 
 
 class UsageError(GeoprobeError, ValueError):

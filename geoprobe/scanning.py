@@ -6,7 +6,7 @@ import platform
 import shlex
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
@@ -18,15 +18,16 @@ import numpy as np
 from geoprobe import __version__
 from geoprobe.analyzers.base import BUILTIN, Analyzer, analyzer_type
 from geoprobe.analyzers.states import StatesAnalyzer
-from geoprobe.data import EmbeddingTable, ScanInputs, TokenCounts
+from geoprobe.data import EmbeddingTable, Prompts, ScanInputs, TokenCounts
 from geoprobe.errors import UsageError
 from geoprobe.report.document import CorpusFacts, ModelFacts, Report
-from geoprobe.sources.corpora import PYTHON_DOCS, Corpus, open_corpus
+from geoprobe.sources.corpora import PYTHON_DOCS, open_corpus
 from geoprobe.sources.counting import count_tokens
+from geoprobe.sources.counts_file import merge_counts, read_counts
 from geoprobe.sources.models import load_model
 from geoprobe.sources.states import open_states
 
-__all__ = ["Progress", "scan"]
+__all__ = ["Progress", "Silent", "corpus_note", "scan"]
 
 #: What computes the numbers, and so belongs into the provenance.
 _PACKAGES = ("numpy", "scipy", "numba", "tokenizers", "gguf")
@@ -43,12 +44,14 @@ class Progress(Protocol):
         """The step has done so much, of so much where that is known."""
 
 
-class _Silent:
+class Silent:
+    """Tells nobody."""
+
     def step(self, name: str) -> None:
-        pass
+        """A step begins."""
 
     def advance(self, done: int, total: int | None) -> None:
-        pass
+        """The step has done so much."""
 
 
 def scan(
@@ -58,7 +61,10 @@ def scan(
     seed: int = 0,
     analyzers: Sequence[str | Analyzer] | None = None,
     layers: Sequence[int | str] = (),
+    counts: str | Path | Sequence[str | Path] | None = None,
     field: str | None = None,
+    data: str | Path | None = None,
+    engine: str = "local",
     tensor: str | None = None,
     revision: str | None = None,
     offline: bool = False,
@@ -71,7 +77,8 @@ def scan(
     model : str or Path
         ``demo``, a local folder (safetensors and tokenizer), a ``.gguf`` file, or a hub id.
     corpora : str, Path or sequence of them, optional
-        Files of text, JSON, JSONL, CSV or parquet, or ``python-docs``, which is the default.
+        Files of text, JSON, JSONL, CSV or parquet, folders of them, or sets by name or hub id (``geoprobe corpora``
+        lists names); ``python-docs`` where neither corpora nor counts are given.
     seed : int
         Of all randomness: the same inputs and seed give the same report.
     analyzers : sequence of str or Analyzer, optional
@@ -79,8 +86,14 @@ def scan(
     layers : sequence of int or str
         Layers whose hidden states are measured as well, 0 (the embedding) to the number of blocks, or ``final``. This
         alone runs the model, and so reads all its weights and needs PyTorch.
+    counts : str, Path or sequence of them, optional
+        Counts files that ``geoprobe count`` wrote. They hold no prompts: what needs prompts needs a corpus too.
     field : str, optional
         The column of the corpora that holds the text.
+    data : str or Path, optional
+        Folder of local sets; by default what GEOPROBE_DATA names.
+    engine : {"local", "ray"}
+        Where corpora are counted: this machine, or the Ray cluster that RAY_ADDRESS names.
     tensor : str, optional
         The embedding's tensor, where geoprobe should not choose.
     revision : str, optional
@@ -110,8 +123,10 @@ def scan(
     chosen = [_analyzer(each) for each in (BUILTIN if analyzers is None else analyzers)]
     if layers:
         chosen.append(StatesAnalyzer(layers=tuple(_layer(each) for each in layers)))
-    opened = [open_corpus(str(name), field=field) for name in _listed(corpora)]
-    told = progress or _Silent()
+    files = _as_sequence(counts)
+    opened = [open_corpus(str(name), field=field, data=data, offline=offline) for name in _listed(corpora, bool(files))]
+    read = merge_counts([read_counts(file) for file in files], [str(file) for file in files]) if files else None
+    told = progress or Silent()
     timings: dict[str, float] = {}
 
     with _timed("model", timings, told):
@@ -129,9 +144,20 @@ def scan(
                     corpus,
                     rows=loaded.embedding.size,
                     max_prompts=_KEPT_PROMPTS,
+                    seed=seed,
+                    engine=engine,
                     progress=lambda documents: told.advance(documents, None),
                 )
             )
+    facts = [_corpus_facts(corpus.note, each) for corpus, (each, _) in zip(opened, counted, strict=True)]
+    if read is not None:
+        where = ", ".join(Path(file).name for file in files)
+        twice = {fact.sha256 for fact in facts} & {corpus.sha256 for corpus in read.corpora}
+        if twice:
+            raise UsageError(f"A corpus is in {where} too, and would be counted twice.", "Leave one of them out.")
+        expanded = read.expanded(loaded.embedding.size, loaded.tokenizer.sha256, where)
+        counted.append((expanded, Prompts(expanded.corpus, ())))
+        facts.append(_corpus_facts(f"Counts read from {where}.", expanded))
     inputs = ScanInputs(
         loaded.embedding, tuple(counts for counts, _ in counted), tuple(prompts for _, prompts in counted), states
     )
@@ -141,42 +167,49 @@ def scan(
             results[analyzer.name] = analyzer.run(inputs, _generator(seed, analyzer.name))
     return Report(
         model=_model_facts(loaded.embedding),
-        corpora=tuple(_corpus_facts(corpus, counts) for corpus, counts in zip(opened, inputs.corpora, strict=True)),
+        corpora=tuple(facts),
         seed=seed,
         options={analyzer.name: _options(analyzer) for analyzer in chosen},
         versions=_versions(),
         results=results,
-        command=_command(loaded.embedding, opened, seed, analyzers, field, tensor, revision),
+        command=_command(
+            loaded.embedding.source.model,
+            {
+                "--corpus": [corpus.name for corpus in opened],
+                "--analyzer": analyzers,
+                "--counts": [Path(file).name for file in files],
+                "--layer": layers,
+                "--field": field,
+                "--tensor": tensor,
+                "--revision": revision,
+                "--seed": seed,
+            },
+        ),
         timings=timings,
     )
 
 
-def _command(
-    table: EmbeddingTable,
-    corpora: Sequence[Corpus],
-    seed: int,
-    analyzers: Sequence[str | Analyzer] | None,
-    field: str | None,
-    tensor: str | None,
-    revision: str | None,
-) -> str:
-    """The command line that makes the report again, paths by their ends; empty where none does."""
-    words = ["geoprobe", "scan", table.source.model]
-    for corpus in corpora:
-        words += ["--corpus", corpus.name]
-    for analyzer in analyzers or ():
-        if not isinstance(analyzer, str):
-            return ""  # with options of its own, which no command line gives
-        words += ["--analyzer", analyzer]
-    for option, value in (("--field", field), ("--tensor", tensor), ("--revision", revision)):
-        words += [option, value] if value is not None else []
-    return shlex.join([*words, "--seed", str(seed)])
+def _command(model: str, options: Mapping[str, str | int | Sequence[object] | None]) -> str:
+    """The command line that makes the report again; empty where none does."""
+    words = ["geoprobe", "scan", model]
+    for option, value in options.items():
+        for each in (value,) if isinstance(value, str | int) else value or ():
+            if not isinstance(each, str | int):
+                return ""  # a diagnostic with options of its own, which no command line gives
+            words += [option, str(each)]
+    return shlex.join(words)
 
 
-def _listed(corpora: str | Path | Sequence[str | Path] | None) -> Sequence[str | Path]:
+def _as_sequence(given: str | Path | Sequence[str | Path] | None) -> Sequence[str | Path]:
+    if given is None:
+        return ()
+    return (given,) if isinstance(given, str | Path) else tuple(given)
+
+
+def _listed(corpora: str | Path | Sequence[str | Path] | None, counts: bool) -> Sequence[str | Path]:
     if corpora is None:
-        return (PYTHON_DOCS,)
-    listed = (corpora,) if isinstance(corpora, str | Path) else tuple(corpora)
+        return () if counts else (PYTHON_DOCS,)
+    listed = _as_sequence(corpora)
     if not listed:
         raise UsageError("No corpus was given.", f"Give at least one, or None for {PYTHON_DOCS}.")
     return listed
@@ -229,8 +262,18 @@ def _model_facts(table: EmbeddingTable) -> ModelFacts:
     )
 
 
-def _corpus_facts(corpus: Corpus, counts: TokenCounts) -> CorpusFacts:
-    return CorpusFacts(corpus.name, counts.sha256, counts.n_documents, counts.n_tokens, counts.n_types, corpus.note)
+def _corpus_facts(note: str, counts: TokenCounts) -> CorpusFacts:
+    return CorpusFacts(
+        counts.corpus, counts.sha256, counts.n_documents, counts.n_tokens, counts.n_types, corpus_note(note, counts)
+    )
+
+
+def corpus_note(note: str, counts: TokenCounts) -> str:
+    """What a reader should know of a corpus, with what only counting shows."""
+    if not counts.n_continued:
+        return note
+    cut = f"{counts.n_continued:,} of the documents go on from the one before: longer texts were cut."
+    return f"{note} {cut}".strip()
 
 
 def _versions() -> dict[str, str]:

@@ -117,7 +117,7 @@ def scan_inputs(
         tokenizer.special(rows),
         ModelSource("tiny", "Tiny", "llama", "tiny.safetensors", "embed", "F32", "0" * 64),
     )
-    counts, prompts = count_tokens(tokenizer, Corpus("made-up", lambda: iter(texts)), rows=rows, max_prompts=1000)
+    counts, prompts = count_tokens(tokenizer, Corpus("made-up", (lambda: iter(texts),)), rows=rows, max_prompts=1000)
     return ScanInputs(table, (counts,), (prompts,))
 
 

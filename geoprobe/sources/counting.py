@@ -1,4 +1,4 @@
-"""Counting: one pass over a corpus gives its token counts and its first prompts."""
+"""Counting: one pass over a corpus gives its token counts and its prompts, on one machine or many."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from geoprobe.data import Documents, Prompts, TokenCounts
-from geoprobe.errors import BadDataError
+from geoprobe.errors import BadDataError, UsageError
 from geoprobe.sources.corpora import Corpus
+from geoprobe.sources.tally import KEPT_TOKENS, Prompt, Tally, TallyOptions, tally_part
 from geoprobe.sources.tokenizer import Tokenizer
 
-__all__ = ["count_tokens"]
+__all__ = ["ENGINES", "combined_sha256", "count_tokens"]
 
-#: Characters encoded at a time: enough for every core, little for memory.
-BATCH_CHARACTERS = 2_000_000
-#: Tokens of a corpus kept document by document (4 bytes each); a larger corpus is counted only.
-KEPT_TOKENS = 20_000_000
+ENGINES = ("local", "ray")
 
 
 def count_tokens(
@@ -26,6 +24,8 @@ def count_tokens(
     *,
     rows: int,
     max_prompts: int,
+    seed: int | None = None,
+    engine: str = "local",
     progress: Callable[[int], None] | None = None,
 ) -> tuple[TokenCounts, Prompts]:
     """Count a corpus's tokens.
@@ -39,66 +39,89 @@ def count_tokens(
     rows : int
         V, the rows of the embedding table.
     max_prompts : int
-        How many documents, from the first, are kept as prompts.
+        How many documents are kept as prompts.
+    seed : int, optional
+        Of the sample of prompts, uniform over documents and in random order; without it, the first are kept in order.
+    engine : {"local", "ray"}
+        Where: every core of this machine, or a Ray cluster. The result is the same.
     progress : callable, optional
         Called with the number of documents counted so far.
 
     Returns
     -------
     counts : TokenCounts
-        (V,) occurrences.
+        (V,) occurrences, and documents that hold each token.
     prompts : Prompts
-        Token ids of the first documents.
+        Token ids of the prompts, cut to their first 2,048.
 
     Raises
     ------
     BadDataError
         When the corpus holds no text, or the tokenizer gives ids that the table has no row for.
+    UsageError
+        When there is no such engine.
     """
-    counts = np.zeros(rows, dtype=np.int64)
-    digest = hashlib.sha256()
-    kept: list[np.ndarray] = []
-    documents = tokens = 0
-    parts: list[np.ndarray] = []
-    lengths: list[int] = []
-    for batch in _batches(corpus.documents()):
-        for text in batch:
-            data = text.encode()
-            digest.update(len(data).to_bytes(8, "little") + data)
-        encoded = tokenizer.encode(batch)
-        kept.extend(encoded[: max_prompts - len(kept)])
-        ids = np.concatenate(encoded)
-        if ids.size and ids.max() >= rows:
-            raise BadDataError(
-                f"The tokenizer gives id {ids.max():,}, but the embedding has {rows:,} rows.",
-                "Tokenizer and weights are of different models: check where each came from.",
-            )
-        counts += np.bincount(ids, minlength=rows)
-        documents += len(batch)
-        tokens += ids.size
-        if tokens <= KEPT_TOKENS:
-            parts.append(ids.astype(np.int32))
-            lengths.extend(map(len, encoded))
+    if engine not in ENGINES:
+        raise UsageError(f"There is no engine {engine!r}.", f"There are: {', '.join(ENGINES)}.")
+    options = TallyOptions(rows, max_prompts, seed)
+    if engine == "ray":
+        from geoprobe.sources.ray_engine import ray_tallies
+
+        tallies = ray_tallies(tokenizer, corpus, options, progress)
+    else:
+        tallies = _local_tallies(tokenizer, corpus, options, progress)
+    return _added_up(corpus.name, tokenizer.sha256, tallies, options)
+
+
+def _local_tallies(
+    tokenizer: Tokenizer, corpus: Corpus, options: TallyOptions, progress: Callable[[int], None] | None
+) -> Iterator[Tally]:
+    before = 0
+
+    def advance(documents: int) -> None:
         if progress is not None:
-            progress(documents)
-    if not counts.any():
-        raise BadDataError(
-            f"The corpus {corpus.name} holds no text.", "Check the file, and the column named by --field."
-        )
-    whole = None
-    if tokens <= KEPT_TOKENS:
-        whole = Documents(np.concatenate(parts), np.cumsum([0, *lengths], dtype=np.int64))
-    return TokenCounts(corpus.name, digest.hexdigest(), counts, documents, whole), Prompts(corpus.name, tuple(kept))
+            progress(before + documents)
+
+    for number, part in enumerate(corpus.parts):
+        tally = tally_part(tokenizer, part, number, options, advance)
+        before += tally.n_documents
+        yield tally
 
 
-def _batches(documents: Iterator[str]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    characters = 0
-    for text in documents:
-        batch.append(text)
-        characters += len(text)
-        if characters >= BATCH_CHARACTERS:
-            yield batch
-            batch, characters = [], 0
-    if batch:
-        yield batch
+def _added_up(
+    name: str, tokenizer: str, tallies: Iterator[Tally], options: TallyOptions
+) -> tuple[TokenCounts, Prompts]:
+    counts = np.zeros(options.rows, dtype=np.int64)
+    document_counts = np.zeros(options.rows, dtype=np.int64)
+    digests: list[bytes] = []
+    kept: list[Documents] = []
+    prompts: list[Prompt] = []
+    documents = tokens = continued = 0
+    for tally in tallies:
+        counts += tally.counts
+        document_counts += tally.document_counts
+        digests.append(tally.sha256)
+        documents += tally.n_documents
+        continued += tally.n_continued
+        prompts = sorted([*prompts, *tally.prompts], key=lambda prompt: prompt[:3])[: options.max_prompts]
+        tokens += tally.n_tokens
+        if tokens <= KEPT_TOKENS:
+            kept += tally.kept
+        else:
+            kept.clear()
+    if not tokens:
+        raise BadDataError(f"The corpus {name} holds no text.", "Check the file, and the column named by --field.")
+    whole = _together(kept) if tokens <= KEPT_TOKENS else None
+    sha256 = combined_sha256(digests)
+    found = TokenCounts(name, sha256, counts, documents, whole, document_counts, tokenizer, continued)
+    return found, Prompts(name, tuple(prompt.ids for prompt in prompts))
+
+
+def combined_sha256(digests: list[bytes]) -> str:
+    """Of parts in their order: one part's own, or that of all their hashes."""
+    return digests[0].hex() if len(digests) == 1 else hashlib.sha256(b"".join(digests)).hexdigest()
+
+
+def _together(parts: list[Documents]) -> Documents:
+    lengths = np.concatenate([np.diff(part.starts) for part in parts])
+    return Documents(np.concatenate([part.ids for part in parts]), np.concatenate([[0], np.cumsum(lengths)]))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,11 @@ class Tokenizer:
         """Token ids of each text, no special tokens added, on all cores."""
         encodings = self.backend.encode_batch_fast(list(texts), add_special_tokens=False)
         return [np.array(encoding.ids, dtype=np.int64) for encoding in encodings]
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of everything that decides its output: counts of tokenizers with the same hash can be added up."""
+        return hashlib.sha256(self.backend.to_str().encode()).hexdigest()
 
     @property
     def size(self) -> int:

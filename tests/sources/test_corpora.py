@@ -119,7 +119,7 @@ def test_a_parquet_file_without_the_field_says_what_it_has(tmp_path: Path) -> No
     ("name", "kind", "message"),
     [
         ("missing.json", NotFoundError, "There is no corpus .*missing.json"),
-        ("", UsageError, "is a folder"),
+        ("", NotFoundError, "is a folder without a file that can be read; it has 1 others"),
         ("a.docx", UsageError, "is a .docx file, which cannot be read"),
     ],
 )

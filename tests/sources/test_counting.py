@@ -7,7 +7,7 @@ import pytest
 from builders import word_tokenizer
 
 from geoprobe.errors import BadDataError
-from geoprobe.sources import counting
+from geoprobe.sources import counting, tally
 from geoprobe.sources.corpora import Corpus
 from geoprobe.sources.tokenizer import Tokenizer
 
@@ -16,11 +16,11 @@ TOKENIZER = Tokenizer(word_tokenizer(WORDS))
 
 
 def corpus(*texts: str) -> Corpus:
-    return Corpus("test", lambda: iter(texts))
+    return Corpus("test", (lambda: iter(texts),))
 
 
 def test_counts_equal_a_plain_counter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counting, "BATCH_CHARACTERS", 50)  # many batches
+    monkeypatch.setattr(tally, "BATCH_CHARACTERS", 50)  # many batches
     rng = np.random.default_rng(0)
     texts = [" ".join(rng.choice(WORDS, size=rng.integers(1, 30))) for _ in range(200)]
     told: list[int] = []
@@ -38,7 +38,7 @@ def test_the_hash_tells_documents_apart_but_not_their_batches(monkeypatch: pytes
         return counting.count_tokens(TOKENIZER, corpus(*texts), rows=5, max_prompts=1)[0].sha256
 
     whole = digest("a", "b")
-    monkeypatch.setattr(counting, "BATCH_CHARACTERS", 1)
+    monkeypatch.setattr(tally, "BATCH_CHARACTERS", 1)
     assert digest("a", "b") == whole
     assert digest("ab") != whole
     assert digest("", "ab", "a") != digest("a", "b", "a")
@@ -58,7 +58,7 @@ def test_ids_beyond_the_table_are_bad_data() -> None:
 
 
 def test_documents_are_read_as_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counting, "BATCH_CHARACTERS", 10)
+    monkeypatch.setattr(tally, "BATCH_CHARACTERS", 10)
     alive = 0
 
     def endless() -> Iterator[str]:
@@ -75,5 +75,5 @@ def test_documents_are_read_as_they_are_needed(monkeypatch: pytest.MonkeyPatch) 
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        counting.count_tokens(TOKENIZER, Corpus("t", endless), rows=5, max_prompts=1, progress=stop)
+        counting.count_tokens(TOKENIZER, Corpus("t", (endless,)), rows=5, max_prompts=1, progress=stop)
     assert max(seen) <= 1

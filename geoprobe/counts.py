@@ -1,0 +1,73 @@
+"""Count corpora by a model's tokenizer, to a file that scans and other counts can use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from geoprobe.errors import UsageError
+from geoprobe.scanning import Progress, Silent, corpus_note
+from geoprobe.sources.corpora import open_corpus
+from geoprobe.sources.counting import count_tokens
+from geoprobe.sources.counts_file import Counts, merge_counts, read_counts
+from geoprobe.sources.model_tokenizer import load_model_tokenizer
+
+__all__ = ["count", "merge"]
+
+
+def count(
+    model: str | Path,
+    corpora: Sequence[str | Path],
+    *,
+    field: str | None = None,
+    data: str | Path | None = None,
+    revision: str | None = None,
+    engine: str = "local",
+    offline: bool = False,
+    progress: Progress | None = None,
+) -> Counts:
+    """Count corpora by a model's tokenizer; of a hub model nothing else is fetched.
+
+    Parameters
+    ----------
+    model : str or Path
+        As for a scan.
+    corpora : sequence of str or Path
+        At least one, as for a scan.
+    field, data, revision, engine, offline, progress
+        As for a scan.
+    """
+    if not corpora:
+        raise UsageError("No corpus was given.", "Give one or more by --corpus; `geoprobe corpora` lists names.")
+    opened = [open_corpus(str(name), field=field, data=data, offline=offline) for name in corpora]
+    told = progress or Silent()
+    told.step("tokenizer")
+    tokenizer = load_model_tokenizer(model, revision=revision, offline=offline)
+    counted = []
+    for corpus in opened:
+        told.step(f"count {corpus.name}")
+        counts, _ = count_tokens(
+            tokenizer,
+            corpus,
+            rows=tokenizer.size,
+            max_prompts=0,
+            engine=engine,
+            progress=lambda documents: told.advance(documents, None),
+        )
+        counted.append(Counts.of(counts, corpus_note(corpus.note, counts)))
+    return merge_counts(counted, [corpus.name for corpus in opened])
+
+
+def merge(files: Sequence[str | Path]) -> Counts:
+    """Add up counts files by one tokenizer.
+
+    Raises
+    ------
+    UsageError
+        When there are fewer than two.
+    BadDataError
+        When their tokenizers differ, or a corpus would be counted twice.
+    """
+    if len(files) < 2:
+        raise UsageError(f"{len(files)} counts file was given to merge.", "Give two or more.")
+    return merge_counts([read_counts(file) for file in files], [str(file) for file in files])

@@ -1,0 +1,109 @@
+"""Files and folders as corpora: which format a file's name says, and what of a folder can be read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from geoprobe.errors import AccessError, NotFoundError, UsageError
+from geoprobe.sources.corpora.corpus import Corpus, bounded
+from geoprobe.sources.corpora.json_records import json_lines, json_list
+from geoprobe.sources.corpora.records import Record, texts
+from geoprobe.sources.corpora.streams import STDIN, Source
+from geoprobe.sources.corpora.tables import csv_rows, parquet_rows
+from geoprobe.sources.corpora.text import paragraphs
+
+__all__ = ["FORMATS", "file_corpus", "folder_corpus", "read_source", "readable", "stdin_corpus"]
+
+#: Suffix to reader; each may be followed by .gz or .zst.
+_READERS: dict[str, Callable[[Source], Iterator[Record]]] = {
+    ".txt": paragraphs,
+    ".md": paragraphs,
+    ".json": json_list,
+    ".jsonl": json_lines,
+    ".ndjson": json_lines,
+    ".csv": csv_rows,
+    ".tsv": csv_rows,
+}
+FORMATS = (*_READERS, ".parquet")
+_SKIPPED_SHOWN = 5
+
+
+def read_source(source: Source, field: str | None) -> Iterator[str]:
+    """A source's documents."""
+    reader = _READERS.get(source.suffix) or partial(parquet_rows, field=field)
+    return bounded(texts(reader(source), source.where, field))
+
+
+def readable(name: str) -> bool:
+    """Whether a file of this name is of a known format."""
+    return Source.of(name, None).suffix in FORMATS
+
+
+def file_corpus(path: Path, field: str | None) -> Corpus:
+    """One file.
+
+    Raises
+    ------
+    UsageError
+        When its name does not end in a known suffix.
+    """
+    _known(path.name, f"corpus {str(path)!r}")
+    return Corpus(
+        f"{path.resolve().parent.name}/{path.name}", (partial(read_source, Source.of(path.name, path), field),)
+    )
+
+
+def stdin_corpus(name: str, field: str | None) -> Corpus:
+    """Standard input: ``-`` for text, ``-.jsonl`` and the like for other formats."""
+    name = "-.txt" if name == "-" else name
+    _known(name, f"format of {STDIN}, {name!r},")
+    return Corpus(STDIN, (partial(read_source, Source.of(name, None), field),))
+
+
+def _known(name: str, what: str) -> None:
+    if not readable(name):
+        raise UsageError(
+            f"The {what} is a {Source.of(name, None).suffix or 'suffixless'} file, which cannot be read.",
+            f"Files that can: {', '.join(FORMATS)}, each also with .gz or .zst.",
+        )
+
+
+def folder_corpus(folder: Path, field: str | None) -> Corpus:
+    """Every readable file in a folder and those below it, in order of their paths; hidden ones are left out.
+
+    Raises
+    ------
+    NotFoundError
+        When no file in it can be read.
+    """
+    files = list(_files(folder))
+    known = [path for path in files if readable(path.name)]
+    skipped = [str(path.relative_to(folder)) for path in files if not readable(path.name)]
+    if not known:
+        raise NotFoundError(
+            f"The corpus {str(folder)!r} is a folder without a file that can be read; it has {len(files)} others.",
+            f"Files that can: {', '.join(FORMATS)}, each also with .gz or .zst.",
+        )
+    note = f"{len(known):,} file{'s' * (len(known) > 1)}."
+    if skipped:
+        more = f" and {len(skipped) - _SKIPPED_SHOWN:,} more" if len(skipped) > _SKIPPED_SHOWN else ""
+        note += f" Left out, of a kind that cannot be read: {', '.join(skipped[:_SKIPPED_SHOWN])}{more}."
+    return Corpus(
+        folder.resolve().name or str(folder),
+        tuple(partial(read_source, Source.of(path.name, path), field) for path in known),
+        note,
+    )
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    def fail(error: OSError) -> None:
+        raise AccessError(f"{error.filename} may not be read.", "Check its permissions.") from error
+
+    found = []
+    for root, folders, names in os.walk(folder, onerror=fail):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(root, name) for name in names if not name.startswith(".")]
+    return iter(sorted(path for path in found if path.is_file()))

@@ -1,0 +1,112 @@
+"""Sets with names: the manual inside CPython, and the benchmarks that the field asks its questions of."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from geoprobe.errors import NotFoundError
+from geoprobe.sources.corpora.corpus import Corpus, bounded
+from geoprobe.sources.corpora.files import file_corpus, folder_corpus, readable
+
+__all__ = ["NAMED_SETS", "PYTHON_DOCS", "NamedSet", "local_folder", "local_set", "python_docs"]
+
+PYTHON_DOCS = "python-docs"
+
+
+@dataclass(frozen=True)
+class NamedSet:
+    """A set on the hub, and what local folders of it are called.
+
+    Parameters
+    ----------
+    name : str
+        What geoprobe calls it.
+    hub_id : str
+        The hub's repository; one without code, since code of a repository is never run.
+    config : str or None
+        Its configuration.
+    split, field : str
+        The split counted unless another is named, and the column that holds the text.
+    folders : tuple of str
+        Other names of local folders; case does not matter.
+    """
+
+    name: str
+    hub_id: str
+    config: str | None
+    split: str
+    field: str
+    folders: tuple[str, ...] = ()
+
+
+NAMED_SETS = {
+    each.name: each
+    for each in (
+        NamedSet("gsm8k", "openai/gsm8k", "main", "test", "question"),
+        NamedSet("aqua", "deepmind/aqua_rat", "raw", "test", "question"),
+        NamedSet("mawps", "MU-NLPC/Calc-mawps", None, "test", "question"),
+        NamedSet("svamp", "ChilleD/SVAMP", None, "test", "question_concat"),
+        NamedSet("boolq", "google/boolq", None, "validation", "question"),
+        NamedSet("piqa", "baber/piqa", None, "validation", "goal"),
+        NamedSet("siqa", "lighteval/siqa", None, "validation", "question", ("social_i_qa",)),
+        NamedSet("hellaswag", "Rowan/hellaswag", None, "validation", "ctx"),
+        NamedSet("winogrande", "allenai/winogrande", "winogrande_xl", "validation", "sentence"),
+        NamedSet("arc-easy", "allenai/ai2_arc", "ARC-Easy", "test", "question"),
+        NamedSet("arc-challenge", "allenai/ai2_arc", "ARC-Challenge", "test", "question"),
+        NamedSet("openbookqa", "allenai/openbookqa", "main", "test", "question_stem", ("obqa",)),
+        NamedSet("wikitext", "Salesforce/wikitext", "wikitext-2-raw-v1", "test", "text"),
+    )
+}
+
+
+def python_docs() -> Corpus:
+    """The reference manual that every CPython carries."""
+    version = f"{platform.python_implementation()} {platform.python_version()}"
+    note = f"The reference manual inside {version}: small and technical English, for a first look."
+    return Corpus(PYTHON_DOCS, (_topics,), note)
+
+
+def _topics() -> Iterator[str]:
+    from pydoc_data import topics
+
+    yield from bounded(text for _, text in sorted(topics.topics.items()))
+
+
+def local_folder(data: Path, name: str) -> Path | None:
+    """The folder of a set in a data folder, whatever the case of its name; None if it has none.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such data folder.
+    """
+    if not data.is_dir():
+        raise NotFoundError(f"There is no data folder {str(data)!r}.", "Name another by --data or GEOPROBE_DATA.")
+    known = NAMED_SETS.get(name.lower())
+    called = {name.lower(), *(known.folders if known else ())}
+    return next((path for path in sorted(data.iterdir()) if path.name.lower() in called and path.is_dir()), None)
+
+
+def local_set(folder: Path, split: str | None, field: str | None) -> Corpus:
+    """One split of a set in a folder of files named after splits, such as ``test.json``.
+
+    Without a split, ``test`` is taken, or everything where the folder has no file of that name.
+
+    Raises
+    ------
+    NotFoundError
+        When the folder has no file of the split.
+    """
+    files = sorted(path for path in folder.iterdir() if path.is_file() and readable(path.name))
+    for path in files:
+        if path.name.split(".")[0].lower() == (split or "test").lower():
+            return file_corpus(path, field)
+    if split is not None:
+        raise NotFoundError(
+            f"{folder} has no file for the split {split!r}; it has {', '.join(path.name for path in files) or 'none'}.",
+            "Name a split that is there.",
+        )
+    return folder_corpus(folder, field)

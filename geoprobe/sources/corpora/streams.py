@@ -1,0 +1,217 @@
+"""Bytes to text: files and standard input, compressed or not, decoded block by block with the place of every fault."""
+
+from __future__ import annotations
+
+import codecs
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+from geoprobe.errors import AccessError, BadDataError, GeoprobeError, NotFoundError
+
+__all__ = ["COMPRESSIONS", "LONGEST_RECORD", "STDIN", "Source", "decoded", "joined_lines", "line_pieces", "lines"]
+
+#: File suffix to the codec's name in pyarrow, which finds a file that was cut short and reads frames in a row.
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+#: Characters of the longest line or record that is read as one.
+LONGEST_RECORD = 16_000_000
+STDIN = "standard input"
+BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file, or standard input, and how its bytes are packed.
+
+    Parameters
+    ----------
+    where : str
+        What errors call it.
+    suffix : str
+        Of the content's format, such as ``.jsonl``.
+    compression : str or None
+        A value of `COMPRESSIONS`.
+    path : Path or None
+        None for standard input, which can be read once.
+    """
+
+    where: str
+    suffix: str
+    compression: str | None
+    path: Path | None
+
+    @classmethod
+    def of(cls, name: str, path: Path | None) -> Source:
+        """By the suffixes of a file's name."""
+        suffixes = [suffix.lower() for suffix in Path(name).suffixes]
+        compression = COMPRESSIONS.get(suffixes[-1]) if suffixes else None
+        if compression:
+            suffixes.pop()
+        return cls(STDIN if path is None else str(path), suffixes[-1] if suffixes else "", compression, path)
+
+    @contextmanager
+    def open(self) -> Iterator[IO[bytes]]:
+        """The content's bytes, unpacked as they are read."""
+        with self._raw() as raw:
+            if self.compression is None:
+                yield raw
+                return
+            import pyarrow as pa
+
+            stream = pa.CompressedInputStream(pa.PythonFile(raw, "r"), self.compression)
+            try:
+                yield stream
+            except OSError as error:
+                if isinstance(error, GeoprobeError):
+                    raise
+                raise BadDataError(
+                    f"{self.where} is not a whole {self.compression} file: {error}.",
+                    "It may have been cut short: fetch or make it again.",
+                ) from error
+
+    @contextmanager
+    def seekable(self) -> Iterator[IO[bytes]]:
+        """The same for a format that is read from its end; what cannot be sought is copied to a temporary file."""
+        if self.path is not None and self.compression is None:
+            with self.open() as stream:
+                yield stream
+            return
+        with tempfile.TemporaryFile() as copy:
+            with self.open() as stream:
+                while block := stream.read(BLOCK_BYTES):
+                    copy.write(block)
+            copy.seek(0)
+            yield copy
+
+    def unpacked(self) -> Source:
+        """The same source without its compression."""
+        return replace(self, compression=None)
+
+    @contextmanager
+    def _raw(self) -> Iterator[IO[bytes]]:
+        if self.path is None:
+            yield _take_stdin()
+            return
+        try:
+            file = self.path.open("rb")
+        except PermissionError as error:
+            raise AccessError(f"{self.path} may not be read.", "Check its permissions.") from error
+        except FileNotFoundError as error:
+            raise NotFoundError(f"{self.path} is no longer there.", "Give the path of a corpus.") from error
+        with file:
+            yield file
+
+
+class _Once:
+    """Standard input, and whether it was read."""
+
+    taken: Any = None
+
+
+def _take_stdin() -> IO[bytes]:
+    if _Once.taken is sys.stdin:
+        raise GeoprobeError(
+            "Standard input was read already, and can be read once.", "Save it to a file to use it again."
+        )
+    _Once.taken = sys.stdin
+    return sys.stdin.buffer
+
+
+def decoded(stream: IO[bytes], where: str) -> Iterator[str]:
+    """A stream's text, block by block.
+
+    Raises
+    ------
+    BadDataError
+        At a byte that is not UTF-8, or NUL, with its place.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    before = 0
+    while True:
+        block = bytes(stream.read(BLOCK_BYTES))
+        start = before - len(decoder.getstate()[0])
+        try:
+            text = decoder.decode(block, final=not block)
+        except UnicodeDecodeError as error:
+            raise BadDataError(
+                f"{where} is not UTF-8 text: byte {start + error.start:,} is 0x{error.object[error.start]:02x}.",
+                "Convert it to UTF-8, or give the file that was meant.",
+            ) from error
+        if (nul := text.find("\x00")) >= 0:
+            raise BadDataError(
+                f"{where} is not text: it holds NUL bytes, the first at byte {start + len(text[:nul].encode()):,}.",
+                "Give the file that was meant.",
+            )
+        if text:
+            yield text.removeprefix("\ufeff") if start == 0 else text
+        if not block:
+            return
+        before += len(block)
+
+
+def line_pieces(blocks: Iterable[str], longest: int) -> Iterator[tuple[str, bool]]:
+    """Lines without their ends, and whether the line ends there: one longer than `longest` comes in pieces.
+
+    Where a line is cut depends on its text alone, not on the blocks.
+    """
+    held: list[str] = []
+    size = 0
+    for block in _newlines(blocks):
+        *whole, last = block.split("\n")
+        for line in whole:
+            if held:
+                line = "".join([*held, line])
+                held, size = [], 0
+            while len(line) > longest:
+                yield line[:longest], False
+                line = line[longest:]
+            yield line, True
+        held.append(last)
+        size += len(last)
+        if size > longest:
+            rest = "".join(held)
+            while len(rest) > longest:
+                yield rest[:longest], False
+                rest = rest[longest:]
+            held, size = [rest], len(rest)
+    if size:
+        yield "".join(held), True
+
+
+def _newlines(blocks: Iterable[str]) -> Iterator[str]:
+    r"""The same text with ``\n`` for ``\r\n`` and ``\r``."""
+    held = ""
+    for block in blocks:
+        text = held + block
+        held = "\r" if text.endswith("\r") else ""
+        text = text.removesuffix("\r")
+        yield text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+    if held:
+        yield "\n"
+
+
+def lines(blocks: Iterable[str], where: str) -> Iterator[str]:
+    """Whole lines without their ends.
+
+    Raises
+    ------
+    BadDataError
+        At a line longer than `LONGEST_RECORD`.
+    """
+    for number, (line, ended) in enumerate(line_pieces(blocks, LONGEST_RECORD), start=1):
+        if not ended:
+            raise BadDataError(
+                f"{where}, line {number:,}, is longer than {LONGEST_RECORD:,} characters.",
+                "Give one record a line; a text without records can be named .txt.",
+            )
+        yield line
+
+
+def joined_lines(blocks: Iterable[str], where: str) -> Iterator[str]:
+    r"""Lines with ``\n`` at their ends, as the csv module takes them."""
+    for line in lines(blocks, where):
+        yield line + "\n"

@@ -1,0 +1,58 @@
+"""Tables: CSV, TSV and parquet, a row a record."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+
+from geoprobe.errors import BadDataError
+from geoprobe.sources.corpora.records import Record, find_field
+from geoprobe.sources.corpora.streams import LONGEST_RECORD, Source, decoded, joined_lines
+
+__all__ = ["csv_rows", "parquet_rows"]
+
+_BATCH_ROWS = 256
+
+
+def csv_rows(source: Source) -> Iterator[Record]:
+    """Rows under a header, separated by commas, or by tabs in a .tsv."""
+    csv.field_size_limit(LONGEST_RECORD)  # the default of 128 kB refuses long documents
+    with source.open() as stream:
+        rows = csv.DictReader(
+            joined_lines(decoded(stream, source.where), source.where),
+            delimiter="\t" if source.suffix == ".tsv" else ",",
+            strict=True,
+        )
+        try:
+            for row in rows:
+                yield {key: value for key, value in row.items() if key is not None}
+        except csv.Error as error:
+            raise BadDataError(
+                f"{source.where}, line {rows.line_num:,}, is not CSV: {error}.", "Check its quotes and separators."
+            ) from error
+
+
+def parquet_rows(source: Source, field: str | None) -> Iterator[Record]:
+    """The rows' text column; no other is read."""
+    from pyarrow import ArrowException, parquet
+
+    with source.seekable() as stream:
+        try:
+            # read page by page: a row group may be larger than memory
+            with parquet.ParquetFile(stream, pre_buffer=False, buffer_size=1 << 16) as file:
+                present = dict.fromkeys(file.schema_arrow.names)
+                wanted = find_field(present, source.where, field)
+                for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=[wanted], use_threads=False):
+                    for value in batch.column(0).to_pylist():
+                        yield {wanted: value}
+        except UnicodeDecodeError as error:
+            raise BadDataError(
+                f"{source.where} is not UTF-8 text: column {wanted!r} holds byte 0x{error.object[error.start]:02x}.",
+                "Write the column again as UTF-8.",
+            ) from error
+        except (ArrowException, OSError) as error:
+            if isinstance(error, BadDataError):
+                raise
+            raise BadDataError(
+                f"{source.where} is not a parquet file: {error}", "Give the file that was meant."
+            ) from error

@@ -1,0 +1,31 @@
+"""Text files: a paragraph a document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from geoprobe.sources.corpora.corpus import MAX_DOCUMENT, Continued, cut
+from geoprobe.sources.corpora.streams import Source, decoded, line_pieces
+
+__all__ = ["paragraphs"]
+
+
+def paragraphs(source: Source) -> Iterator[str]:
+    """Lines up to a blank one; a paragraph longer than `MAX_DOCUMENT` is cut."""
+    held: list[str] = []
+    size = 0
+    kind: type[str] = str
+    with source.open() as stream:
+        for line, ended in line_pieces(decoded(stream, source.where), MAX_DOCUMENT):
+            if line and not line.isspace():
+                held.append(line + "\n" if ended else line)
+                size += len(held[-1])
+                while size > MAX_DOCUMENT + 1:  # the last line's end is not part of the document
+                    head, rest = cut("".join(held))
+                    yield kind(head)
+                    held, size, kind = [rest], len(rest), Continued
+            elif held:
+                yield kind("".join(held).removesuffix("\n"))
+                held, size, kind = [], 0, str
+    if held:
+        yield kind("".join(held).removesuffix("\n"))

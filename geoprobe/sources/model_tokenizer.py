@@ -1,0 +1,26 @@
+"""From what a user calls a model to its tokenizer alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from geoprobe.sources.hub import open_repository
+from geoprobe.sources.models import load_model
+from geoprobe.sources.tokenizer import Tokenizer, load_tokenizer
+
+__all__ = ["load_model_tokenizer"]
+
+
+def load_model_tokenizer(model: str | Path, *, revision: str | None = None, offline: bool = False) -> Tokenizer:
+    """A model's tokenizer; of a hub model only small files are fetched.
+
+    Raises
+    ------
+    GeoprobeError
+        As `load_model` does.
+    """
+    name = str(model)
+    path = Path(name).expanduser()
+    if name.count("/") != 1 or path.exists() or path.suffix in (".gguf", ".safetensors", ".bin", ".pt"):
+        return load_model(model, revision=revision, offline=offline).tokenizer
+    return load_tokenizer(open_repository(name, revision=revision, offline=offline).folder)
