@@ -1,0 +1,98 @@
+"""Counting on a Ray of this machine's own, with two workers, against one process."""
+
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from builders import missing
+
+from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError
+from geoprobe.sources import ray_engine, tally
+from geoprobe.sources.corpora import Corpus, open_corpus
+from geoprobe.sources.counting import count_tokens
+from geoprobe.sources.models import LoadedModel, load_model
+
+
+@pytest.fixture(scope="module")
+def two_workers() -> Iterator[None]:
+    try:
+        import ray
+    except ImportError:
+        missing("ray", "ray is not installed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        import warnings
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Ray's own making, at start
+            ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1")
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def model(demo: Path) -> LoadedModel:
+    return load_model(demo)
+
+
+def assert_same_on_both_engines(model: LoadedModel, corpus: Corpus) -> None:
+    (here, prompts), (there, sampled) = (
+        count_tokens(model.tokenizer, corpus, rows=model.embedding.size, max_prompts=40, seed=3, engine=engine)
+        for engine in ("local", "ray")
+    )
+    np.testing.assert_array_equal(here.counts, there.counts)
+    np.testing.assert_array_equal(here.document_counts, there.document_counts)
+    assert (here.sha256, here.n_documents, here.tokenizer) == (there.sha256, there.n_documents, there.tokenizer)
+    assert here.documents is not None
+    assert there.documents is not None
+    np.testing.assert_array_equal(here.documents.ids, there.documents.ids)
+    np.testing.assert_array_equal(here.documents.starts, there.documents.starts)
+    assert [ids.tolist() for ids in prompts.ids] == [ids.tolist() for ids in sampled.ids]
+
+
+def test_one_file_gives_the_same_counts_hash_documents_and_prompts(
+    two_workers: None, model: LoadedModel, shared_datasets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tally, "BATCH_CHARACTERS", 20_000)  # some fifteen tasks
+    assert_same_on_both_engines(model, open_corpus("gsm8k", data=shared_datasets))
+
+
+def test_a_folder_gives_the_same_counts_hash_documents_and_prompts(
+    two_workers: None, model: LoadedModel, shared_datasets: Path, tmp_path: Path
+) -> None:
+    for name in ("mawps", "SVAMP", "AQuA"):
+        (tmp_path / f"{name}.json").write_bytes((shared_datasets / name / "test.json").read_bytes())
+    corpus = open_corpus(str(tmp_path))
+    assert len(corpus.parts) == 3
+    assert_same_on_both_engines(model, corpus)
+
+
+def test_a_workers_error_is_the_one_that_one_process_gives(
+    two_workers: None, model: LoadedModel, tmp_path: Path
+) -> None:
+    (tmp_path / "a.txt").write_text("fine")
+    (tmp_path / "b.txt").write_bytes(b"caf\xe9")
+    with pytest.raises(BadDataError, match=r"b\.txt is not UTF-8 text: byte 3 is 0xe9") as caught:
+        count_tokens(model.tokenizer, open_corpus(str(tmp_path)), rows=50_000, max_prompts=1, engine="ray")
+    assert caught.value.hint.startswith("Convert it")
+
+
+def test_a_fault_on_a_worker_is_explained(two_workers: None, model: LoadedModel) -> None:
+    failing = Corpus("test", (partial(int, "x"), partial(int, "y")))  # type: ignore[arg-type]
+    with pytest.raises(GeoprobeError, match="A task failed on Ray: ValueError"):
+        count_tokens(model.tokenizer, failing, rows=50_000, max_prompts=1, engine="ray")
+
+
+def test_a_missing_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with (
+        pytest.raises(NotFoundError, match=r"pip install 'geoprobe\[scale\]'"),
+        ray_engine._cluster(),
+    ):
+        pass
