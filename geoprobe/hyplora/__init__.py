@@ -15,9 +15,20 @@ One convention everywhere: K > 0, curvature −1/K, radius √K.
 from geoprobe.hyplora.config import HypLoraConfig
 from geoprobe.hyplora.geometry import LayerGeometry, geometry
 from geoprobe.hyplora.layer import HypLoraLayer, HypLoraLinear
+from geoprobe.hyplora.linear import LayerApproximation, LinearApproximation, linear_approximation
 from geoprobe.hyplora.model import HypLoraModel
 from geoprobe.hyplora.registration import register
 
-__all__ = ["HypLoraConfig", "HypLoraLayer", "HypLoraLinear", "HypLoraModel", "LayerGeometry", "geometry"]
+__all__ = [
+    "HypLoraConfig",
+    "HypLoraLayer",
+    "HypLoraLinear",
+    "HypLoraModel",
+    "LayerApproximation",
+    "LayerGeometry",
+    "LinearApproximation",
+    "geometry",
+    "linear_approximation",
+]
 
 register(HypLoraConfig, HypLoraModel)

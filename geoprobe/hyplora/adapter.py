@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.nn.functional import softplus
 
-from geoprobe.hyplora.low_rank import LowRankProduct
+from geoprobe.hyplora.charts import factors
+from geoprobe.hyplora.low_rank import LowRankProduct, norm_dtype, row_norm
 from geoprobe.hyplora.reference import reference_update
 
 if TYPE_CHECKING:
@@ -118,6 +119,15 @@ class HypLoraAdapter(nn.Module):
                 scaling,
             )
             return rows.view(y.shape)
+
+    def factors_of(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """A x and the radial factor f of rows x, such that the update is scaling · f · B A x."""
+        x = x.to(self.A.dtype)
+        hidden = x @ self.A.t()
+        update = hidden @ self.B.t()
+        precise = norm_dtype(x.device)
+        value = factors(row_norm(x), row_norm(update), self.radius().to(precise), self.chart, self.limit).value
+        return hidden, value
 
     def extra_repr(self) -> str:
         """Shape and curvature, as layers print themselves."""

@@ -15,7 +15,7 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 
 from geoprobe.hyplora.charts import factors
 
-__all__ = ["LowRankProduct", "norm_dtype"]
+__all__ = ["LowRankProduct", "norm_dtype", "row_norm"]
 
 
 def norm_dtype(device: torch.device) -> torch.dtype:
@@ -45,8 +45,7 @@ class LowRankProduct(torch.autograd.Function):
         hidden = x @ a.t()
         update = hidden @ b.t()
         precise = norm_dtype(x.device)
-        input_norm = _norm(x, precise)
-        output_norm = _norm(update, precise)
+        input_norm, output_norm = row_norm(x), row_norm(update)
         value, by_input, by_output = factors(input_norm, output_norm, radius.to(precise), chart, limit)
         ctx.save_for_backward(x, a, b, radius, hidden, input_norm, output_norm, value, by_input, by_output)
         ctx.scaling = scaling
@@ -85,6 +84,7 @@ class LowRankProduct(torch.autograd.Function):
         return grad_y, grad_x, grad_a, grad_b, grad_radius, None, None, None
 
 
-def _norm(rows: Tensor, precise: torch.dtype) -> Tensor:
-    """Norm of each row, summed in at least float32."""
-    return torch.linalg.vector_norm(rows, dim=-1, dtype=torch.promote_types(rows.dtype, torch.float32)).to(precise)
+def row_norm(rows: Tensor) -> Tensor:
+    """Norm of each row, summed in at least float32, in the precision of scalars."""
+    summed = torch.linalg.vector_norm(rows, dim=-1, dtype=torch.promote_types(rows.dtype, torch.float32))
+    return summed.to(norm_dtype(rows.device))
