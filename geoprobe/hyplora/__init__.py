@@ -1,0 +1,34 @@
+"""HypLoRA as a peft method: LoRA in hyperbolic space (Yang et al., NeurIPS 2025, arXiv 2410.04010).
+
+Importing this module adds HypLoRA to peft; then everything of peft works as for its own methods::
+
+    from peft import get_peft_model
+    from geoprobe.hyplora import HypLoraConfig
+
+    model = get_peft_model(base_model, HypLoraConfig(r=32, lora_alpha=64, target_modules=["q_proj", "v_proj"]))
+
+It needs torch and peft: ``pip install "geoprobe[finetune]"``.
+
+One convention everywhere: K > 0, curvature −1/K, radius √K.
+"""
+
+from geoprobe.hyplora.config import HypLoraConfig
+from geoprobe.hyplora.geometry import LayerGeometry, geometry
+from geoprobe.hyplora.layer import HypLoraLayer, HypLoraLinear
+from geoprobe.hyplora.linear import LayerApproximation, LinearApproximation, linear_approximation
+from geoprobe.hyplora.model import HypLoraModel
+from geoprobe.hyplora.registration import register
+
+__all__ = [
+    "HypLoraConfig",
+    "HypLoraLayer",
+    "HypLoraLinear",
+    "HypLoraModel",
+    "LayerApproximation",
+    "LayerGeometry",
+    "LinearApproximation",
+    "geometry",
+    "linear_approximation",
+]
+
+register(HypLoraConfig, HypLoraModel)

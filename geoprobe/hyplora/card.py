@@ -1,0 +1,70 @@
+"""The part of an adapter's model card that peft cannot know: what HypLoRA is, this adapter's space, how to load it."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from huggingface_hub import ModelCard
+from safetensors import safe_open
+
+if TYPE_CHECKING:
+    from geoprobe.hyplora.config import HypLoraConfig
+
+__all__ = ["describe"]
+
+_WEIGHTS = "adapter_model.safetensors"
+_SECTION = re.compile(r"<!-- hyplora -->.*?<!-- /hyplora -->\n", re.DOTALL)
+_TEXT = """<!-- hyplora -->
+A HypLoRA adapter (Yang et al., *Hyperbolic Fine-Tuning for Large Language Models*, NeurIPS 2025, arXiv 2410.04010),
+made with geoprobe. It is not linear in its input, so it cannot be merged into the base model. peft alone does not know
+it; with `pip install "geoprobe[finetune]"`:
+
+```python
+import geoprobe.hyplora  # adds HYPLORA to peft
+from peft import AutoPeftModelForCausalLM
+
+model = AutoPeftModelForCausalLM.from_pretrained("path/of/this/adapter")
+```
+
+Rank {rank}, alpha {alpha:g}. Space: {space}.
+<!-- /hyplora -->
+"""
+
+
+def describe(folder: str | Path, config: HypLoraConfig) -> None:
+    """Write the section under the title of a folder's model card, if it has one, in place of an earlier section."""
+    path = Path(folder) / "README.md"
+    if not path.is_file():
+        return
+    card = ModelCard.load(path)
+    card.data["tags"] = sorted({*(card.data.get("tags") or ()), "hyplora", "geoprobe"})
+    section = _TEXT.format(rank=config.r, alpha=config.lora_alpha, space=_space(Path(folder) / _WEIGHTS, config))
+    text = _SECTION.sub("", card.text)
+    title = re.search(r"^# .*\n", text, re.MULTILINE)
+    end = title.end() if title else 0
+    card.text = f"{text[:end]}\n{section}{text[end:]}"
+    card.save(path)
+
+
+def _space(weights: Path, config: HypLoraConfig) -> str:
+    if config.hyplora_reference:
+        return f"the arithmetic of the code released with the paper, started at k = {config.curvature:g}"
+    unit = ", in units of the layer's input width" if config.curvature_unit == "width" else ""
+    text = f"{config.chart} chart, curvature −1/K and radius √K{unit}; K started at {config.curvature:g}"
+    values = _saved_curvatures(weights) if config.learn_curvature else []
+    if not values:
+        return text
+    if len(values) == 1:
+        return f"{text}, learned: {values[0]:.4g}"
+    return f"{text}, learned: {values[0]:.4g} to {values[-1]:.4g} over {len(values)} layers"
+
+
+def _saved_curvatures(weights: Path) -> list[float]:
+    if not weights.is_file():
+        return []
+    with safe_open(weights, framework="pt") as file:
+        names = [name for name in file.keys() if name.endswith(".log_k")]  # noqa: SIM118 (not a mapping)
+        return sorted(math.exp(float(file.get_tensor(name))) for name in names)

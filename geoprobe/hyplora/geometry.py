@@ -1,0 +1,57 @@
+"""What space each layer of an adapter is in, at the moment."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch import nn
+
+from geoprobe.hyplora.layer import HypLoraLayer
+
+__all__ = ["LayerGeometry", "geometry"]
+
+
+@dataclass(frozen=True)
+class LayerGeometry:
+    """The hyperbolic space of one layer: curvature −1/K, radius √K."""
+
+    layer: str
+    adapter: str
+    curvature: float  #: K in the configuration's unit (the released code's k, for its arithmetic)
+    started_at: float  #: the same before training
+    radius: float  #: √K in the units of the layer's input: where hidden states of that norm feel the curvature
+    learned: bool
+    shared: bool
+
+    @property
+    def moved(self) -> float:
+        """log(K / K at the start); 0 where nothing was learned."""
+        return math.log(self.curvature / self.started_at)
+
+
+def geometry(model: nn.Module, adapter_name: str | None = None) -> tuple[LayerGeometry, ...]:
+    """The space of every HypLoRA layer of a model, in the model's order.
+
+    Parameters
+    ----------
+    model
+        A model with HypLoRA adapters.
+    adapter_name
+        One adapter only.
+    """
+    return tuple(
+        LayerGeometry(
+            layer=layer_name.removeprefix("base_model.model."),
+            adapter=name,
+            curvature=adapter.curvature,
+            started_at=adapter.started_at,
+            radius=float(adapter.radius().detach()),
+            learned=adapter.learned,
+            shared=adapter.shares,
+        )
+        for layer_name, layer in model.named_modules()
+        if isinstance(layer, HypLoraLayer)
+        for name, adapter in layer.hyplora_adapter.items()
+        if adapter_name in (None, name)
+    )

@@ -1,0 +1,169 @@
+import itertools
+
+import pytest
+import torch
+
+from geoprobe.hyplora import lorentz
+from geoprobe.hyplora.charts import DEFAULT_LIMIT, LARGEST_LIMIT
+from geoprobe.hyplora.low_rank import LowRankProduct
+
+CHARTS = sorted(DEFAULT_LIMIT)
+SEEDS = range(3)
+
+
+def parts(seed=0, dtype=torch.float64, n=12, d=10, r=3, k=8, size=1.0):
+    generator = torch.Generator().manual_seed(seed)
+    shapes = ((n, k), (n, d), (r, d), (k, r))
+    y, x, a, b = (torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype) for shape in shapes)
+    return y, size * x, a / d**0.5, b
+
+
+def apply(y, x, a, b, k, chart="exponential", limit=None, scaling=2.0):
+    radius = torch.as_tensor(k, dtype=torch.float64).sqrt().reshape(1)
+    return LowRankProduct.apply(y, x, a, b, radius, chart, limit or LARGEST_LIMIT[chart], scaling)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("k", [0.5, 1.0, 20.0])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 2e-5)])
+def test_it_is_log_of_llr_of_exp(seed, k, dtype, tolerance):
+    y, x, a, b = parts(seed, dtype)
+    expected = y + 2.0 * lorentz.log0(lorentz.llr(b @ a, lorentz.exp0(x, k), k), k)
+    assert torch.allclose(apply(y, x, a, b, k), expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("k", [5.0, 40.0])
+def test_the_stereographic_chart_is_the_ball_through_the_hyperboloid(k):
+    y, x, a, b = parts()
+    x = x * (1.9 * k**0.5 / torch.linalg.vector_norm(x, dim=-1).max())
+    expected = y + 2.0 * lorentz.to_ball(lorentz.llr(b @ a, lorentz.from_ball(x, k), k), k)
+    assert torch.allclose(apply(y, x, a, b, k, "stereographic"), expected, rtol=1e-11)
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+@pytest.mark.parametrize("size", [1e-9, 0.01, 1.0, 30.0])
+def test_gradients(chart, size):
+    y, x, a, b = parts(n=4, size=size)
+    radius = torch.tensor([1.3], dtype=torch.float64)
+    leaves = [tensor.requires_grad_() for tensor in (y, x / size, a, b, radius)]
+
+    def product(y, x, a, b, radius):
+        return LowRankProduct.apply(size * y, size * x, a, b, radius, chart, DEFAULT_LIMIT[chart], 2.0) / size
+
+    assert torch.autograd.gradcheck(product, leaves)
+
+
+def test_gradients_are_those_of_the_composed_maps_by_autograd():
+    k = torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
+    _, x, a, b = (tensor.requires_grad_() for tensor in parts())
+    weight = torch.randn(12, 8, dtype=torch.float64)
+    composed = 2.0 * lorentz.log0(lorentz.llr(b @ a, lorentz.exp0(x, k), k), k)
+    fused = LowRankProduct.apply(torch.zeros_like(composed), x, a, b, k.sqrt().reshape(1), "exponential", 20.0, 2.0)
+    for mine, theirs in zip(
+        *(torch.autograd.grad((out * weight).sum(), (x, a, b, k)) for out in (fused, composed)), strict=True
+    ):
+        assert torch.allclose(mine, theirs, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_at_b_zero_the_output_is_zero_and_the_gradient_loras_times_the_first_radial_factor(chart, dtype):
+    _, x, a, b = parts(dtype=dtype)
+    b = torch.zeros_like(b).requires_grad_()
+    weight = torch.randn(12, 8, dtype=dtype)
+    update = apply(torch.zeros(12, 8, dtype=dtype), x, a, b, 16.0, chart, DEFAULT_LIMIT[chart])
+    assert not update.any()
+    (found,) = torch.autograd.grad((update * weight).sum(), b)
+    rho = torch.linalg.vector_norm(x, dim=-1, keepdim=True) / 4
+    first = torch.sinh(rho) / rho if chart == "exponential" else 1 / (1 - rho**2 / 4)
+    assert (rho < DEFAULT_LIMIT[chart]).all()
+    (lora,) = torch.autograd.grad((2.0 * (first * x) @ a.T @ b.T * weight).sum(), b)
+    tolerance = 1e-5 if dtype == torch.float32 else 1e-12
+    assert torch.allclose(found, lora, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_it_tends_to_lora_as_k_grows(chart, dtype, seed):
+    y, x, a, b = parts(seed, dtype)
+    lora = y + 2.0 * x @ a.T @ b.T
+    found = apply(y, x, a, b, 1e9, chart)
+    assert torch.allclose(found, lora, rtol=1e-6, atol=1e-6)
+    # and at a K of its own size it does not
+    assert not torch.allclose(apply(y, x, a, b, 16.0, chart), lora, rtol=1e-2, atol=1e-2)
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_rotations_of_both_spaces_pass_through(chart, seed):
+    _, x, a, b = parts(seed)
+    q, p = (torch.linalg.qr(torch.randn(n, n, dtype=torch.float64))[0] for n in (10, 8))
+    zero = torch.zeros(12, 8, dtype=torch.float64)
+    plain = apply(zero, x, a, b, 3.0, chart)
+    assert torch.allclose(apply(zero, x @ q.T, a @ q.T, b, 3.0, chart), plain)
+    assert torch.allclose(apply(zero, x, a, p @ b, 3.0, chart), plain @ p.T)
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_output_norm_grows_with_the_scale_of_the_input(chart):
+    _, x, a, b = parts()
+    zero = torch.zeros(12, 8, dtype=torch.float64)
+    sizes = [0.01, 0.1, 1.0, 3.0, 10.0, 100.0]
+    norms = [torch.linalg.vector_norm(apply(zero, s * x, a, b, 1.0, chart), dim=-1) for s in sizes]
+    assert all((small < large).all() for small, large in itertools.pairwise(norms))
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+@pytest.mark.parametrize("limit", [DEFAULT_LIMIT, LARGEST_LIMIT], ids=["default", "largest"])
+@pytest.mark.parametrize("size", [0.0, 1e-20, 1.0], ids=["b=0", "b tiny", "b=1"])
+def test_float32_values_and_gradients_are_finite_up_to_a_norm_of_ten_thousand(chart, limit, size):
+    _, x, a, b = parts(dtype=torch.float32, n=61)
+    x = torch.nn.functional.normalize(x, dim=-1)
+    x = (x * torch.cat([torch.zeros(1), torch.logspace(-20, 4, 60)]).unsqueeze(-1)).requires_grad_()
+    a, b = a.requires_grad_(), (size * b).requires_grad_()
+    for k in (0.1, 1.0, 576.0):
+        radius = torch.tensor([k]).sqrt().requires_grad_()
+        found = LowRankProduct.apply(torch.zeros(61, 8), x, a, b, radius, chart, limit[chart], 2.0)
+        assert torch.isfinite(found).all()
+        for gradient in torch.autograd.grad(found.sum(), (x, a, b, radius)):
+            assert torch.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
+def test_halves_lose_no_more_than_their_products_do(half):
+    y, x, a, b = (tensor.to(half) for tensor in parts(size=2.0))
+    found = apply(y, x, a, b, 9.0, limit=4.0)
+    exact = apply(*(tensor.double() for tensor in (y, x, a, b)), 9.0, limit=4.0)
+    assert found.dtype == half
+    # LoRA's own product at this precision, beside the same in float64
+    lora = ((x @ a.T @ b.T) * 2.0 + y).double() - (2.0 * x.double() @ a.double().T @ b.double().T + y.double())
+    error = found.double() - exact
+    assert error.norm() / exact.norm() < 2 * lora.norm() / exact.norm() + torch.finfo(half).eps
+
+
+def test_a_float32_base_under_a_half_adapter_keeps_its_digits():
+    y, x, a, b = parts(dtype=torch.float32)
+    found = apply(y, x.bfloat16(), a.bfloat16(), torch.zeros_like(b).bfloat16(), 1.0)
+    assert torch.equal(found, y)
+
+
+def test_what_is_kept_for_the_gradient_is_a_few_numbers_a_token_beyond_loras():
+    n, d, r = 512, 256, 16
+    y, x, a, b = parts(dtype=torch.float32, n=n, d=d, r=r, k=d)
+    leaves = {tensor.untyped_storage().data_ptr() for tensor in (x, a, b)}
+    kept = []
+
+    def pack(tensor):
+        if tensor.untyped_storage().data_ptr() not in leaves:
+            kept.append(tensor.numel() * tensor.element_size())
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        apply(y, x, a.requires_grad_(), b, 1.0)
+    assert sum(kept) <= n * r * 4 + 6 * n * 8
+
+
+def test_leading_dimensions_and_no_tokens_at_all():
+    y, x, a, b = parts(n=0)
+    assert apply(y, x, a, b, 1.0).shape == (0, 8)
