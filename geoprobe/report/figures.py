@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from functools import lru_cache
 from xml.etree import ElementTree
 
@@ -46,7 +47,9 @@ def _drawn(figure: Figure, width: float) -> str:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure as Canvas
 
-    with rc_context(_STYLE):
+    with rc_context(_STYLE), warnings.catch_warnings():
+        # text stays text: whoever shows it brings the glyphs
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         canvas = Canvas(figsize=(width, width * figure.aspect), layout="constrained")
         FigureCanvasSVG(canvas)
         figure.draw(canvas.subplots())

@@ -10,7 +10,9 @@ from typing import Any
 
 import msgspec
 
+from geoprobe.report.density import density_figure
 from geoprobe.report.figures import figure_svg
+from geoprobe.report.glyphs import font_folders, legible
 from geoprobe.report.view import View, tone
 
 __all__ = ["render_pdf"]
@@ -30,18 +32,19 @@ def render_pdf(view: View) -> bytes:
         folder = Path(name)
         document = _document(view)
         for section, shown in zip(view.sections, document["sections"], strict=True):
-            for number, figure in enumerate(section.figures):
+            still = () if section.scatter is None else (density_figure(section.scatter),)
+            for number, figure in enumerate((*section.figures, *still)):
                 file = f"{section.anchor}-{number}.svg"
                 (folder / file).write_text(figure_svg(figure, prefix="f", themed=False), encoding="utf-8")
                 shown["figures"].append({"file": file, "title": figure.title, "caption": figure.caption})
-        (folder / "report.json").write_text(json.dumps(document), encoding="utf-8")
+        (folder / "report.json").write_text(json.dumps(legible(document)), encoding="utf-8")
         template = resources.files("geoprobe.report").joinpath("templates", "report.typ").read_text(encoding="utf-8")
         source = folder / "report.typ"
         source.write_text(template, encoding="utf-8")
         made: bytes = typst.compile(
             str(source),
             root=name,
-            font_paths=[_fonts()],
+            font_paths=font_folders(),
             ignore_system_fonts=True,
             format="pdf",
             pdf_standards="ua-1",
@@ -74,13 +77,7 @@ def _document(view: View) -> dict[str, Any]:
         "notes": view.notes,
         "sections": sections,
         "verdicts": view.verdicts,
+        "glossary": view.glossary,
         "provenance": view.provenance,
         "tones": {word: tone(word) for word in sorted(words)},
     }
-
-
-def _fonts() -> str:
-    """Matplotlib's own fonts: figures keep their text as text, and Greek and Cyrillic tokens are legible."""
-    import matplotlib
-
-    return str(Path(matplotlib.get_data_path()) / "fonts" / "ttf")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from geoprobe.report.text import visible
-from geoprobe.report.view import Card, Section, View, quantities, shown_table
+from geoprobe.report.view import Card, Section, Strip, View, quantities, shown_table
 from geoprobe.results import Result, number, span
 
 if TYPE_CHECKING:
     from geoprobe.report.document import Report
 
-__all__ = ["VERDICTS", "estimate_line", "null_line", "scan_view", "versions_line"]
+__all__ = ["GLOSSARY", "VERDICTS", "estimate_line", "null_line", "scan_view", "versions_line"]
 
 #: What the verdicts of a scan mean.
 VERDICTS = (
@@ -20,6 +20,11 @@ VERDICTS = (
     ("not supported", "nothing beyond what the null gives"),
     ("contradicted", "the data speak against it"),
     ("inconclusive", "too little data to say"),
+)
+#: What else a reader may meet first here.
+GLOSSARY = (
+    ("null", "the same statistic on made-up data of the kind named; a number means something only beside it"),
+    ("interval", "where the number would lie in 95% of repetitions with other documents or tokens of the same kind"),
 )
 
 
@@ -34,6 +39,7 @@ def scan_view(report: Report) -> View:
         sections=tuple(_section(name, result) for name, result in report.results.items()),
         verdicts=VERDICTS,
         provenance=_provenance(report),
+        glossary=GLOSSARY,
     )
 
 
@@ -97,6 +103,7 @@ def _section(name: str, result: Result) -> Section:
             verdict=result.verdict.label,
             reason=visible(result.verdict.reason, 600),
             lines=(("Estimate", estimate_line(result)), ("Null", null_line(result))),
+            strip=_strip(result),
         ),
         rule=result.verdict.rule,
         warnings=tuple(visible(warning, 400) for warning in result.warnings),
@@ -105,6 +112,19 @@ def _section(name: str, result: Result) -> Section:
         methods=result.methods(),
         scatter=result.scatter(),
     )
+
+
+def _strip(result: Result) -> Strip | None:
+    observed, distribution = result.null.observed, sorted(result.null.distribution)
+    if observed is None or len(distribution) < 20:
+        return None
+    cut = len(distribution) // 40
+    low, high = distribution[cut], distribution[-1 - cut]
+    start, end = min(low, observed), max(high, observed)
+    if end <= start:
+        return None
+    low, high, observed = (0.06 + 0.88 * (value - start) / (end - start) for value in (low, high, observed))
+    return Strip(low, high, observed)
 
 
 def _provenance(report: Report) -> tuple[tuple[str, str], ...]:

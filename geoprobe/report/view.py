@@ -12,7 +12,7 @@ from geoprobe.report.text import visible
 from geoprobe.results import Cell, Row, Table, number, span
 from geoprobe.scatter import VocabularyScatter
 
-__all__ = ["Answer", "Card", "Section", "ShownTable", "View", "quantities", "shown_table", "tone"]
+__all__ = ["Answer", "Card", "Section", "ShownTable", "Strip", "View", "quantities", "shown_table", "tone"]
 
 #: How a verdict looks: a class of the page's style sheet, a colour of the PDF.
 _TONES = {
@@ -40,6 +40,15 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Strip:
+    """Where the data lie beside the middle 95% of their null, as shares of a common width."""
+
+    low: float
+    high: float
+    observed: float
+
+
+@dataclass(frozen=True)
 class Card:
     """A question with its answer, for the first screen.
 
@@ -55,6 +64,8 @@ class Card:
         The numbers behind it, a name and a line each: estimate, null.
     answers : tuple of Answer
         Verdicts side by side.
+    strip : Strip or None
+        The data beside the null, drawn.
     """
 
     anchor: str
@@ -63,6 +74,7 @@ class Card:
     reason: str
     lines: tuple[tuple[str, str], ...] = ()
     answers: tuple[Answer, ...] = ()
+    strip: Strip | None = None
 
 
 @dataclass(frozen=True)
@@ -133,6 +145,8 @@ class View:
         What each verdict means, for a reader who meets them first.
     provenance : tuple of (str, str)
         What is needed to make it again.
+    glossary : tuple of (str, str)
+        Other words that a reader may meet first here.
     """
 
     kind: str
@@ -143,6 +157,7 @@ class View:
     sections: tuple[Section, ...]
     verdicts: tuple[tuple[str, str], ...]
     provenance: tuple[tuple[str, str], ...]
+    glossary: tuple[tuple[str, str], ...] = ()
 
 
 def quantities(rows: tuple[Row, ...], title: str = "Quantities") -> ShownTable:

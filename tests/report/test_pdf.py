@@ -1,7 +1,10 @@
+import dataclasses
 import re
 import shutil
 import subprocess
 from pathlib import Path
+
+from builders import vocabulary_scatter
 
 from geoprobe.report.document import Report
 from geoprobe.report.pdf import render_pdf
@@ -45,3 +48,14 @@ def test_hostile_text_is_typeset_as_itself(hostile_report: Report, tmp_path: Pat
     assert "{{7*7}}" in flowing
     assert "#import" in flowing  # not imported: shown
     assert "root:" not in flowing
+
+
+def test_it_tells_a_reader_what_the_verdicts_mean_and_shows_a_still_vocabulary(report: Report, tmp_path: Path) -> None:
+    view = report.view()
+    sections = tuple(dataclasses.replace(section, scatter=vocabulary_scatter()) for section in view.sections[:1])
+    path = tmp_path / "r.pdf"
+    path.write_bytes(render_pdf(dataclasses.replace(view, sections=sections)))
+    flowing = re.sub(r"\s+", " ", text_of(path))
+    assert "The whole vocabulary." in flowing
+    for word, meaning in (*view.verdicts, *view.glossary):
+        assert f"{word}: {meaning}." in flowing

@@ -4,6 +4,7 @@
 const ROWS_SHOWN = 50;
 const REACH = 18; // pixels from the pointer within which a point is found
 const CELL = 16;
+const FAINTEST = 60; // alpha that points which are not chosen stay below, however dense
 const ROLES = ["data", "null", "alternative", "fit", "muted"];
 
 class Scatter {
@@ -157,7 +158,7 @@ class Scatter {
     index.cells = index.columns * (Math.ceil((plot.bottom - plot.top) / CELL) + 1);
     const cell = new Int32Array(n).fill(-1);
     for (const pass of active ? [0, 1] : [1]) {
-      const opacity = pass ? (active ? 0.9 : strong) : 0.07;
+      const opacity = pass ? (active ? 0.9 : strong) : 0.12;
       for (let i = 0; i < n; i++) {
         if (!shown[groups[i]] || (active && chosen[i] !== pass)) continue;
         const px = (left + (xs[i] - fromX) * sx) | 0, py = (bottom - (ys[i] - fromY) * sy) | 0;
@@ -168,6 +169,7 @@ class Scatter {
         for (let v = py; v < py + side && v < bottom; v++) {
           for (let u = px; u < px + side && u < right; u++) {
             const at = (v * across + u) * 4;
+            if (!pass && pixels[at + 3] >= FAINTEST) continue;
             const under = (pixels[at + 3] / 255) * (1 - opacity), total = under + opacity;
             pixels[at] = (pixels[at] * under + red * opacity) / total;
             pixels[at + 1] = (pixels[at + 1] * under + green * opacity) / total;

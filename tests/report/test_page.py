@@ -1,0 +1,192 @@
+"""The page in a real browser: the vocabulary on its canvas, hostile tokens, accessibility, print."""
+
+import dataclasses
+import html
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from browser import Browser
+from builders import HOSTILE, missing, vocabulary_scatter
+
+from geoprobe.report.document import Report
+from geoprobe.report.html import notebook_html, render_html
+from geoprobe.report.text import visible
+from geoprobe.report.view import View
+
+READY = """new Promise((done) => {
+  const look = () => document.querySelector('[data-ready]') ? done(true) : setTimeout(look, 10);
+  look();
+})"""
+TOKENS = [*HOSTILE, *(f"token{i}" for i in range(len(HOSTILE), 600))]
+
+
+@pytest.fixture(scope="module")
+def shown(hostile_report: Report) -> View:
+    """A report of hostile text with a scatter whose most frequent tokens are hostile."""
+    view = hostile_report.view()
+    scatter = dataclasses.replace(vocabulary_scatter(600, TOKENS), title=HOSTILE[0], caption=HOSTILE[1])
+    scatter = dataclasses.replace(scatter, group_names=(HOSTILE[2], HOSTILE[5]))
+    sections = [dataclasses.replace(s, scatter=scatter if s.anchor == "norms" else None) for s in view.sections]
+    return dataclasses.replace(view, sections=tuple(sections))
+
+
+@pytest.fixture(scope="module")
+def page(shown: View, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(render_html(shown), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    with Browser(chromium) as started:
+        yield started
+
+
+@pytest.fixture
+def opened(browser: Browser, page: Path) -> Browser:
+    browser.look(1280)
+    browser.open(page)
+    assert browser.evaluate(READY)
+    browser.evaluate("document.querySelector('[data-scatter]').scrollIntoView({behavior: 'instant'})")
+    return browser
+
+
+def part(name: str) -> str:
+    return f"document.querySelector('[data-part=\"{name}\"]')"
+
+
+def table(browser: Browser) -> list[list[str]]:
+    rows = f"[...{part('table')}.tBodies[0].rows]"
+    return list(browser.evaluate(f"{rows}.map((row) => [...row.cells].map((cell) => cell.textContent))"))
+
+
+def fill(browser: Browser, name: str, text: str) -> None:
+    browser.evaluate(f"{part(name)}.value = {text!r}")
+    browser.evaluate(f"['input', 'change'].forEach((kind) => {part(name)}.dispatchEvent(new Event(kind)))")
+
+
+def test_hostile_tokens_are_shown_and_run_nothing(opened: Browser, page: Path, shown: View) -> None:
+    tokens = [row[0] for row in table(opened)][: len(HOSTILE)]
+    assert tokens == [visible(token) for token in HOSTILE]  # as the rest of the report shows them
+    for key in ["Home", *["ArrowLeft"] * 12]:
+        opened.press(key)
+    assert opened.evaluate("document.title") == f"{shown.title} – {shown.kind}"
+    assert opened.logged() == []  # no fault, and nothing that the policy had to stop
+    assert opened.requests() == [page.as_uri()]
+
+
+def test_the_policy_stops_any_other_script(opened: Browser) -> None:
+    added = "const s = document.createElement('script'); s.textContent = 'document.title = 1'; document.body.append(s);"
+    opened.evaluate(added)
+    assert opened.evaluate("document.title") != "1"
+    assert any("Content Security Policy" in line for line in opened.logged())
+
+
+def test_search_puts_the_token_itself_first(opened: Browser) -> None:
+    fill(opened, "search", "TOKEN12")
+    assert [row[0] for row in table(opened)] == ["token12", *(f"token12{i}" for i in range(10))]
+    assert opened.evaluate(f"{part('count')}.textContent") == "11 tokens chosen"
+    fill(opened, "search", "#606")
+    assert [row[1] for row in table(opened)] == ["606"]
+    fill(opened, "search", "no such token")
+    assert table(opened) == []
+
+
+def test_typed_ranges_choose_what_numpy_chooses(opened: Browser) -> None:
+    points = vocabulary_scatter(600, TOKENS).unpack()
+    for name, value in (("x-from", "3"), ("x-to", "20"), ("y-from", "2.5"), ("y-to", "3.1")):
+        fill(opened, name, value)
+    chosen = (np.abs(points.x - 11.5) < 8.51) & (points.y >= 2.5) & (points.y <= 3.1)
+    assert opened.evaluate(f"{part('count')}.textContent") == f"{chosen.sum()} tokens chosen"
+    opened.evaluate(f"{part('clear')}.click()")
+    assert opened.evaluate(f"{part('count')}.textContent") == ""
+
+
+def test_hover_reads_the_nearest_token_and_drag_brushes(opened: Browser) -> None:
+    frame = f"(({{x, y, width, height}}) => [x, y, width, height])({part('canvas')}.getBoundingClientRect())"
+    left, top, width, height = opened.evaluate(frame)
+    points = vocabulary_scatter(600, TOKENS).unpack()
+    for point in (0, 3, 40):  # where the page's margins of 58, 12, 10 and 46 pixels, and 2% of the range, put them
+        along = np.log(points.x[point] / points.x.min()) / np.log(points.x.max() / points.x.min())
+        up = (points.y[point] - points.y.min()) / np.ptp(points.y)
+        x = left + 58 + (along + 0.02) / 1.04 * (width - 70)
+        opened.mouse("mouseMoved", x, top + height - 46 - (up + 0.02) / 1.04 * (height - 56))
+        assert opened.evaluate(f"{part('said')}.textContent").startswith(f"{visible(TOKENS[point])} (row {point + 7}, ")
+    opened.mouse("mousePressed", left + 70, top + 20, "left")
+    opened.mouse("mouseMoved", left + width - 20, top + height - 60, "left")
+    opened.mouse("mouseReleased", left + width - 20, top + height - 60, "left")
+    chosen = int(opened.evaluate(f"{part('count')}.textContent").split()[0])
+    assert 0 < chosen < 600
+    low, high = (float(opened.evaluate(f"{part(name)}.value")) for name in ("x-from", "x-to"))
+    assert low < high
+    opened.press("Escape")
+    assert opened.evaluate(f"{part('x-from')}.value") == ""
+
+
+def test_the_keyboard_reaches_every_token_of_a_row(opened: Browser) -> None:
+    opened.evaluate(f"{part('canvas')}.focus()")
+    opened.press("Home")
+    said = [opened.evaluate(f"{part('said')}.textContent")]
+    for _ in range(5):
+        opened.press("ArrowLeft")
+        said.append(opened.evaluate(f"{part('said')}.textContent"))
+    assert len(set(said)) == 6
+    opened.press("ArrowRight")
+    assert opened.evaluate(f"{part('said')}.textContent") != said[-1]
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+@pytest.mark.parametrize("dark", [False, True])
+def test_nothing_is_wider_than_the_screen_and_the_canvas_is_sharp(opened: Browser, width: int, dark: bool) -> None:
+    opened.look(width, dark=dark, ratio=2)
+    opened.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert opened.evaluate("document.documentElement.scrollWidth") <= width
+    size = opened.evaluate(f"[{part('canvas')}.width, {part('canvas')}.clientWidth]")
+    assert abs(size[0] - 2 * size[1]) <= 2
+    pixels = f"{part('canvas')}.getContext('2d').getImageData(0, 0, {size[0]}, 200).data"
+    assert opened.evaluate(f"{pixels}.filter((value, at) => at % 4 === 3 && value).length") > 1000
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_no_serious_fault(opened: Browser, width: int, dark: bool) -> None:
+    axe = Path(os.environ.get("GEOPROBE_AXE", "node_modules/axe-core/axe.min.js"))
+    if not axe.is_file():
+        missing("axe", f"no axe-core at {axe}: npm install axe-core, and set GEOPROBE_AXE to its axe.min.js")
+    opened.look(width, dark=dark)
+    opened.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
+    # laid out as a whole: axe passes over what content-visibility skips
+    opened.evaluate(
+        "document.querySelectorAll('section').forEach((each) => (each.style.contentVisibility = 'visible'))"
+    )
+    opened.evaluate(axe.read_text(encoding="utf-8") + "; true")
+    faults = "violations.map((v) => [v.impact, v.id, v.nodes.length, v.nodes[0].html.slice(0, 200)])"
+    assert opened.evaluate(f"axe.run().then(({{violations}}) => {faults})") == []
+
+
+def test_print_shows_every_section_and_the_still_picture(opened: Browser, tmp_path: Path) -> None:
+    opened.look(1280, media="print")
+    displayed = "(name) => getComputedStyle(document.querySelector(name)).display"
+    assert opened.evaluate(f"({displayed})('.still')") == "block"
+    assert opened.evaluate(f"({displayed})('.live')") == "none"
+    opened.pdf(tmp_path / "printed.pdf")
+    command = ["pdftotext", "-layout", str(tmp_path / "printed.pdf"), "-"]
+    try:
+        text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    except FileNotFoundError:
+        missing("poppler", "no pdftotext on PATH")
+    for heading in ("Token frequency", "Provenance", "How, and what it does not show"):
+        assert heading in text
+
+
+def test_a_notebook_and_a_page_without_script_show_the_still_picture(shown: View) -> None:
+    text = render_html(shown, live=False)
+    assert "<script" not in text
+    assert "Nothing in this page runs" in text
+    assert "data-scatter" not in text
+    assert "<script" not in html.unescape(notebook_html(shown))
