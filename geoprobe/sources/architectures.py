@@ -45,9 +45,12 @@ _OUTPUT_ENDS: tuple[str, ...] = (
     "output_projection.weight",  # biogpt, trocr
     "pred_layer.proj.weight",  # xlm
     "lm_loss.weight",  # xlnet
+    "head.decoder.weight",
     "head.weight",  # rwkv
     "decoder.weight",  # modernbert
 )
+#: Names that stand for an output matrix only where nothing precedes them: inside layers they are of other things.
+_WHOLE_NAMES = ("output.weight", "head.weight", "decoder.weight")
 
 _LANGUAGE_PARTS = ("text_config", "llm_config", "language_config", "thinker_config", "decoder")
 
@@ -74,7 +77,7 @@ def _by_end(names: Iterable[str], ends: tuple[str, ...]) -> str | None:
 
 
 def _end(name: str, ends: tuple[str, ...]) -> str | None:
-    return next((end for end in ends if name == end or name.endswith(f".{end}")), None)
+    return next((end for end in ends if name == end or (end not in _WHOLE_NAMES and name.endswith(f".{end}"))), None)
 
 
 def choose_tensor(
