@@ -21,6 +21,7 @@ __all__ = [
     "ModelSource",
     "Prompts",
     "Rows",
+    "SampledRows",
     "ScanInputs",
     "TokenCounts",
 ]
@@ -67,6 +68,43 @@ class ArrayRows:
     def take(self, indices: Int64[np.ndarray, " rows"]) -> Float32[np.ndarray, "rows d"]:
         """The rows of these indices in float32."""
         return np.asarray(self.array[indices], dtype=np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class SampledRows:
+    """A matrix of which some rows are at hand; the others read as NaN.
+
+    Parameters
+    ----------
+    rows : Rows
+        (V, d) the matrix, which is asked for rows at hand only.
+    at_hand : array of bool
+        (V,) which rows may be read.
+    """
+
+    rows: Rows
+    at_hand: Bool[np.ndarray, " v"]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(V, d)."""
+        return self.rows.shape
+
+    @property
+    def dtype(self) -> str:
+        """The stored element type."""
+        return self.rows.dtype
+
+    def read(self, start: int, stop: int) -> Float32[np.ndarray, "rows d"]:
+        """Rows start to stop (exclusive) in float32."""
+        return self.take(np.arange(*slice(start, stop).indices(self.shape[0])))
+
+    def take(self, indices: Int64[np.ndarray, " rows"]) -> Float32[np.ndarray, "rows d"]:
+        """The rows of these indices in float32."""
+        found = np.full((len(indices), self.shape[1]), np.nan, dtype=np.float32)
+        here = self.at_hand[indices]
+        found[here] = self.rows.take(indices[here])
+        return found
 
 
 @dataclass(frozen=True)
@@ -122,6 +160,8 @@ class EmbeddingTable:
         The factor that the model applies after look-up (Gemma's √d), reported and never applied.
     output : Rows or None
         (V, d) the output matrix, where it is another one and at hand.
+    at_hand : array of bool or None
+        (V,) the rows that were read, of a sampled table; the others are NaN. None where all are.
     """
 
     vectors: Rows
@@ -131,6 +171,7 @@ class EmbeddingTable:
     tied: bool | None = None
     lookup_scale: float = 1.0
     output: Rows | None = None
+    at_hand: Bool[np.ndarray, " v"] | None = None
 
     @property
     def size(self) -> int:
@@ -149,7 +190,7 @@ class EmbeddingTable:
 
     @cached_property
     def finite(self) -> Bool[np.ndarray, " v"]:
-        """(V,) which rows hold neither NaN nor infinity; one pass over the table, made once."""
+        """(V,) which rows are at hand and hold neither NaN nor infinity; one pass over the table, made once."""
         return np.concatenate([np.isfinite(block).all(axis=1) for _, block in self.blocks()])
 
     @cached_property

@@ -1,39 +1,83 @@
-"""Where each architecture keeps its input embedding, and what it multiplies it by after look-up."""
+"""Where each architecture keeps its input embedding and its output matrix."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from geoprobe.errors import NotFoundError
 
-__all__ = ["choose_tensor", "lookup_scale", "vocabulary_size"]
+__all__ = ["choose_tensor", "embedding_by_name", "output_by_name", "text_configs", "vocabulary_size"]
 
-#: Tensor names of input embeddings, tried in order; the comments name the families.
-EMBEDDING_TENSORS: tuple[str, ...] = (
-    "model.embed_tokens.weight",  # llama, mistral, mixtral, qwen, gemma, phi, olmo, deepseek
-    "language_model.model.embed_tokens.weight",  # llava and other multimodal wrappers
-    "model.language_model.embed_tokens.weight",  # gemma 3, qwen-vl since transformers 4.52
-    "model.text_model.embed_tokens.weight",  # idefics, smolvlm
-    "transformer.wte.weight",  # gpt2, gpt-j, gpt-bigcode, dbrx
-    "wte.weight",  # gpt2 saved without its head
-    "gpt_neox.embed_in.weight",  # pythia
-    "model.decoder.embed_tokens.weight",  # opt, whisper, bart
-    "decoder.embed_tokens.weight",
-    "transformer.word_embeddings.weight",  # falcon, bloom
-    "word_embeddings.weight",  # bloom saved without its head
-    "bert.embeddings.word_embeddings.weight",
-    "roberta.embeddings.word_embeddings.weight",
-    "distilbert.embeddings.word_embeddings.weight",
-    "embeddings.word_embeddings.weight",  # bert-like, saved without a head
-    "shared.weight",  # t5
-    "backbone.embeddings.weight",  # mamba
-    "embed_tokens.weight",
-    "embeddings",  # model2vec
-    "embedding.weight",
+#: Last parts of the names of input embeddings, tried in order; the comments name the families.
+_EMBEDDING_ENDS: tuple[str, ...] = (
+    "shared.weight",  # t5, bart, mbart, m2m: one table for encoder and decoder
+    "embed_tokens.weight",  # llama, mistral, mixtral, qwen, gemma, phi, opt, whisper, multimodal wrappers
+    "wte.weight",  # gpt2, gpt-j, gpt-neo, gpt-bigcode, codegen, mpt, dbrx
+    "embed_in.weight",  # gpt-neox
+    "word_embeddings.weight",  # bert and its kin, falcon, bloom
+    "tok_embeddings.weight",  # modernbert, llama's own checkpoints
+    "tokens_embed.weight",  # gpt
+    "word_embedding.weight",  # xlnet
+    "token_embedding.weight",  # clip's text tower
+    "embedding.word_embeddings.weight",  # megatron
+    "input_embedding.weight",  # cpmant
     "token_embd.weight",  # every GGUF
+    "embeddings.weight",  # mamba, rwkv, xlm, nemotron-h
+    "transformer.w.weight",  # ctrl
+    "embedding.weight",  # wordllama
+    "embeddings",  # model2vec
+    "vectors",  # the one matrix of a file of word vectors
 )
+#: Where several tensors end alike, those whose names hold one of these are of another modality or task.
+_ELSEWHERE = ("vision", "visual", "image", "audio", "speech", "position", "patch", "pooler", "codec", "depth", "talker")
+#: Names of output matrices, or their ends after a dot.
+_OUTPUT_ENDS: tuple[str, ...] = (
+    "lm_head.weight",  # most
+    "output.weight",  # every GGUF, llama's own checkpoints
+    "embed_out.weight",  # gpt-neox
+    "proj_out.weight",  # whisper
+    "lm_head.out_proj.weight",  # t5gemma
+    "lm_head.decoder.weight",  # roberta
+    "predictions.decoder.weight",  # bert, albert
+    "generator_lm_head.weight",  # electra
+    "vocab_projector.weight",  # distilbert
+    "output_projection.weight",  # biogpt, trocr
+    "pred_layer.proj.weight",  # xlm
+    "lm_loss.weight",  # xlnet
+    "head.decoder.weight",
+    "head.weight",  # rwkv
+    "decoder.weight",  # modernbert
+)
+#: Names that stand for an output matrix only where nothing precedes them: inside layers they are of other things.
+_WHOLE_NAMES = ("output.weight", "head.weight", "decoder.weight")
+
+_LANGUAGE_PARTS = ("text_config", "llm_config", "language_config", "thinker_config", "decoder")
+
+
+def embedding_by_name(names: Iterable[str]) -> str | None:
+    """The input embedding among a checkpoint's tensor names, by the names that architectures use."""
+    return _by_end(names, _EMBEDDING_ENDS)
+
+
+def output_by_name(names: Iterable[str]) -> str | None:
+    """The output matrix among a checkpoint's tensor names; None where it has none of its own."""
+    return _by_end(names, _OUTPUT_ENDS)
+
+
+def _by_end(names: Iterable[str], ends: tuple[str, ...]) -> str | None:
+    ending = {name: end for name in names if (end := _end(name, ends)) is not None}
+
+    def rank(name: str) -> tuple[object, ...]:
+        elsewhere = any(word in name.lower() for word in _ELSEWHERE)
+        # an encoder's table is an encoder-decoder's input; less nested comes before more
+        return (elsewhere, ends.index(ending[name]), "encoder" not in name, name.count("."), name)
+
+    return min(ending, key=rank, default=None)
+
+
+def _end(name: str, ends: tuple[str, ...]) -> str | None:
+    return next((end for end in ends if name == end or (end not in _WHOLE_NAMES and name.endswith(f".{end}"))), None)
 
 
 def choose_tensor(
@@ -72,15 +116,15 @@ def choose_tensor(
             f"{where} has no matrix named {wanted!r}.",
             f"Its matrices: {_first(matrices)}. Name one by --tensor.",
         )
-    for name in EMBEDDING_TENSORS:
-        if name in matrices:
-            return name, ()
+    known = embedding_by_name(matrices)
+    if known is not None:
+        return known, ()
     likely = [
         name
         for name, shape in matrices.items()
         if shape[0] == vocabulary or (vocabulary is None and shape[0] > shape[1] and "embed" in name.lower())
     ]
-    likely.sort(key=lambda name: ("embed" not in name.lower(), name))
+    likely.sort(key=lambda name: ("embed" not in name.lower(), output_by_name([name]) is not None, name))
     if likely:
         return likely[0], (f"No known name: {likely[0]} was chosen by its shape {matrices[likely[0]]} and name.",)
     raise NotFoundError(
@@ -95,14 +139,14 @@ def _first(matrices: Mapping[str, tuple[int, ...]], limit: int = 8) -> str:
     return (listed or "none") + (f" and {more} more" if more > 0 else "")
 
 
+def text_configs(config: Mapping[str, Any], depth: int = 2) -> list[Mapping[str, Any]]:
+    """A configuration and, of a multimodal model's, the language part's, the latter first."""
+    parts = [config.get(key) for key in _LANGUAGE_PARTS] if depth else []
+    inner = [found for part in parts if isinstance(part, Mapping) for found in text_configs(part, depth - 1)]
+    return [*inner, config]
+
+
 def vocabulary_size(config: Mapping[str, Any]) -> int | None:
-    """The vocabulary size that a configuration states, a multimodal one's text part included."""
-    for part in (config, config.get("text_config")):
-        if isinstance(part, Mapping) and isinstance(part.get("vocab_size"), int):
-            return int(part["vocab_size"])
-    return None
-
-
-def lookup_scale(architecture: str, dimension: int) -> float:
-    """The factor an architecture multiplies embeddings by after look-up; 1 for most, √d for Gemma."""
-    return math.sqrt(dimension) if architecture.lower().startswith("gemma") else 1.0
+    """The vocabulary size that a configuration states, a multimodal one's text part before its own."""
+    sizes = [part.get("vocab_size") for part in text_configs(config)]
+    return next((size for size in sizes if isinstance(size, int)), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,14 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from geoprobe.errors import BadDataError
+from geoprobe.errors import BadDataError, NotFoundError
 from geoprobe.sources.gguf_header import GgufTensor, read_gguf_header
 
 __all__ = ["GgufFile", "GgufRows", "open_gguf"]
+
+#: Types whose elements numpy knows; all others are rows of quantised blocks, mapped as bytes.
+_PLAIN: dict[str, np.dtype[Any]] = {"F64": np.dtype("<f8"), "F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
+_SPLIT = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +76,8 @@ class GgufRows:
     def _dequantize(self, blocks: np.ndarray) -> Float32[np.ndarray, "rows d"]:
         import gguf
 
+        if self.kind.name in _PLAIN:
+            return np.asarray(blocks, dtype=np.float32)
         if len(blocks) == 0:
             return np.empty((0, self.width), dtype=np.float32)
         return np.asarray(gguf.dequantize(blocks, self.kind), dtype=np.float32)
@@ -78,58 +85,111 @@ class GgufRows:
 
 @dataclass(frozen=True, eq=False)
 class GgufFile:
-    """An opened GGUF file.
+    """An opened GGUF file, or the parts of one that was split.
 
     Parameters
     ----------
     path : Path
-        The file.
+        The file; of a split one, the first.
     metadata : mapping
         Keys to plain values; long arrays included.
-    tensors : mapping of str to GgufRows
-        The matrices, not yet read.
+    tensors : mapping of str to (Path, GgufTensor)
+        Each tensor's file and its place there.
     """
 
     path: Path
     metadata: Mapping[str, Any]
-    tensors: Mapping[str, GgufRows]
+    tensors: Mapping[str, tuple[Path, GgufTensor]]
+
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """Shape of every tensor, rows first."""
+        return {name: tensor.shape[::-1] for name, (_, tensor) in self.tensors.items()}
+
+    def names(self) -> frozenset[str]:
+        """Name of every tensor."""
+        return frozenset(self.tensors)
+
+    def file(self, name: str) -> str:
+        """The file that holds a tensor."""
+        return self.tensors[name][0].name
+
+    def rows(self, name: str) -> GgufRows:
+        """A matrix, memory-mapped.
+
+        Raises
+        ------
+        BadDataError
+            When its type is unknown or cannot be dequantised, or the file ends before it.
+        """
+        import gguf
+
+        path, tensor = self.tensors[name]
+        width, rows = tensor.shape
+        try:
+            kind = gguf.GGMLQuantizationType(tensor.kind)
+            block, block_bytes = gguf.GGML_QUANT_SIZES[kind]
+            if kind.name not in _PLAIN:
+                gguf.dequantize(np.zeros((1, block_bytes), np.uint8), kind)
+        except (ValueError, KeyError, NotImplementedError) as error:
+            called = kind.name if isinstance(error, NotImplementedError) else tensor.kind
+            raise BadDataError(
+                f"{path}: tensor {name!r} has type {called}, which the gguf package cannot read.",
+                "Update the gguf package, or use a file of another quantisation.",
+            ) from error
+        row_bytes = width // block * block_bytes
+        if width % block or tensor.start + rows * row_bytes > path.stat().st_size:
+            raise BadDataError(
+                f"{path} is a damaged GGUF file: its tensor {name!r} of shape {rows:,}×{width:,} does not fit.",
+                "Download it again.",
+            )
+        dtype = _PLAIN.get(kind.name)
+        if dtype is None:
+            return GgufRows(path, tensor.start, (rows, row_bytes), np.dtype(np.uint8), kind, width)
+        return GgufRows(path, tensor.start, (rows, width), dtype, kind, width)
+
+    def array(self, name: str) -> Float32[np.ndarray, "..."]:
+        """A matrix whole; GGUF keeps scales inside its blocks, so nothing smaller is asked for."""
+        rows = self.rows(name)
+        return rows.read(0, rows.shape[0])
 
 
 def open_gguf(path: Path) -> GgufFile:
-    """Read a GGUF file's header and map its matrices.
+    """Read the header of a GGUF file, or of all parts of a split one, whichever of them is named.
 
     Raises
     ------
     BadDataError
-        When the file is not GGUF, is damaged, or ends before its tensors do.
+        When a file is not GGUF or is damaged, or two parts hold the same tensor.
+    NotFoundError
+        When parts are missing.
     """
-    header = read_gguf_header(path)
-    matrices = {name: tensor for name, tensor in header.tensors.items() if len(tensor.shape) == 2}
-    return GgufFile(path, header.metadata, {name: _rows(path, name, tensor) for name, tensor in matrices.items()})
+    paths = _parts(path)
+    headers = [read_gguf_header(each) for each in paths]
+    tensors: dict[str, tuple[Path, GgufTensor]] = {}
+    for part, header in zip(paths, headers, strict=True):
+        for name, tensor in header.tensors.items():
+            if name in tensors:
+                raise BadDataError(
+                    f"The tensor {name!r} is in both {tensors[name][0].name} and {part.name}.",
+                    "The parts are of different files: download them again.",
+                )
+            tensors[name] = (part, tensor)
+    # only the first part holds more than its own number
+    return GgufFile(paths[0], headers[0].metadata, tensors)
 
 
-def _rows(path: Path, name: str, tensor: GgufTensor) -> GgufRows:
-    from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
-
-    width, rows = tensor.shape
-    try:
-        kind = GGMLQuantizationType(tensor.kind)
-        block, block_bytes = GGML_QUANT_SIZES[kind]
-    except (ValueError, KeyError) as error:
-        raise BadDataError(
-            f"{path}: tensor {name!r} has type {tensor.kind}, which is unknown.", "Update the gguf package."
-        ) from error
-    row_bytes = width // block * block_bytes
-    if width % block or tensor.start + rows * row_bytes > path.stat().st_size:
-        raise BadDataError(
-            f"{path} is a damaged GGUF file: its tensor {name!r} of shape {rows:,}×{width:,} does not fit.",
-            "Download it again.",
+def _parts(path: Path) -> list[Path]:
+    matched = _SPLIT.fullmatch(path.name)
+    if matched is None:
+        return [path]
+    count = int(matched["count"])
+    if not 1 <= int(matched["number"]) <= count:
+        return [path]
+    paths = [path.with_name(f"{matched['stem']}-{number:05}-of-{count:05}.gguf") for number in range(1, count + 1)]
+    missing = [each.name for each in paths if not each.is_file()]
+    if missing:
+        raise NotFoundError(
+            f"{path.parent} lacks {len(missing)} of the {count} parts of {matched['stem']}: {', '.join(missing[:4])}.",
+            "Put all parts into one folder.",
         )
-    dtype = _PLAIN.get(kind.name)
-    if dtype is None:
-        return GgufRows(path, tensor.start, (rows, row_bytes), np.dtype(np.uint8), kind, width)
-    return GgufRows(path, tensor.start, (rows, width), dtype, kind, width)
-
-
-#: Types whose elements numpy knows; all others are rows of quantised blocks, mapped as bytes.
-_PLAIN: dict[str, np.dtype[Any]] = {"F64": np.dtype("<f8"), "F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
+    return paths

@@ -6,9 +6,11 @@ allocates what a damaged file claims; its tables of types and its dequantisation
 
 from __future__ import annotations
 
+import math
 import mmap
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,9 @@ _SCALARS: dict[int, np.dtype[Any]] = {
 }  # fmt: skip
 _VERSIONS = (2, 3)
 _MAX_DIMENSIONS = 4
+#: What one string or array may claim, however large the file: the largest vocabularies have under a million tokens.
+_MAX_STRING_BYTES = 1 << 26
+_MAX_ITEMS = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,8 @@ class _Cursor:
     def string(self) -> str:
         length = self.number("<Q")
         start = self.take(length)
+        if length > _MAX_STRING_BYTES:
+            raise ValueError(f"a string of {length:,} bytes is claimed at byte {start:,}")
         return self.data[start : start + length].decode("utf-8")
 
     def value(self, kind: int) -> Any:
@@ -73,9 +80,9 @@ class _Cursor:
             return self.string()
         if kind == _ARRAY:
             inner, count = self.number("<I"), self.number("<Q")
+            if count > min(_MAX_ITEMS, self.size - self.at):  # an item takes a byte at the least
+                raise ValueError(f"{count:,} items are claimed at byte {self.at:,} of {self.size:,}")
             if inner == _STRING:
-                if count > (self.size - self.at) // 8:  # a string takes eight bytes at the least
-                    raise ValueError(f"{count:,} strings are claimed at byte {self.at:,} of {self.size:,}")
                 return [self.string() for _ in range(count)]
             dtype = self.scalar(inner)
             start = self.take(count * dtype.itemsize)
@@ -119,19 +126,43 @@ def _read(cursor: _Cursor) -> GgufHeader:
     if version not in _VERSIONS:
         raise ValueError(f"version {version} is not one of {', '.join(map(str, _VERSIONS))} in little-endian order")
     n_tensors, n_values = cursor.number("<Q"), cursor.number("<Q")
-    metadata = {}
+    metadata: dict[str, Any] = {}
     for _ in range(n_values):
         key = cursor.string()
+        if key in metadata:
+            raise ValueError(f"the key {key[:80]!r} is there twice")
         metadata[key] = cursor.value(cursor.number("<I"))
-    found = []
+    found: dict[str, tuple[tuple[int, ...], int, int]] = {}
     for _ in range(n_tensors):
         name, dimensions = cursor.string(), cursor.number("<I")
+        if name in found:
+            raise ValueError(f"the tensor {name[:80]!r} is there twice")
         if dimensions > _MAX_DIMENSIONS:
             raise ValueError(f"tensor {name!r} claims {dimensions} dimensions")
         shape = tuple(cursor.number("<Q") for _ in range(dimensions))
-        found.append((name, shape, cursor.number("<I"), cursor.number("<Q")))
+        found[name] = (shape, cursor.number("<I"), cursor.number("<Q"))
     alignment = metadata.get("general.alignment", 32)
     if not isinstance(alignment, int) or alignment < 1:
         raise ValueError(f"general.alignment is {alignment!r}")
     begin = -(-cursor.at // alignment) * alignment
-    return GgufHeader(metadata, {name: GgufTensor(shape, kind, begin + at) for name, shape, kind, at in found})
+    tensors = {name: GgufTensor(shape, kind, begin + at) for name, (shape, kind, at) in found.items()}
+    _check_places(tensors, cursor.size)
+    return GgufHeader(metadata, tensors)
+
+
+def _check_places(tensors: dict[str, GgufTensor], size: int) -> None:
+    """Refuse tensors beyond the file's end or sharing bytes, as far as the sizes of their types are known."""
+    from gguf import GGML_QUANT_SIZES
+
+    sizes: dict[int, tuple[int, int]] = {int(kind): each for kind, each in GGML_QUANT_SIZES.items()}
+    spans = []
+    for name, tensor in tensors.items():
+        block, block_bytes = sizes.get(tensor.kind, (1, 0))
+        spans.append((tensor.start, tensor.start + math.prod(tensor.shape) // block * block_bytes, name))
+    spans = sorted(span for span in spans if span[1] > span[0])
+    for start, stop, name in spans:
+        if stop > size:
+            raise ValueError(f"the tensor {name[:80]!r} lies at {start:,} to {stop:,} of {size:,} bytes")
+    for (_, stop, first), (start, _, second) in pairwise(spans):
+        if start < stop:
+            raise ValueError(f"the tensors {first[:80]!r} and {second[:80]!r} overlap at byte {start:,}")

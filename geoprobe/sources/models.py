@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from geoprobe.data import BLOCK_ROWS, EmbeddingTable, ModelSource
-from geoprobe.errors import AccessError, BadDataError, NotFoundError, UsageError
-from geoprobe.sources.architectures import EMBEDDING_TENSORS, choose_tensor, lookup_scale, vocabulary_size
+from geoprobe.data import EmbeddingTable
+from geoprobe.errors import AccessError, NotFoundError, UsageError
+from geoprobe.sources.architectures import choose_tensor, vocabulary_size
+from geoprobe.sources.checkpoint import INDEX, Checkpoint, SafetensorsFiles, read_json, shard_files
 from geoprobe.sources.demo import DEMO_NAME, demo_model
-from geoprobe.sources.gguf import GgufRows, open_gguf
+from geoprobe.sources.gguf import open_gguf
 from geoprobe.sources.gguf_tokenizer import gguf_tokenizer
-from geoprobe.sources.hub import HubRepository, open_repository
-from geoprobe.sources.safetensors import SafetensorsRows, TensorEntry, read_header
-from geoprobe.sources.tokenizer import Tokenizer, load_tokenizer
+from geoprobe.sources.hub import open_repository
+from geoprobe.sources.hub_checkpoint import HubCheckpoint
+from geoprobe.sources.opened import OpenedModel
+from geoprobe.sources.pickled import PICKLED_SUFFIXES, PickledFiles
+from geoprobe.sources.quantised import refuse_packed
+from geoprobe.sources.tokenizer import Tokenizer, load_tokenizer, word_tokenizer
+from geoprobe.sources.vocabulary import SPLITTING
+from geoprobe.sources.word_vectors import read_array_file, read_word_vectors
 
-__all__ = ["LoadedModel", "load_model"]
+__all__ = ["LoadedModel", "load_model", "open_model"]
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
-_OUTPUT_TENSORS = ("lm_head.weight", "output.weight", "embed_out.weight", "model.lm_head.weight")
+_PICKLED_INDEX = "pytorch_model.bin.index.json"
+_WORD_VECTORS = (".txt", ".vec", ".gz")
+_FILES = (".gguf", ".safetensors", ".npy", *PICKLED_SUFFIXES, *_WORD_VECTORS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,18 +44,52 @@ def load_model(
     model: str | Path,
     *,
     tensor: str | None = None,
+    tokenizer: str | Path | None = None,
     revision: str | None = None,
     offline: bool = False,
+    output: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> LoadedModel:
     """Find a model and open its embedding and tokenizer.
 
     Parameters
     ----------
+    model, tensor, tokenizer, revision, offline, progress
+        As of `open_model`.
+    output : bool
+        Fetch a hub model's output matrix too, where it is not the embedding.
+
+    Raises
+    ------
+    GeoprobeError
+        As `open_model`.
+    """
+    opened = open_model(
+        model, tensor=tensor, tokenizer=tokenizer, revision=revision, offline=offline, progress=progress
+    )
+    return LoadedModel(opened.table(output=output), opened.tokenizer)
+
+
+def open_model(
+    model: str | Path,
+    *,
+    tensor: str | None = None,
+    tokenizer: str | Path | None = None,
+    revision: str | None = None,
+    offline: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> OpenedModel:
+    """Find a model's embedding and load its tokenizer, reading no row yet.
+
+    Parameters
+    ----------
     model : str or Path
-        ``demo``, a folder (safetensors and tokenizer, or one GGUF file), a ``.gguf`` file or a hub id.
+        ``demo``; a folder of safetensors, of PyTorch files (where torch is installed) or with one GGUF file; such a
+        file itself; word vectors as text (GloVe, word2vec; also ``.gz``) or ``.npy``; or a hub id.
     tensor : str, optional
         The embedding's tensor, where geoprobe should not choose.
+    tokenizer : str or Path, optional
+        The tokenizer, where it is not beside the weights: a folder, a ``tokenizer.json``, or a list of words.
     revision : str, optional
         Branch, tag or commit of a hub model.
     offline : bool
@@ -69,197 +109,126 @@ def load_model(
         A file of a kind that cannot be scanned.
     """
     name = str(model)
+    given = _given_tokenizer(tokenizer)
     if name == "demo":
-        return _load_gguf(demo_model(), "demo", tensor, name=DEMO_NAME)
+        return _open_gguf(demo_model(), "demo", tensor, given, name=DEMO_NAME)
     path = Path(name).expanduser()
     try:
         if path.is_dir():
-            return _load_folder(path, tensor)
+            return _open_folder(path, tensor, given)
         if path.is_file():
-            return _load_file(path, tensor)
+            return _open_file(path, tensor, given)
     except PermissionError as error:
-        raise AccessError(f"{path} may not be read.", "Check its permissions.") from error
-    if not _HUB_ID.fullmatch(name) or path.suffix in (".gguf", ".safetensors", ".bin", ".pt"):
+        raise AccessError(f"{error.filename or path} may not be read.", "Check its permissions.") from error
+    except OSError as error:
+        raise NotFoundError(f"{path} cannot be read: {error.strerror}.", "Check the path.") from error
+    if not _HUB_ID.fullmatch(name) or path.suffix in _FILES:
         raise NotFoundError(
             f"There is no model at {name!r}.",
             "Give `demo`, a folder, a .gguf file or a hub id such as owner/name.",
         )
-    return _load_hub(open_repository(name, revision=revision, offline=offline), tensor, progress)
+    repository = open_repository(name, revision=revision, offline=offline, tokenizer=given is None)
+    config = read_json(repository.folder / "config.json")
+    return _open(
+        HubCheckpoint(repository, tensor, progress),
+        given or load_tokenizer(repository.folder),
+        config,
+        tensor,
+        label=repository.name,
+        revision=repository.commit,
+    )
 
 
-def _load_file(path: Path, tensor: str | None) -> LoadedModel:
+def _given_tokenizer(tokenizer: str | Path | None) -> Tokenizer | None:
+    if tokenizer is None:
+        return None
+    path = Path(tokenizer).expanduser()
+    if not path.exists():
+        raise NotFoundError(f"There is no tokenizer at {str(tokenizer)!r}.", "Give a folder or a file.")
+    return load_tokenizer(path)
+
+
+def _open_file(path: Path, tensor: str | None, tokenizer: Tokenizer | None) -> OpenedModel:
     if path.suffix == ".gguf":
-        return _load_gguf(path, path.stem, tensor)
-    if path.suffix == ".safetensors":
-        return _load_folder(path.parent, tensor, weights=path)
+        return _open_gguf(path, path.stem, tensor, tokenizer)
+    if path.suffix == ".safetensors" or path.suffix in PICKLED_SUFFIXES:
+        pickled = path.suffix in PICKLED_SUFFIXES
+        checkpoint = PickledFiles((path,)) if pickled else SafetensorsFiles((path,))
+        checkpoint.names()  # a damaged file is said before a missing tokenizer
+        config = read_json(path.parent / "config.json")
+        own = tokenizer or load_tokenizer(path.parent)
+        return _open(checkpoint, own, config, tensor, label=path.parent.resolve().name)
+    if path.suffix == ".npy":
+        if tokenizer is None:
+            raise UsageError(f"{path} holds vectors and no words.", "Give its vocabulary by --tokenizer.")
+        return _open(read_array_file(path), tokenizer, {}, tensor, label=path.stem, notes=_splitting(tokenizer))
+    if path.suffix in _WORD_VECTORS:
+        vectors, words = read_word_vectors(path)
+        tokenizer = tokenizer or word_tokenizer(words)
+        return _open(vectors, tokenizer, {}, tensor, label=path.name, notes=_splitting(tokenizer))
     raise UsageError(
         f"The model file {path} is a {path.suffix or 'suffixless'} file, which cannot be scanned.",
-        "Files that can: .gguf, and .safetensors with its tokenizer beside it.",
+        f"Files that can: {', '.join(_FILES)}.",
     )
 
 
-def _load_gguf(path: Path, label: str, tensor: str | None, name: str | None = None) -> LoadedModel:
+def _splitting(tokenizer: Tokenizer) -> tuple[str, ...]:
+    return () if tokenizer.unknown is None else (SPLITTING,)
+
+
+def _open_gguf(
+    path: Path, label: str, tensor: str | None, tokenizer: Tokenizer | None, name: str | None = None
+) -> OpenedModel:
     file = open_gguf(path)
-    tokenizer, assumed = gguf_tokenizer(file)
-    shapes = {key: rows.shape for key, rows in file.tensors.items()}
-    chosen, notes = choose_tensor(shapes, wanted=tensor, vocabulary=tokenizer.size, where=path.name)
-    rows = file.tensors[chosen]
+    own, assumed = (tokenizer, ()) if tokenizer is not None else gguf_tokenizer(file)
     architecture = str(file.metadata.get("general.architecture", "unknown"))
-    source = ModelSource(
-        model=label,
-        name=name or str(file.metadata.get("general.name", path.stem)),
-        architecture=architecture,
-        file=path.name,
-        tensor=chosen,
-        dtype=rows.dtype,
-        sha256=_digest(rows),
-        notes=notes + assumed,
-    )
-    tied = "output.weight" not in file.tensors
-    return _assemble(rows, tokenizer, source, tied)
+    config: dict[str, Any] = {"model_type": architecture, "tie_word_embeddings": "output.weight" not in file.names()}
+    scale = file.metadata.get(f"{architecture}.embedding_scale")
+    if scale is not None:
+        config["embedding_multiplier"] = scale
+    called = name or str(file.metadata.get("general.name", path.stem))
+    return _open(file, own, config, tensor, label=label, name=called, notes=assumed)
 
 
-def _load_folder(folder: Path, tensor: str | None, weights: Path | None = None) -> LoadedModel:
-    config = _read_config(folder / "config.json")
-    shards = [weights] if weights is not None else _shards(folder)
-    if not shards:
+def _open_folder(folder: Path, tensor: str | None, tokenizer: Tokenizer | None) -> OpenedModel:
+    label = folder.resolve().name
+    config = read_json(folder / "config.json")
+    checkpoint = _folder_checkpoint(folder)
+    if checkpoint is None:
         quantised = sorted(folder.glob("*.gguf"))
-        if len(quantised) == 1:
-            return _load_gguf(quantised[0], folder.resolve().name, tensor)
+        first = [path for path in quantised if "-of-" not in path.name or "-00001-of-" in path.name]
+        if len(first) == 1:
+            return _open_gguf(first[0], label, tensor, tokenizer)
         raise NotFoundError(
             f"{folder} holds no weights: no *.safetensors and {len(quantised)} *.gguf files.",
             "Give a folder with safetensors, or name one .gguf file.",
         )
-    entries = {name: (path, entry) for path in shards for name, entry in read_header(path).items()}
-    shapes = {name: entry.shape for name, (_, entry) in entries.items()}
-    tokenizer = load_tokenizer(folder)
-    chosen, notes = choose_tensor(
-        shapes, wanted=tensor, vocabulary=vocabulary_size(config) or tokenizer.size, where=str(folder)
-    )
-    path, entry = entries[chosen]
-    return _from_safetensors(
-        path, entry, tokenizer, config, label=folder.resolve().name, file=path.name, tensor=chosen, notes=notes,
-        tied=_tied(config, shapes),
-    )  # fmt: skip
+    checkpoint.names()  # a damaged file is said before a missing tokenizer
+    return _open(checkpoint, tokenizer or load_tokenizer(folder), config, tensor, label=label)
 
 
-def _load_hub(
-    repository: HubRepository, tensor: str | None, progress: Callable[[int, int], None] | None
-) -> LoadedModel:
-    config = _read_config(repository.folder / "config.json")
-    tokenizer = load_tokenizer(repository.folder)
-    shards = repository.shards()
-    files = ["model.safetensors"] if shards is None else _likely_files(shards, tensor)
-    entries = {name: (file, entry) for file in files for name, entry in repository.header(file).items()}
-    shapes = {name: entry.shape for name, (_, entry) in entries.items()}
-    chosen, notes = choose_tensor(
-        shapes, wanted=tensor, vocabulary=vocabulary_size(config) or tokenizer.size, where=repository.name
-    )
-    file, entry = entries[chosen]
-    path, here = repository.tensor(file, chosen, entry, progress)
-    return _from_safetensors(
-        path, here, tokenizer, config, label=repository.name, file=file, tensor=chosen, notes=notes,
-        tied=_tied(config, shards or shapes), revision=repository.commit,
-    )  # fmt: skip
+def _folder_checkpoint(folder: Path) -> Checkpoint | None:
+    paths = shard_files(folder, INDEX, "*.safetensors")
+    if paths:
+        return SafetensorsFiles(tuple(paths))
+    pickled = shard_files(folder, _PICKLED_INDEX, "pytorch_model*.bin")
+    return PickledFiles(tuple(pickled)) if pickled else None
 
 
-def _likely_files(shards: Mapping[str, str], tensor: str | None) -> list[str]:
-    """The shard of the embedding where its name is known, else every shard."""
-    names = (tensor,) if tensor is not None else EMBEDDING_TENSORS
-    for name in names:
-        if name in shards:
-            return [shards[name]]
-    return sorted(set(shards.values()))
-
-
-def _from_safetensors(
-    path: Path,
-    entry: TensorEntry,
+def _open(
+    checkpoint: Checkpoint,
     tokenizer: Tokenizer,
     config: Mapping[str, Any],
+    tensor: str | None,
     *,
     label: str,
-    file: str,
-    tensor: str,
-    notes: tuple[str, ...],
-    tied: bool | None,
+    name: str | None = None,
+    notes: tuple[str, ...] = (),
     revision: str | None = None,
-) -> LoadedModel:
-    rows = SafetensorsRows(path, entry)
-    source = ModelSource(
-        model=label,
-        name=str(config.get("_name_or_path") or label),
-        architecture=str(config.get("model_type", "unknown")),
-        file=file,
-        tensor=tensor,
-        dtype=rows.dtype,
-        sha256=_digest(rows),
-        revision=revision,
-        notes=notes,
-    )
-    return _assemble(rows, tokenizer, source, tied)
-
-
-def _assemble(
-    rows: GgufRows | SafetensorsRows, tokenizer: Tokenizer, source: ModelSource, tied: bool | None
-) -> LoadedModel:
-    count, dimension = rows.shape
-    if count == 0 or dimension == 0:
-        raise BadDataError(
-            f"The tensor {source.tensor} of {source.model} is empty ({count}×{dimension}).",
-            "Name another by --tensor.",
-        )
-    table = EmbeddingTable(
-        vectors=rows,
-        tokens=tokenizer.texts(count),
-        special=tokenizer.special(count),
-        source=source,
-        tied=tied,
-        lookup_scale=lookup_scale(source.architecture, dimension),
-    )
-    return LoadedModel(table, tokenizer)
-
-
-def _shards(folder: Path) -> list[Path]:
-    """The safetensors files of a checkpoint: those its index names, else all of the folder."""
-    index = folder / "model.safetensors.index.json"
-    if not index.is_file():
-        return sorted(folder.glob("*.safetensors"))
-    mapping = _read_config(index).get("weight_map")
-    if not isinstance(mapping, dict):
-        raise BadDataError(f"{index} has no weight_map.", "Download the index again.")
-    paths = [folder / Path(str(file)).name for file in sorted({str(file) for file in mapping.values()})]
-    missing = [path.name for path in paths if not path.is_file()]
-    if missing:
-        raise NotFoundError(
-            f"{folder} lacks {len(missing)} of the {len(paths)} files its index names: {', '.join(missing[:4])}.",
-            "Download the missing shards.",
-        )
-    return paths
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise BadDataError(f"{path} is not JSON: {error}.", "Download the file again.") from error
-    if not isinstance(config, dict):
-        raise BadDataError(f"{path} holds {type(config).__name__}, not an object.", "Download the file again.")
-    return config
-
-
-def _tied(config: Mapping[str, Any], names: Mapping[str, object]) -> bool | None:
-    if any(name in names for name in _OUTPUT_TENSORS):
-        return False
-    stated = config.get("tie_word_embeddings")
-    return stated if isinstance(stated, bool) else None
-
-
-def _digest(rows: GgufRows | SafetensorsRows) -> str:
-    """SHA-256 of the tensor's bytes as stored."""
-    digest = hashlib.sha256()
-    for start in range(0, rows.shape[0], BLOCK_ROWS):
-        digest.update(rows.stored[start : start + BLOCK_ROWS].tobytes())
-    return digest.hexdigest()
+) -> OpenedModel:
+    if tensor is None:
+        refuse_packed(checkpoint.names(), config, label)
+    vocabulary = vocabulary_size(config) or tokenizer.size
+    chosen, decided = choose_tensor(checkpoint.shapes(), wanted=tensor, vocabulary=vocabulary, where=label)
+    called = name or str(config.get("_name_or_path") or label)
+    return OpenedModel(checkpoint, chosen, tokenizer, config, label, called, decided + notes, revision)

@@ -13,8 +13,9 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from geoprobe.errors import BadDataError, NotFoundError
+from geoprobe.sources.vocabulary import read_vocabulary, word_backend
 
-__all__ = ["Tokenizer", "load_tokenizer"]
+__all__ = ["Tokenizer", "load_tokenizer", "word_tokenizer"]
 
 _SLOW_FILES = ("tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tokenizer_config.json")
 
@@ -27,14 +28,18 @@ class Tokenizer:
     ----------
     backend : tokenizers.Tokenizer
         The tokenizer itself.
+    unknown : int or None
+        An id beyond the table that stands for what is in no vocabulary, and is left out of what is encoded.
     """
 
     backend: Any
+    unknown: int | None = None
 
     def encode(self, texts: Sequence[str]) -> list[Int64[np.ndarray, " _"]]:
         """Token ids of each text, no special tokens added, on all cores."""
         encodings = self.backend.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [np.array(encoding.ids, dtype=np.int64) for encoding in encodings]
+        found = [np.array(encoding.ids, dtype=np.int64) for encoding in encodings]
+        return found if self.unknown is None else [ids[ids != self.unknown] for ids in found]
 
     @cached_property
     def sha256(self) -> str:
@@ -44,7 +49,13 @@ class Tokenizer:
     @property
     def size(self) -> int:
         """Number of ids, added tokens included: one more than the largest id."""
-        return max(self.backend.get_vocab(with_added_tokens=True).values(), default=-1) + 1
+        ids = self.backend.get_vocab(with_added_tokens=True).values()
+        return max((row for row in ids if row != self.unknown), default=-1) + 1
+
+    @property
+    def added(self) -> dict[int, bool]:
+        """Ids added to the vocabulary that was trained, and whether each is special."""
+        return {row: bool(token.special) for row, token in self.backend.get_added_tokens_decoder().items()}
 
     def texts(self, rows: int) -> tuple[str, ...]:
         r"""The text of each of `rows` vocabulary rows.
@@ -55,7 +66,7 @@ class Tokenizer:
         byte_level = type(self.backend.decoder).__name__ == "ByteLevel"
         found = [""] * rows
         for piece, row in self.backend.get_vocab(with_added_tokens=True).items():
-            if row >= rows:
+            if row >= rows or row == self.unknown:
                 continue
             if row in added:
                 found[row] = added[row].content
@@ -68,8 +79,8 @@ class Tokenizer:
     def special(self, rows: int) -> Bool[np.ndarray, " v"]:
         """(rows,) which rows are special tokens, such as end of text."""
         mask = np.zeros(rows, dtype=np.bool_)
-        for row, token in self.backend.get_added_tokens_decoder().items():
-            if token.special and row < rows:
+        for row, special in self.added.items():
+            if special and row < rows:
                 mask[row] = True
         return mask
 
@@ -92,22 +103,30 @@ def _from_byte_level(piece: str) -> str:
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
-    """Load the tokenizer of a model folder; no code of the folder is run.
+    """Load a tokenizer from a model's folder, from one file, or from a list of words; no code of the folder is run.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder, a ``tokenizer.json`` by whatever name, or a vocabulary (``.txt``, ``.json`` or ``.parquet``).
 
     Raises
     ------
     NotFoundError
-        When the folder has no tokenizer.
+        When there is none.
     BadDataError
-        When its files cannot be read as one.
+        When the files cannot be read as one.
     """
+    if folder.is_file():
+        described = folder.suffix == ".json" and b'"model"' in folder.read_bytes()
+        return _prepared(_read_json(folder)) if described else word_tokenizer(read_vocabulary(folder))
     path = folder / "tokenizer.json"
     if path.is_file():
         return _prepared(_read_json(path))
     if not any((folder / name).is_file() for name in _SLOW_FILES):
         raise NotFoundError(
             f"{folder} has no tokenizer: there is no tokenizer.json, nor {', '.join(_SLOW_FILES)}.",
-            "Put the model's tokenizer files beside its weights.",
+            "Put the model's tokenizer files beside its weights, or say where they are by --tokenizer.",
         )
     from transformers import AutoTokenizer
 
@@ -119,6 +138,11 @@ def load_tokenizer(folder: Path) -> Tokenizer:
             f"The tokenizer in {folder} cannot be converted to a fast one ({error}).",
             "Save it as tokenizer.json with transformers, and put that beside the weights.",
         ) from error
+
+
+def word_tokenizer(words: Sequence[str]) -> Tokenizer:
+    """A tokenizer of whole words, a row each in this order; what is none of them is left out."""
+    return Tokenizer(word_backend(words), unknown=len(words))
 
 
 def _read_json(path: Path) -> Any:

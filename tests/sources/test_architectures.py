@@ -1,9 +1,7 @@
-import math
-
 import pytest
 
 from geoprobe.errors import NotFoundError
-from geoprobe.sources.architectures import choose_tensor, lookup_scale, vocabulary_size
+from geoprobe.sources.architectures import choose_tensor, vocabulary_size
 
 TABLE = (100, 8)
 
@@ -28,9 +26,9 @@ def test_each_architectures_own_name_is_known(name: str) -> None:
 
 
 def test_an_unknown_name_is_chosen_by_shape_and_said_so() -> None:
-    shapes = {"a.weight": (8, 8), "tok_embeddings.weight": TABLE, "b.out": TABLE}
+    shapes = {"a.weight": (8, 8), "embed.table": TABLE, "b.out": TABLE}
     name, notes = choose_tensor(shapes, wanted=None, vocabulary=100, where="m")
-    assert name == "tok_embeddings.weight"
+    assert name == "embed.table"
     assert "chosen by its shape (100, 8)" in notes[0]
 
 
@@ -55,8 +53,3 @@ def test_the_vocabulary_of_a_multimodal_model_is_its_text_parts() -> None:
     assert vocabulary_size({"text_config": {"vocab_size": 7}}) == 7
     assert vocabulary_size({"vocab_size": 5}) == 5
     assert vocabulary_size({}) is None
-
-
-def test_gemma_alone_is_scaled() -> None:
-    assert lookup_scale("gemma3_text", 640) == math.sqrt(640)
-    assert lookup_scale("llama", 640) == 1.0

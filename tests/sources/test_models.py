@@ -85,7 +85,8 @@ def write(path: Path, content: bytes) -> Path:
     [
         ("missing/folder/x", None, NotFoundError, "There is no model at"),
         ("missing.gguf", None, NotFoundError, "There is no model at"),
-        ("m.bin", b"x", UsageError, "is a .bin file, which cannot be scanned"),
+        ("m.exe", b"x", UsageError, "is a .exe file, which cannot be scanned"),
+        ("m.bin", b"x", BadDataError, "cannot be read as a PyTorch file"),
         ("m.gguf", b"not", BadDataError, "is not a GGUF file"),
         ("m.safetensors", b"not", BadDataError, "is not a safetensors file"),
         ("empty/readme.md", b"", NotFoundError, "holds no weights"),

@@ -1,0 +1,77 @@
+"""The hub's errors in geoprobe's terms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from geoprobe.errors import AccessError, GeoprobeError, NotFoundError
+
+__all__ = ["offline_error", "translated"]
+
+
+def offline_error(name: str, file: str) -> NotFoundError:
+    """What to raise where a file is asked for and the network may not be."""
+    return NotFoundError(
+        f"{file} of {name} is not in the cache, and the network is switched off.",
+        "Run once without --offline (and with HF_HUB_OFFLINE unset), or give a local folder.",
+    )
+
+
+@contextmanager
+def translated(name: str, offline: bool) -> Iterator[None]:
+    """Turn the hub's errors into geoprobe's."""
+    from huggingface_hub import constants, is_offline_mode
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError is the client library's base
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        HTTPError,
+        LocalEntryNotFoundError,
+        OfflineModeIsEnabled,
+        RemoteEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    link = f"{constants.ENDPOINT}/{name}"
+    try:
+        yield
+    except GatedRepoError as error:
+        raise AccessError(
+            f"The model {name} is gated, and this account has no access.",
+            f"Ask for it at {link}, then log in by `hf auth login` or set HF_TOKEN.",
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise NotFoundError(
+            f"The hub has no model {name!r} (or it is private).",
+            f"Check the name at {link}; for a private one log in by `hf auth login` or set HF_TOKEN.",
+        ) from error
+    except RevisionNotFoundError as error:
+        raise NotFoundError(
+            f"The model {name} has no such revision.", f"Its branches and tags are listed at {link}."
+        ) from error
+    except HFValidationError as error:
+        raise NotFoundError(
+            f"{name!r} is neither a path here nor a hub id ({error}).", "Give a folder, a file or owner/name."
+        ) from error
+    except RemoteEntryNotFoundError as error:
+        raise NotFoundError(
+            f"The model {name} has no safetensors weights ({error.response.url.path.rpartition('/')[2]} is missing).",
+            "Name a repository with safetensors; fetch others by `hf download`, and scan what came.",
+        ) from error
+    except HfHubHTTPError as error:
+        status = getattr(error.response, "status_code", None)
+        if status in (401, 403):
+            raise AccessError(
+                f"The hub refuses {name} to this account (status {status}).",
+                f"Check your rights at {link}, then log in by `hf auth login` or set HF_TOKEN.",
+            ) from error
+        raise GeoprobeError(f"The hub failed on {name}: {error}", "Try again later.") from error
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HTTPError) as error:
+        if offline or is_offline_mode():
+            raise offline_error(name, "The configuration") from error
+        raise GeoprobeError(
+            f"The hub at {constants.ENDPOINT} cannot be reached for {name}.",
+            "Check the connection, or give a local folder.",
+        ) from error

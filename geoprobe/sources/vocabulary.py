@@ -1,0 +1,94 @@
+"""Vocabularies of whole words: how a list of them is read, and how text is split into them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from geoprobe.errors import BadDataError, UsageError
+
+__all__ = ["SPLITTING", "read_vocabulary", "word_backend"]
+
+#: Words much as the Penn Treebank has them: numbers with their points, contractions apart, hyphens kept, marks apart.
+_WORD = (
+    r"\p{N}+(?:[.,:]\p{N}+)*|\p{L}+?(?=n't\b)|n't\b|'(?:s|re|ve|ll|d|m)\b"
+    r"|[\p{L}\p{M}\p{N}_]+(?:-[\p{L}\p{M}\p{N}_]+)*|[^\s\p{L}\p{N}]"
+)
+SPLITTING = "Text is split into words, numbers and marks by rule; words that are not in the vocabulary are not counted."
+#: A vocabulary with fewer capitals than this share is one of lower-cased text.
+_FEW_CAPITALS = 0.001
+
+
+def word_backend(words: Sequence[str]) -> Any:
+    """A `tokenizers` tokenizer of whole words; ``len(words)`` is the id of what is none of them."""
+    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
+
+    vocabulary: dict[str, int] = {}
+    for row, word in enumerate(words):
+        vocabulary.setdefault(word, row)  # a word that comes again keeps its first row
+    unknown = _unused(vocabulary)
+    backend = Tokenizer(models.WordLevel({**vocabulary, unknown: len(words)}, unk_token=unknown))
+    if sum(word != word.lower() for word in vocabulary) <= _FEW_CAPITALS * len(vocabulary):
+        backend.normalizer = normalizers.Lowercase()
+    backend.pre_tokenizer = pre_tokenizers.Split(Regex(_WORD), behavior="removed", invert=True)
+    return backend
+
+
+def _unused(vocabulary: dict[str, int]) -> str:
+    name = "[not in the vocabulary]"
+    while name in vocabulary:
+        name += "]"
+    return name
+
+
+def read_vocabulary(path: Path) -> tuple[str, ...]:
+    """Read words in the order of their rows: a line each, a JSON list or mapping to rows, or a parquet column.
+
+    Raises
+    ------
+    BadDataError
+        When the file holds something else.
+    UsageError
+        When it is of another kind.
+    """
+    readers = {".txt": _lines, ".json": _json, ".parquet": _parquet}
+    if path.suffix not in readers:
+        raise UsageError(
+            f"{path} is no tokenizer: it is a {path.suffix or 'suffixless'} file.",
+            "Give a folder with tokenizer files, a tokenizer.json, or a vocabulary as .txt, .json or .parquet.",
+        )
+    try:
+        words = readers[path.suffix](path)
+    except (ValueError, OSError, RecursionError) as error:
+        raise BadDataError(f"{path} is not a vocabulary: {error}.", "Give a word a line, or a JSON list.") from error
+    if not words or not all(isinstance(word, str) for word in words):
+        raise BadDataError(f"{path} holds no list of words.", "Give a word a line, a JSON list, or a parquet column.")
+    return tuple(words)
+
+
+def _lines(path: Path) -> list[str]:
+    return [line.split("\t")[0] for line in path.read_text(encoding="utf-8").rstrip("\n").split("\n")]
+
+
+def _json(path: Path) -> list[str]:
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(found, dict):
+        rows = sorted(found.values())
+        if rows != list(range(len(rows))):
+            raise ValueError("its rows are not 0 to the number of words")
+        return sorted(found, key=found.__getitem__)
+    return found if isinstance(found, list) else []
+
+
+def _parquet(path: Path) -> list[str]:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    table = parquet.read_table(path)
+    texts = [name for name in table.column_names if pa.types.is_string(table.schema.field(name).type)]
+    if len(texts) != 1:
+        raise ValueError(f"it has {len(texts)} columns of text, and one is needed")
+    words: list[str] = table.column(texts[0]).to_pylist()
+    return words

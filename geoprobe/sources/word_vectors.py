@@ -1,0 +1,161 @@
+"""Tables of word vectors: the text format of GloVe and word2vec, and a numpy array with its vocabulary beside."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+from jaxtyping import Float32
+
+from geoprobe.data import ArrayRows
+from geoprobe.errors import BadDataError
+
+__all__ = ["WordVectors", "read_array_file", "read_word_vectors"]
+
+#: A line longer than this is no vector of a word.
+_MAX_LINE = 1 << 20
+_MAX_VALUES = 1 << 30
+_BLOCK_LINES = 10_000
+_TYPES = {"float16": "F16", "float32": "F32", "float64": "F64"}
+
+
+@dataclass(frozen=True, eq=False)
+class StoredArray(ArrayRows):
+    """Rows of a numpy array, memory-mapped where it is a file."""
+
+    @property
+    def stored(self) -> np.ndarray:
+        """(V, d) as stored."""
+        return self.array
+
+
+@dataclass(frozen=True, eq=False)
+class WordVectors:
+    """One matrix, and the file it is of: a checkpoint of a single tensor."""
+
+    source: str
+    matrix: np.ndarray
+
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """The one matrix's shape."""
+        return {"vectors": self.matrix.shape}
+
+    def names(self) -> frozenset[str]:
+        """The one name."""
+        return frozenset(self.shapes())
+
+    def file(self, name: str) -> str:
+        """The file."""
+        return self.source
+
+    def rows(self, name: str) -> StoredArray:
+        """The matrix."""
+        return StoredArray(self.matrix, _TYPES[self.matrix.dtype.name])
+
+    def array(self, name: str) -> Float32[np.ndarray, "..."]:
+        """The matrix whole."""
+        return np.asarray(self.matrix, dtype=np.float32)
+
+
+def read_array_file(path: Path) -> WordVectors:
+    """Map a ``.npy`` file.
+
+    Raises
+    ------
+    BadDataError
+        When it holds no matrix of floats.
+    """
+    try:
+        matrix = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise BadDataError(f"{path} is not a numpy array: {error}.", "Save it by numpy.save.") from error
+    if matrix.ndim != 2 or matrix.dtype.name not in _TYPES:
+        raise BadDataError(
+            f"{path} holds an array of shape {matrix.shape} and type {matrix.dtype}, not a matrix of floats.",
+            "Save a matrix, a row a token.",
+        )
+    return WordVectors(path.name, matrix)
+
+
+def read_word_vectors(path: Path) -> tuple[WordVectors, tuple[str, ...]]:
+    """Read words and vectors, a line each: GloVe's text or word2vec's, which begins with two counts; also ``.gz``.
+
+    Returns
+    -------
+    vectors : WordVectors
+        (V, d) in float32, in memory: text cannot be mapped.
+    words : tuple of str
+        (V,) in the order of the file.
+
+    Raises
+    ------
+    BadDataError
+        When a line is no word and vector, with its number.
+    """
+    words: list[str] = []
+    blocks: list[np.ndarray] = []
+    rows: list[np.ndarray] = []
+    dimension, last = 0, None
+    try:
+        with _opened(path) as file:
+            for number, line in enumerate(_lines(file, path), start=1):
+                fields = line.decode("utf-8").rstrip().split(" ")
+                if number == 1 and len(fields) == 2 and all(field.isdigit() for field in fields):
+                    dimension, last = int(fields[1]), int(fields[0]) + 1
+                    continue
+                dimension = dimension or len(fields) - 1
+                # a few of GloVe's words hold spaces themselves
+                words.append(" ".join(fields[:-dimension]))
+                rows.append(_vector(fields[-dimension:], dimension, words[-1], path, number))
+                if len(words) * dimension > _MAX_VALUES:
+                    raise BadDataError(
+                        f"{path} holds over {_MAX_VALUES:,} numbers.", "Save them as .npy or safetensors."
+                    )
+                if len(rows) == _BLOCK_LINES:
+                    blocks.append(np.stack(rows))
+                    rows = []
+    except (UnicodeDecodeError, gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise BadDataError(f"{path} is not a text file of word vectors: {error}.", "Download it again.") from error
+    if rows:
+        blocks.append(np.stack(rows))
+    if not blocks or (last is not None and len(words) != last - 1):
+        claimed = "" if last is None else f", and its first line says {last - 1:,}"
+        raise BadDataError(f"{path} holds {len(words):,} word vectors{claimed}.", "Download it again.")
+    return WordVectors(path.name, np.concatenate(blocks)), tuple(words)
+
+
+def _vector(fields: list[str], dimension: int, word: str, path: Path, number: int) -> Float32[np.ndarray, " d"]:
+    try:
+        vector = np.array(list(map(float, fields)), dtype=np.float32)
+    except ValueError:
+        vector = np.empty(0, np.float32)
+    if len(vector) != dimension or dimension < 1 or not word:
+        raise BadDataError(
+            f"{path}, line {number:,}, is not a word and {max(dimension, 1):,} numbers.",
+            "Each line holds a word and its vector, separated by spaces.",
+        )
+    return vector
+
+
+def _lines(file: BinaryIO, path: Path) -> Iterator[bytes]:
+    while line := file.readline(_MAX_LINE):
+        if len(line) == _MAX_LINE:
+            raise BadDataError(f"{path} has a line of over {_MAX_LINE:,} bytes.", "It is no file of word vectors.")
+        if line.strip():
+            yield line
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    if path.suffix == ".gz":
+        with gzip.open(path) as unpacked:
+            yield cast("BinaryIO", unpacked)
+    else:
+        with path.open("rb") as plain:
+            yield plain
