@@ -105,7 +105,8 @@ class Tally:
             )
         self.counts += np.bincount(ids, minlength=rows)
         documents = np.repeat(np.arange(len(encoded)), np.diff(encoded.starts))
-        once = np.unique(documents * rows + ids) % rows
+        pairs = np.sort(documents * rows + ids)  # several times faster here than the hashing of np.unique
+        once = pairs[np.diff(pairs, prepend=-1) > 0] % rows
         self.document_counts += np.bincount(once, minlength=rows)
         self._sample(encoded)
         self.n_documents += len(texts)
