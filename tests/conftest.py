@@ -1,6 +1,6 @@
 """Test-wide set-up: shapes in annotations are checked, and what a machine lacks is skipped with its reason.
 
-``GEOPROBE_REQUIRE`` lists what a machine is known to have (``demo shared chromium poppler peers``): there, a skip is a
+``GEOPROBE_REQUIRE`` lists what a machine is known to have (``demo shared chromium poppler peers ray``): there, a skip is a
 failure.
 """
 
