@@ -40,11 +40,11 @@ print(json.dumps([number, longest, peak - before, time.perf_counter() - start, s
 """
 
 
-def measured(path: Path) -> tuple[int, int, int, float, str]:
+def measured(path: Path, code: str = MEASURED) -> tuple[int, int, int, float, str]:
     if not Path("/proc/self/status").is_file():
         pytest.skip("no /proc to read memory from")
     done = subprocess.run(
-        [sys.executable, "-c", MEASURED, str(path)],
+        [sys.executable, "-c", code, str(path)],
         capture_output=True,
         text=True,
         check=True,
@@ -101,3 +101,33 @@ def test_a_json_list_is_read_in_the_memory_of_its_records(tmp_path: Path) -> Non
     number, _, peak, _, said = measured(tmp_path / "a.json")
     assert (number, said) == (50_001, "")
     assert peak < 25  # of 46 MB of text
+
+
+#: The same, counting by the demo model's tokenizer.
+COUNTED = MEASURED.replace(
+    "    for text in open_corpus(sys.argv[1]).documents():\n"
+    "        number, longest = number + 1, max(longest, len(text))\n",
+    "    from geoprobe.sources.counting import count_tokens\n"
+    "    from geoprobe.sources.model_tokenizer import load_model_tokenizer\n"
+    "    tokenizer = load_model_tokenizer('demo')\n"
+    "    counts, _ = count_tokens(\n"
+    "        tokenizer, open_corpus(sys.argv[1]), rows=tokenizer.size, max_prompts=1000, seed=0\n"
+    "    )\n"
+    "    number, longest = counts.n_documents, counts.n_tokens\n",
+)
+
+
+@pytest.mark.slow
+def test_counting_a_gigabyte_takes_no_more_memory_than_counting_ten_megabytes(demo: Path, tmp_path: Path) -> None:
+    from pydoc_data import topics
+
+    manual = "\n\n".join(topics.topics.values())
+    peaks = {}
+    for megabytes in (10, 1000):
+        with (tmp_path / "a.txt").open("w") as file:
+            for _ in range(megabytes * 1_000_000 // len(manual.encode()) + 1):
+                file.write(manual + "\n\n")
+        _, tokens, peaks[megabytes], _, said = measured(tmp_path / "a.txt", COUNTED)
+        assert said == ""
+        assert tokens > 150_000 * megabytes
+    assert peaks[1000] < peaks[10] + 60
