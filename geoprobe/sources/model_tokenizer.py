@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from geoprobe.sources.hub import open_repository
@@ -9,6 +10,8 @@ from geoprobe.sources.models import load_model
 from geoprobe.sources.tokenizer import Tokenizer, load_tokenizer
 
 __all__ = ["load_model_tokenizer"]
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
 def load_model_tokenizer(model: str | Path, *, revision: str | None = None, offline: bool = False) -> Tokenizer:
@@ -21,6 +24,6 @@ def load_model_tokenizer(model: str | Path, *, revision: str | None = None, offl
     """
     name = str(model)
     path = Path(name).expanduser()
-    if name.count("/") != 1 or path.exists() or path.suffix in (".gguf", ".safetensors", ".bin", ".pt"):
+    if not _HUB_ID.fullmatch(name) or path.exists() or path.suffix in (".gguf", ".safetensors"):
         return load_model(model, revision=revision, offline=offline).tokenizer
     return load_tokenizer(open_repository(name, revision=revision, offline=offline).folder)

@@ -9,6 +9,7 @@ one process.
 from __future__ import annotations
 
 import os
+import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ __all__ = ["ray_tallies"]
 
 #: Tasks under way for each core: enough to keep it busy, few enough to bound what waits for its turn.
 _AHEAD = 2
+_PATIENCE_SECONDS = 10
 #: A task has one core: its tokenizer starts no threads.
 _ENVIRONMENT = {"env_vars": {"TOKENIZERS_PARALLELISM": "false"}}
 
@@ -94,6 +96,20 @@ def _result(ray: Any, task: Any) -> Any:
         ) from error
 
 
+def _answers(address: str) -> None:
+    """Find out in seconds what Ray takes minutes to say."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and port.isdigit()):  # such as "auto"
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise GeoprobeError(
+            f"Ray at {address} cannot be reached: {error}.",
+            "Set RAY_ADDRESS to a running cluster, or unset it for a Ray of this machine's own.",
+        ) from error
+
+
 @contextmanager
 def _cluster() -> Iterator[Any]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
@@ -108,6 +124,8 @@ def _cluster() -> Iterator[Any]:
         yield ray
         return
     address = os.environ.get("RAY_ADDRESS")
+    if address:
+        _answers(address)
     local = {} if address else {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     try:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR", **local)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -105,7 +106,8 @@ class Tally:
             )
         self.counts += np.bincount(ids, minlength=rows)
         documents = np.repeat(np.arange(len(encoded)), np.diff(encoded.starts))
-        once = np.unique(documents * rows + ids) % rows
+        pairs = np.sort(documents * rows + ids)  # several times faster here than the hashing of np.unique
+        once = pairs[np.diff(pairs, prepend=-1) > 0] % rows
         self.document_counts += np.bincount(once, minlength=rows)
         self._sample(encoded)
         self.n_documents += len(texts)
@@ -152,12 +154,22 @@ def tally_part(
     options: TallyOptions,
     progress: Callable[[int], None] | None = None,
 ) -> Tally:
-    """Count one part from its first document to its last."""
+    """Count one part from its first document to its last, reading and adding up while the cores encode."""
     tally = Tally(options, number)
-    for texts in batches(part()):
-        tally.add(texts, encode(tokenizer, texts))
+
+    def add(texts: list[str], encoding: Future[Documents]) -> None:
+        tally.add(texts, encoding.result())
         if progress is not None:
             progress(tally.n_documents)
+
+    with ThreadPoolExecutor(max_workers=1) as encoder:
+        ahead: tuple[list[str], Future[Documents]] | None = None
+        for texts in batches(part()):
+            before, ahead = ahead, (texts, encoder.submit(encode, tokenizer, texts))
+            if before is not None:
+                add(*before)
+        if ahead is not None:
+            add(*ahead)
     return tally.finish()
 
 

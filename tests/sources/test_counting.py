@@ -79,13 +79,13 @@ def test_parts_add_up_to_their_whole_and_their_hashes_in_order_to_its_hash() -> 
 
 @pytest.mark.parametrize("n_parts", [1, 4])
 def test_prompts_are_a_uniform_sample_in_random_order(n_parts: int) -> None:
-    """Each of 40 documents in each of 5 places: chi-square over 800 seeds against equal chances."""
-    words = [f"w{number}" for number in range(40)]
+    """Each of 20 documents in each of 5 places: chi-square over 150 seeds against equal chances."""
+    words = [f"w{number}" for number in range(20)]
     tokenizer = Tokenizer(word_tokenizer(words))
     several = Corpus("test", tuple(partial(iter, words[start::n_parts]) for start in range(n_parts)))
-    seen = np.zeros((5, 40), dtype=np.int64)
-    for seed in range(800):
-        _, prompts = counting.count_tokens(tokenizer, several, rows=41, max_prompts=5, seed=seed)
+    seen = np.zeros((5, 20), dtype=np.int64)
+    for seed in range(150):
+        _, prompts = counting.count_tokens(tokenizer, several, rows=21, max_prompts=5, seed=seed)
         drawn = [int(ids[0]) - 1 for ids in prompts.ids]
         assert len(set(drawn)) == 5
         seen[np.arange(5), drawn] += 1
@@ -163,4 +163,4 @@ def test_documents_are_read_as_they_are_needed(monkeypatch: pytest.MonkeyPatch) 
 
     with pytest.raises(KeyboardInterrupt):
         counting.count_tokens(TOKENIZER, Corpus("t", (endless,)), rows=5, max_prompts=1, progress=stop)
-    assert max(seen) <= 1
+    assert max(seen) <= 2  # the batch that is encoded while the one before it is added up

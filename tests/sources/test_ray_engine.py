@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders import missing
+from test_cli import command
 
 from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError
 from geoprobe.sources import ray_engine, tally
@@ -87,6 +88,31 @@ def test_a_fault_on_a_worker_is_explained(two_workers: None, model: LoadedModel)
     failing = Corpus("test", (partial(int, "x"), partial(int, "y")))  # type: ignore[arg-type]
     with pytest.raises(GeoprobeError, match="A task failed on Ray: ValueError"):
         count_tokens(model.tokenizer, failing, rows=50_000, max_prompts=1, engine="ray")
+
+
+def test_a_cluster_is_used_where_ray_address_says_and_left_running(
+    two_workers: None, model_folder: Path, corpus_file: Path, tmp_path: Path
+) -> None:
+    import ray
+
+    address = ray.get_runtime_context().gcs_address
+    files = {engine: tmp_path / f"{engine}.parquet" for engine in ("local", "ray")}
+    for engine, file in files.items():
+        done = command(
+            "count", model_folder, "--corpus", corpus_file, "--out", file, "--engine", engine, RAY_ADDRESS=address
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == ""
+    assert files["ray"].read_bytes() == files["local"].read_bytes()
+    jobs = ray._private.state.jobs()
+    assert len(jobs) == 2  # this one and the command's
+    assert ray.get(ray.remote(lambda: 1).remote()) == 1
+
+
+def test_a_cluster_that_does_not_answer_is_said_at_once() -> None:
+    ray_engine._answers("auto")
+    with pytest.raises(GeoprobeError, match=r"Ray at 127\.0\.0\.1:9 cannot be reached"):
+        ray_engine._answers("127.0.0.1:9")
 
 
 def test_a_missing_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:

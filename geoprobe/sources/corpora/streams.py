@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -86,10 +86,6 @@ class Source:
                     copy.write(block)
             copy.seek(0)
             yield copy
-
-    def unpacked(self) -> Source:
-        """The same source without its compression."""
-        return replace(self, compression=None)
 
     @contextmanager
     def _raw(self) -> Iterator[IO[bytes]]:

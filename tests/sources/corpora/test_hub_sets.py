@@ -11,7 +11,6 @@ from geoprobe.sources.corpora.hub_sets import HubSet, _translated, hub_corpus, p
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    pytest.importorskip("datasets")
     import pyarrow as pa
     from pyarrow import parquet
 
