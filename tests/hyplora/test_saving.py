@@ -108,7 +108,7 @@ def test_the_card_of_a_fixed_or_a_reference_space_says_so(llama, tmp_path):
     text = (tmp_path / "fixed" / "README.md").read_text()
     assert "K started at 2.\n" in text
     assert "learned" not in text.split("<!-- /hyplora -->")[0]
-    shared = get_peft_model(copy.deepcopy(llama), HypLoraConfig(**SETTINGS, share_curvature=True))
+    shared = get_peft_model(copy.deepcopy(llama), HypLoraConfig(**SETTINGS, curvature=1.0, share_curvature=True))
     shared.save_pretrained(tmp_path / "shared")
     assert "K started at 1, learned: 1." in (tmp_path / "shared" / "README.md").read_text()
     reference = get_peft_model(llama, HypLoraConfig(**SETTINGS, hyplora_reference=True))

@@ -51,7 +51,7 @@ def test_a_task_that_scales_with_the_norm_is_learned_by_hyplora_and_not_by_lora(
     x, y = task(shortest=0.0)
     settings = {"r": 2, "lora_alpha": 2, "target_modules": ["layer"]}
     # started at another K than the task's, which it has to find
-    hyperbolic, model = fitted(HypLoraConfig(**settings, curvature=2.0), x, y, steps=2000)
+    hyperbolic, model = fitted(HypLoraConfig(**settings, curvature=2.0, max_radius=4.0), x, y, steps=2000)
     linear, _ = fitted(LoraConfig(**settings), x, y)
     assert hyperbolic < 0.02
     assert linear > 0.2
