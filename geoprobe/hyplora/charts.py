@@ -23,11 +23,10 @@ __all__ = ["CHARTS", "DEFAULT_LIMIT", "LARGEST_LIMIT", "RadialFactors", "factors
 
 CHARTS = ("exponential", "stereographic")
 
-#: Where S leaves its exact form, unless said otherwise. The exponential chart's bounds the factor by cosh 4 = 27; the
-#: ball's must stay inside radius 2.
-DEFAULT_LIMIT = {"exponential": 4.0, "stereographic": 1.5}
+#: Where S leaves its exact form, unless said otherwise: with both, S(ρ)/ρ is at most 3.76, however long a token.
+DEFAULT_LIMIT = {"exponential": 2.0, "stereographic": 1.25}
 
-#: Beyond these, squares of what S gives would leave float32.
+#: Beyond 20, squares of what S gives would leave float32; the ball ends at 2.
 LARGEST_LIMIT = {"exponential": 20.0, "stereographic": 1.999}
 
 _TINY = 1e-30

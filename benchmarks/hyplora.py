@@ -1,0 +1,141 @@
+"""Cost of HypLoRA beside peft's LoRA, on SmolLM2-135M: a training step, its peak memory, and inference.
+
+Rank 32 on q, k, v, up and down projections, batches of 4 × 256 tokens, float32 on a CPU and bfloat16 on a GPU unless told
+otherwise. The three adapters' repetitions alternate in one process, so that what else a machine does falls on all alike;
+each figure is the ratio of the fastest repetitions. On a CPU the time is this process's own, and memory is the peak of a
+process that runs one adapter only.
+
+    python benchmarks/hyplora.py
+    python benchmarks/hyplora.py --device cuda
+"""
+
+import argparse
+import gc
+import json
+import pydoc_data.topics
+import resource
+import statistics
+import subprocess
+import sys
+import time
+
+import peft
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM
+
+from geoprobe.hyplora import HypLoraConfig
+from geoprobe.sources.demo import demo_model
+from geoprobe.sources.models import load_model
+
+SETTINGS = {"r": 32, "lora_alpha": 64, "target_modules": ["q_proj", "k_proj", "v_proj", "up_proj", "down_proj"]}
+CONFIGS = {
+    "LoRA": lambda: LoraConfig(**SETTINGS),
+    "HypLoRA": lambda: HypLoraConfig(**SETTINGS),
+    "released arithmetic": lambda: HypLoraConfig(**SETTINGS, curvature=1.0, hyplora_reference=True),
+}
+
+
+def batch(device: str, rows: int, length: int) -> torch.Tensor:
+    """Real text, as token ids."""
+    (ids,) = load_model("demo").tokenizer.encode(["\n".join(pydoc_data.topics.topics.values())])
+    return torch.as_tensor(ids[: rows * length]).view(rows, length).to(device)
+
+
+def adapted(name: str, device: str, dtype: torch.dtype) -> torch.nn.Module:
+    path = demo_model()
+    base = AutoModelForCausalLM.from_pretrained(str(path.parent), gguf_file=path.name, dtype=dtype)
+    return get_peft_model(base.to(device), CONFIGS[name]())
+
+
+class Step:
+    """One optimiser step, or one forward pass."""
+
+    def __init__(self, model: torch.nn.Module, ids: torch.Tensor) -> None:
+        self.model, self.ids = model, ids
+        self.optimizer = torch.optim.AdamW((p for p in model.parameters() if p.requires_grad), lr=3e-4)
+
+    def train(self) -> None:
+        self.model.train()
+        self.model(input_ids=self.ids, labels=self.ids).loss.backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+
+    def infer(self) -> None:
+        self.model.eval()
+        with torch.no_grad():
+            self.model(input_ids=self.ids)
+
+
+def timed(run, device: str) -> float:
+    if device == "cpu":
+        start = time.process_time()
+        run()
+        return time.process_time() - start
+    torch.cuda.synchronize()
+    start = time.perf_counter()
+    run()
+    torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def peak(name: str, options: argparse.Namespace) -> float:
+    """Peak memory of training with one adapter, in MB: of the device, or of a process of its own."""
+    if options.device != "cpu":
+        step = Step(adapted(name, options.device, options.type), batch(options.device, options.rows, options.length))
+        step.train()
+        torch.cuda.reset_peak_memory_stats()
+        step.train()
+        found = torch.cuda.max_memory_allocated() / 2**20
+        del step
+        gc.collect()
+        torch.cuda.empty_cache()
+        return found
+    shape = ["--rows", str(options.rows), "--length", str(options.length), "--dtype", options.dtype]
+    done = subprocess.run([sys.executable, __file__, *shape, "--peak", name], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def report(what: str, unit: str, found: dict[str, float], bound: str) -> None:
+    base = found["LoRA"]
+    for name, value in found.items():
+        limit = f"  (must reach {bound})" if name == "HypLoRA" else ""
+        print(f"{what:>14}  {name:<20} {value:9.3f} {unit}  {value / base:6.3f} × LoRA{limit}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--dtype", default=None, help="of the base model: float32, bfloat16 or float16")
+    parser.add_argument("--rows", type=int, default=4)
+    parser.add_argument("--length", type=int, default=256)
+    parser.add_argument("--repeats", type=int, default=4)
+    parser.add_argument("--peak", choices=CONFIGS, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    options.dtype = options.dtype or ("float32" if options.device == "cpu" else "bfloat16")
+    options.type = getattr(torch, options.dtype)
+    ids = batch(options.device, options.rows, options.length)
+    if options.peak:
+        step = Step(adapted(options.peak, "cpu", options.type), ids)
+        step.train()
+        print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10))
+        return
+
+    torch.manual_seed(0)
+    device = torch.cuda.get_device_name() if options.device != "cpu" else f"CPU, {torch.get_num_threads()} threads"
+    print(f"torch {torch.__version__}, peft {peft.__version__}, {device}, {options.dtype}, {tuple(ids.shape)} tokens")
+    report("peak memory", "MB", {name: peak(name, options) for name in CONFIGS}, "≤ 1.10")
+    steps = {name: Step(adapted(name, options.device, options.type), ids) for name in CONFIGS}
+    for what, bound in (("train", "≤ 1.15"), ("infer", "≤ 1.10")):
+        times: dict[str, list[float]] = {name: [] for name in steps}
+        for repeat in range(options.repeats + 1):
+            for name, step in steps.items():
+                found = timed(getattr(step, what), options.device)
+                if repeat:  # the first warms up
+                    times[name].append(found)
+        report(f"{what}, fastest", "s", {name: min(found) for name, found in times.items()}, bound)
+        report(f"{what}, median", "s", {name: statistics.median(found) for name, found in times.items()}, bound)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""One of two processes: train one step of an adapted Llama over gloo, and write what came out.
+
+python distributed_worker.py WRAPPING FOLDER, with torch's RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT set.
+"""
+
+import functools
+import sys
+from pathlib import Path
+
+import torch
+import transformers
+from peft import get_peft_model
+from peft.utils import get_peft_model_state_dict
+from torch import distributed
+from transformers.models.llama.modeling_llama import LlamaDecoderLayer
+
+from geoprobe.hyplora import HypLoraConfig
+
+
+def adapted(share: bool) -> torch.nn.Module:
+    torch.manual_seed(0)
+    config = transformers.LlamaConfig(
+        vocab_size=64,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        tie_word_embeddings=False,
+    )
+    settings = HypLoraConfig(
+        r=4, init_weights=False, target_modules=["q_proj", "down_proj"], curvature=0.05, share_curvature=share
+    )
+    return get_peft_model(transformers.LlamaForCausalLM(config), settings)
+
+
+def one_step(model: torch.nn.Module, forward: torch.nn.Module, ids: torch.Tensor) -> None:
+    optimizer = torch.optim.SGD((p for p in model.parameters() if p.requires_grad), lr=0.5)
+    forward(input_ids=ids, labels=ids).loss.backward()
+    optimizer.step()
+
+
+def main() -> None:
+    wrapping, folder = sys.argv[1], Path(sys.argv[2])
+    torch.set_num_threads(1)
+    # gradients of two halves' mean losses average to those of the whole
+    ids = torch.randint(0, 64, (4, 9), generator=torch.Generator().manual_seed(1))
+    whole = adapted(wrapping.endswith("-shared"))
+    one_step(whole, whole, ids)
+    expected = get_peft_model_state_dict(whole)
+
+    distributed.init_process_group("gloo")
+    rank = distributed.get_rank()
+    model = adapted(wrapping.endswith("-shared"))
+    if wrapping.startswith("ddp"):
+        forward = torch.nn.parallel.DistributedDataParallel(model)
+        one_step(model, forward, ids[2 * rank : 2 * rank + 2])
+        found = get_peft_model_state_dict(model)
+    elif wrapping == "fsdp1":
+        from torch.distributed.fsdp import FullyShardedDataParallel as Fsdp
+        from torch.distributed.fsdp import StateDictType
+        from torch.distributed.fsdp.wrap import transformer_auto_wrap_policy
+
+        policy = functools.partial(transformer_auto_wrap_policy, transformer_layer_cls={LlamaDecoderLayer})
+        sharded = Fsdp(model, auto_wrap_policy=policy, use_orig_params=True, device_id=torch.device("cpu"))
+        one_step(sharded, sharded, ids[2 * rank : 2 * rank + 2])
+        with Fsdp.state_dict_type(sharded, StateDictType.FULL_STATE_DICT):
+            state = sharded.state_dict()
+        # peft's own selection looks for the names of an unwrapped model
+        found = {key.replace(".default", ""): value for key, value in state.items() if ".hyplora_adapter." in key}
+    else:
+        from torch.distributed.fsdp import fully_shard
+
+        for layer in model.base_model.model.model.layers:
+            fully_shard(layer)
+        fully_shard(model)
+        one_step(model, model, ids[2 * rank : 2 * rank + 2])
+        state = {key: value.full_tensor() for key, value in model.state_dict().items()}
+        found = get_peft_model_state_dict(model, state_dict=state)
+    start = get_peft_model_state_dict(adapted(wrapping.endswith("-shared")))
+    if rank == 0:
+        torch.save({"expected": expected, "found": found, "start": start}, folder / "outcome.pt")
+    distributed.barrier()
+    distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()
