@@ -92,7 +92,9 @@ def peak(name: str, options: argparse.Namespace) -> float:
         torch.cuda.empty_cache()
         return found
     shape = ["--rows", str(options.rows), "--length", str(options.length), "--dtype", options.dtype]
-    done = subprocess.run([sys.executable, __file__, *shape, "--peak", name], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, __file__, *shape, "--peak", name], capture_output=True, text=True, check=True
+    )
     return json.loads(done.stdout)
 
 

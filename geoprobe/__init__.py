@@ -2,6 +2,7 @@
 
 ``scan`` reads a model's token embeddings and answers, each with an interval, a null and a plain verdict: is
 token frequency a power law, do frequent tokens sit near the origin, is the space hyperbolic?
+``compare`` puts several models side by side.
 """
 
 from __future__ import annotations
@@ -9,15 +10,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from geoprobe.comparing import compare
     from geoprobe.report.document import Report
     from geoprobe.scanning import scan
 
 __version__ = "0.1.0"
 
-__all__ = ["Report", "__version__", "scan"]
+__all__ = ["Report", "__version__", "compare", "scan"]
 
 # imported when first used: `import geoprobe` stays below a tenth of a second
-_LAZY = {"Report": "geoprobe.report.document", "scan": "geoprobe.scanning"}
+_LAZY = {
+    "Report": "geoprobe.report.document",
+    "compare": "geoprobe.comparing",
+    "scan": "geoprobe.scanning",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -117,7 +117,7 @@ def scan(
 
 @app.command()
 def report(
-    scan_json: Annotated[Path, typer.Argument(metavar="SCAN.JSON", help="A saved report.")],
+    saved: Annotated[Path, typer.Argument(metavar="JSON", help="A saved scan.json or comparison.json.")],
     formats: FormatOption = "html,pdf",
     out: Annotated[Path | None, typer.Option(help="Folder to write to.  [default: the report's own]")] = None,
     quiet: QuietOption = False,
@@ -125,11 +125,11 @@ def report(
 ) -> None:
     """Draw a saved report again; the model need not be there."""
     with _errors(debug):
-        from geoprobe.report.document import Report
+        from geoprobe.report.opening import open_report
         from geoprobe.report.terminal import show_report
 
-        loaded = Report.load(scan_json)
-        paths = loaded.write(out or scan_json.parent, _formats(formats))
+        loaded = open_report(saved)
+        paths = loaded.write(out or saved.parent, _formats(formats))
         if not quiet:
             show_report(loaded.view(), paths)
 
@@ -196,6 +196,31 @@ def corpora(
             typer.echo(json.dumps(listed, indent=1))
         else:
             show_corpora(listed)
+
+
+@app.command()
+def compare(
+    scans: Annotated[list[Path], typer.Argument(metavar="SCAN.JSON...", help="Saved scans of two or more models.")],
+    out: Annotated[Path, typer.Option(help="Folder for the comparison.")] = Path("reports/comparison"),
+    formats: FormatOption = "html,pdf,json",
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print the comparison as JSON on standard output.")
+    ] = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Put scans of several models side by side."""
+    with _errors(debug):
+        from geoprobe.comparing import compare as run
+        from geoprobe.report.terminal import show_report
+
+        chosen = _formats(formats)
+        comparison = run(*scans)
+        paths = comparison.write(out, chosen)
+        if not quiet:
+            show_report(comparison.view(), paths)
+        if json_output:
+            typer.echo(comparison.to_json(), nl=False)
 
 
 def report_folder(report: Report) -> str:

@@ -204,7 +204,10 @@ class Figure:
         ax.set_title(self.title, parse_math=False)
         ax.spines[["top", "right"]].set_visible(False)
         if any(layer.label for layer in self.layers):
-            for text in ax.legend(frameon=False).get_texts():
+            # the rows of a forest leave no room inside
+            forest = any(isinstance(layer, Forest) for layer in self.layers)
+            above = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 2} if forest else {}
+            for text in ax.legend(frameon=False, **above).get_texts():
                 text.set_parse_math(False)
         return ax
 
@@ -223,6 +226,8 @@ def _finish_axis(ax: Axes, axis: Axis, which: Literal["x", "y"]) -> None:
         ticks = getattr(ax, f"{which}axis")
         ticks.set_major_formatter(FuncFormatter(_power_of_ten))
         ticks.set_minor_formatter(NullFormatter())
+    elif which == "x":
+        ax.locator_params(axis="x", nbins=5)  # more would run into each other
     if axis.limits is not None:
         getattr(ax, f"set_{which}lim")(axis.limits)
     if axis.ticks is not None:

@@ -104,6 +104,14 @@ class NullDistribution:
         """Mean over the replicates."""
         return math.fsum(self.distribution) / len(self.distribution) if self.distribution else None
 
+    def middle(self) -> tuple[float, float] | None:
+        """Between what the middle 95% of the replicates lie; None with fewer than 20."""
+        if len(self.distribution) < 20:
+            return None
+        ordered = sorted(self.distribution)
+        cut = len(ordered) // 40
+        return ordered[cut], ordered[-1 - cut]
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -174,6 +182,10 @@ class Result(ABC):
     @abstractmethod
     def tables(self) -> tuple[Table, ...]:
         """Tables beyond `rows`, if any."""
+
+    def by_size(self) -> tuple[tuple[int, float], ...]:
+        """The estimate on random subsets of so many tokens, if its value depends on their number."""
+        return ()
 
     def scatter(self) -> VocabularyScatter | None:
         """The whole vocabulary as points, if the result has them."""

@@ -100,6 +100,8 @@ BAD_CASES: dict[str, tuple[str, int, str]] = {
     "offline and not cached": ("scan team/none --offline", 3, "the network is switched off"),
     "no such report": ("report nowhere.json", 3, "There is no report at nowhere.json"),
     "not a report": ("report empty.json", 5, "no geoprobe report"),
+    "nothing to compare with": ("compare empty.json", 2, "Give two or more"),
+    "no scan to compare": ("compare nowhere.json empty.json", 3, "There is no report at nowhere.json"),
     "a file for a folder": ("scan tiny-llama --corpus python-docs --out empty.json", 1, "cannot be written"),
 }
 BAD_FILES = {
@@ -174,3 +176,16 @@ def test_help_and_version(run_cli: Run) -> None:
         assert option in stdout
     assert run_cli("--version")[1].startswith("geoprobe 0.")
     assert run_cli("report", "--help")[0] == 0
+
+
+def test_compare_writes_models_side_by_side(run_cli: Run, report: Report, tmp_path: Path) -> None:
+    path = report.save(tmp_path / "scan.json")
+    out = tmp_path / "out"
+    code, stdout, stderr = run_cli("compare", path, path, "--out", out, "--json")
+    assert code == 0
+    assert sorted(each.name for each in out.iterdir()) == ["comparison.json", "report.html", "report.pdf"]
+    assert stdout == (out / "comparison.json").read_text("utf-8")
+    assert "geoprobe compare: Tiny" in stderr
+    code, _, _ = run_cli("report", out / "comparison.json", "--format", "md", "-q")
+    assert code == 0
+    assert (out / "report.md").read_text("utf-8").startswith("# Tiny")

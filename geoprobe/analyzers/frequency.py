@@ -97,6 +97,10 @@ class FrequencyResult(Result):
             *counted,
         )
 
+    def by_size(self) -> tuple[tuple[int, float], ...]:
+        """The exponent at several sizes of corpus, as it depends on them."""
+        return () if self.fit is None else _gamma_by_size(self.fit)
+
     def figures(self) -> tuple[Figure, ...]:
         """Survival with alternatives, frequency of frequencies, γ over x_min, ranks, and the null of the distance."""
         return frequency_figures(self)
@@ -259,11 +263,15 @@ def _alternatives(fit: TailFit) -> Table:
     )
 
 
+def _gamma_by_size(fit: TailFit) -> tuple[tuple[int, float], ...]:
+    return tuple((int(tokens), gamma) for tokens, gamma in zip(fit.gamma_by_size.x, fit.gamma_by_size.y, strict=True))
+
+
 def _sizes(fit: TailFit) -> Table:
     return Table(
         "sizes",
         "γ at matched corpus sizes",
         ("tokens", "γ"),
-        tuple((int(tokens), gamma) for tokens, gamma in zip(fit.gamma_by_size.x, fit.gamma_by_size.y, strict=True)),
+        _gamma_by_size(fit),
         "Mean over random subsets of the corpus's tokens; compare models or corpora in the same row.",
     )

@@ -11,8 +11,8 @@ import msgspec
 
 from geoprobe.analyzers.base import result_type
 from geoprobe.data import ModelSource
-from geoprobe.errors import BadDataError, NotFoundError
-from geoprobe.report.formats import Rendered, read_json
+from geoprobe.errors import NotFoundError
+from geoprobe.report.formats import Rendered, checked_version, read_json
 from geoprobe.report.scan_view import scan_view
 from geoprobe.report.view import View
 from geoprobe.results import Result, from_builtins
@@ -145,14 +145,7 @@ class Report(Rendered):
         NotFoundError
             When it holds a result of a diagnostic that is not installed.
         """
-        version = data.get("schema_version") if isinstance(data, dict) else None
-        if not isinstance(version, int):
-            raise BadDataError("This is no geoprobe report: it has no schema_version.", "Give a scan.json.")
-        if version != SCHEMA_VERSION:
-            raise BadDataError(
-                f"The report has schema version {version}; this geoprobe reads {SCHEMA_VERSION}.",
-                "Use the geoprobe that its `versions` name, or scan again.",
-            )
+        checked_version(data, SCHEMA_VERSION, "report")
         read = from_builtins(Envelope, data, what="report")
         return cls(
             model=read.model,

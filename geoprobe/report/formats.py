@@ -10,9 +10,10 @@ from typing import Any, ClassVar
 
 from geoprobe.errors import AccessError, BadDataError, NotFoundError, UsageError
 from geoprobe.files import write_whole
+from geoprobe.report.text import visible
 from geoprobe.report.view import View
 
-__all__ = ["FORMATS", "Rendered", "read_json"]
+__all__ = ["FORMATS", "Rendered", "checked_version", "read_json"]
 
 #: Formats, and the suffix of each.
 FORMATS: tuple[str, ...] = ("json", "html", "pdf", "md")
@@ -138,6 +139,36 @@ def read_json(path: str | Path, wanted: str) -> object:
         raise AccessError(f"{file} may not be read.", "Check its permissions.") from error
     except (ValueError, RecursionError) as error:
         raise BadDataError(f"{file} is not JSON: {error}.", f"Give a {wanted} that geoprobe wrote.") from error
+
+
+def checked_version(data: object, reads: int, what: str) -> None:
+    """Refuse what is no report, and a version of the form that this geoprobe does not read.
+
+    Parameters
+    ----------
+    data : object
+        Parsed JSON.
+    reads : int
+        The one version that is read.
+    what : str
+        Name of the thing, for the error.
+
+    Raises
+    ------
+    BadDataError
+        Naming the geoprobe that wrote it.
+    """
+    found = data.get("schema_version") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(found, int):
+        raise BadDataError(f"This is no geoprobe {what}: it has no schema_version.", "Give JSON that geoprobe wrote.")
+    if found != reads:
+        versions = data.get("versions")
+        writer = versions.get("geoprobe") if isinstance(versions, dict) else None
+        raise BadDataError(
+            f"The {what} has schema version {found}; this geoprobe reads {reads}.",
+            f"The geoprobe that wrote it, {visible(str(writer)) if writer else 'of another version'}, reads it: "
+            "install that one, or make the file again.",
+        )
 
 
 def _unknown(kind: str) -> UsageError:

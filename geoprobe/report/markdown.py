@@ -20,6 +20,7 @@ def render_markdown(view: View) -> str:
         f"# {_text(view.title)}",
         f"*{_text(view.kind)} {_text(view.version)}*",
         *(_pairs(view.facts)),
+        *(f"> **Note.** {_text(warning)}" for warning in view.warnings),
         *(f"> {_text(note)}" for note in view.notes),
         "## Answers",
         _answers(view),
@@ -35,8 +36,10 @@ def _answers(view: View) -> str:
     rows = []
     for section in view.sections:
         card = section.card
-        verdicts = [f"{answer.of}: {answer.verdict}" for answer in card.answers] or [card.verdict]
-        rows.append((card.question, "; ".join(verdicts), "; ".join(f"{name}: {line}" for name, line in card.lines)))
+        numbers = "; ".join(f"{name}: {line}" for name, line in card.lines)
+        if card.verdict:
+            rows.append((card.question, card.verdict, numbers))
+        rows += [(f"{card.question} {answer.of}", answer.verdict, answer.line) for answer in card.answers]
     return _table(("question", "verdict", "numbers"), tuple(rows), (False, False, False))
 
 

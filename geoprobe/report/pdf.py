@@ -75,6 +75,7 @@ def _document(view: View) -> dict[str, Any]:
         "version": view.version,
         "facts": view.facts,
         "notes": view.notes,
+        "warnings": view.warnings,
         "sections": sections,
         "verdicts": view.verdicts,
         "glossary": view.glossary,

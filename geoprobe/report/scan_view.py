@@ -115,11 +115,10 @@ def _section(name: str, result: Result) -> Section:
 
 
 def _strip(result: Result) -> Strip | None:
-    observed, distribution = result.null.observed, sorted(result.null.distribution)
-    if observed is None or len(distribution) < 20:
+    observed, middle = result.null.observed, result.null.middle()
+    if observed is None or middle is None:
         return None
-    cut = len(distribution) // 40
-    low, high = distribution[cut], distribution[-1 - cut]
+    low, high = middle
     start, end = min(low, observed), max(high, observed)
     if end <= start:
         return None

@@ -1,6 +1,6 @@
 """The published JSON Schema of reports, made from the types that write and read them.
 
-``python -m geoprobe.report.schema`` prints it.
+``python -m geoprobe.report.schema scan`` (or ``comparison``) prints it.
 """
 
 from __future__ import annotations
@@ -12,26 +12,54 @@ from typing import Any
 import msgspec
 
 from geoprobe.analyzers.base import BUILTIN, ON_REQUEST, result_type
+from geoprobe.report.comparison import COMPARISON_VERSION, Comparison
 from geoprobe.report.document import SCHEMA_VERSION, Envelope
 
 __all__ = ["json_schema"]
 
 
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema of `Report.to_dict`, with that of every built-in diagnostic's result."""
+def json_schema(kind: str) -> dict[str, Any]:
+    """The JSON Schema of a report's `to_dict`.
+
+    Parameters
+    ----------
+    kind : {"scan", "comparison"}
+        Which report; a scan's holds that of every built-in diagnostic's result.
+    """
+    return _scan() if kind == "scan" else _comparison()
+
+
+def _scan() -> dict[str, Any]:
     names = (*BUILTIN, *ON_REQUEST)
     kinds = [Envelope, *(result_type(name) for name in names)]
     (envelope, *results), components = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
-    definition = components.pop(envelope["$ref"].rsplit("/", 1)[-1])
-    definition["properties"]["schema_version"] = {"const": SCHEMA_VERSION}
+    definition = _taken(envelope, components, SCHEMA_VERSION)
     definition["properties"]["results"]["properties"] = dict(zip(names, results, strict=True))
+    return _finished("geoprobe scan report", definition, components)
+
+
+def _comparison() -> dict[str, Any]:
+    (outer,), components = msgspec.json.schema_components([Comparison], ref_template="#/$defs/{name}")
+    definition = _taken(outer, components, COMPARISON_VERSION)
+    definition["properties"]["kind"] = {"const": "comparison"}
+    definition["required"] += ["kind", "schema_version"]
+    return _finished("geoprobe comparison", definition, components)
+
+
+def _taken(reference: dict[str, Any], components: dict[str, Any], version: int) -> dict[str, Any]:
+    definition: dict[str, Any] = components.pop(reference["$ref"].rsplit("/", 1)[-1])
+    definition["properties"]["schema_version"] = {"const": version}
+    return definition
+
+
+def _finished(title: str, definition: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "geoprobe scan report",
+        "title": title,
         **{key: value for key, value in definition.items() if key != "title"},
         "$defs": components,
     }
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(json_schema(sys.argv[1]), indent=1, ensure_ascii=False) + "\n")

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from geoprobe.report.text import visible
-from geoprobe.report.view import Card, View, tone
+from geoprobe.report.view import View, tone
 
 __all__ = ["ScanProgress", "show_report"]
 
@@ -72,8 +72,11 @@ def show_report(view: View, paths: Mapping[str, Path]) -> None:
         table.add_column(heading, overflow="fold")
     for section in view.sections:
         card = section.card
-        numbers = "\n".join(f"{name}: {line}" for name, line in card.lines)
-        table.add_row(Text(card.question), _verdict(card), Text(numbers))
+        if card.verdict:
+            numbers = "\n".join(f"{name}: {line}" for name, line in card.lines)
+            table.add_row(Text(card.question), _verdict(card.verdict), Text(numbers))
+        for answer in card.answers:
+            table.add_row(Text(f"{card.question}\n{answer.of}"), _verdict(answer.verdict), Text(answer.line))
     console.print(table)
     for section in view.sections:
         console.print(Text(f"{section.title}: {section.card.reason}"))
@@ -81,8 +84,5 @@ def show_report(view: View, paths: Mapping[str, Path]) -> None:
         console.print(Text(str(path)), soft_wrap=True)
 
 
-def _verdict(card: Card) -> Text:
-    if not card.answers:
-        return Text(card.verdict, style=_STYLES[tone(card.verdict)])
-    lines = [Text(f"{answer.of}: {answer.verdict}", style=_STYLES[tone(answer.verdict)]) for answer in card.answers]
-    return Text("\n").join(lines)
+def _verdict(verdict: str) -> Text:
+    return Text(verdict, style=_STYLES[tone(verdict)])

@@ -33,10 +33,11 @@ def tone(verdict: str) -> str:
 
 @dataclass(frozen=True)
 class Answer:
-    """One verdict of several on a card: of which model, task or method."""
+    """One verdict of several on a card: of which model, task or method, and the numbers behind it."""
 
     of: str
     verdict: str
+    line: str = ""
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,8 @@ class View:
         What is needed to make it again.
     glossary : tuple of (str, str)
         Other words that a reader may meet first here.
+    warnings : tuple of str
+        What a reader must know before the answers.
     """
 
     kind: str
@@ -158,6 +161,7 @@ class View:
     verdicts: tuple[tuple[str, str], ...]
     provenance: tuple[tuple[str, str], ...]
     glossary: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def quantities(rows: tuple[Row, ...], title: str = "Quantities") -> ShownTable:

@@ -1,4 +1,5 @@
 import copy
+import gzip
 import json
 from importlib import resources
 from pathlib import Path
@@ -7,15 +8,20 @@ from typing import Any
 import jsonschema
 import pytest
 
+from geoprobe.comparing import compare
 from geoprobe.errors import BadDataError, NotFoundError, UsageError
+from geoprobe.report.comparison import COMPARISON_VERSION
 from geoprobe.report.document import SCHEMA_VERSION, Report
 from geoprobe.report.formats import FORMATS
 from geoprobe.report.schema import json_schema
 
 
 def published_schema() -> dict[str, Any]:
-    text = resources.files("geoprobe.report").joinpath("schemas", f"scan-{SCHEMA_VERSION}.json").read_text("utf-8")
-    return dict(json.loads(text))
+    return read_schema(f"scan-{SCHEMA_VERSION}")
+
+
+def read_schema(name: str) -> dict[str, Any]:
+    return dict(json.loads(resources.files("geoprobe.report").joinpath("schemas", f"{name}.json").read_text("utf-8")))
 
 
 def test_a_saved_report_is_read_back_equal(report: Report, tmp_path: Path) -> None:
@@ -36,8 +42,24 @@ def test_the_report_fits_the_published_schema(report: Report, hostile_report: Re
         jsonschema.validate(json.loads(each.to_json()), published_schema())
 
 
-def test_the_published_schema_is_that_of_the_types() -> None:
-    assert published_schema() == json.loads(json.dumps(json_schema()))
+def test_the_published_schemas_are_those_of_the_types() -> None:
+    assert published_schema() == json.loads(json.dumps(json_schema("scan")))
+    assert read_schema(f"comparison-{COMPARISON_VERSION}") == json.loads(json.dumps(json_schema("comparison")))
+
+
+def test_a_comparison_fits_its_published_schema(report: Report) -> None:
+    jsonschema.validate(json.loads(compare(report, report).to_json()), read_schema(f"comparison-{COMPARISON_VERSION}"))
+
+
+def test_a_report_of_the_first_version_still_opens_or_says_what_reads_it() -> None:
+    data = json.loads(gzip.decompress((Path(__file__).parent / "kept" / "scan-1.json.gz").read_bytes()))
+    if SCHEMA_VERSION == 1:
+        opened = Report.from_dict(data)
+        assert opened.command == ""  # which it had not
+        assert "SmolLM2-135M-Instruct" in opened.render("md").decode()
+    else:
+        with pytest.raises(BadDataError, match="schema version 1; .*\n.* wrote it, 0.1.0, reads it"):
+            Report.from_dict(data)
 
 
 def test_the_schema_refuses_what_is_no_report(report: Report) -> None:

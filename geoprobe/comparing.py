@@ -1,0 +1,144 @@
+"""Compare models: load their scans, put the answers side by side, and say what stands in the way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from geoprobe import __version__
+from geoprobe.errors import UsageError
+from geoprobe.report.comparison import ComparedAnswer, ComparedModel, ComparedQuestion, Comparison
+from geoprobe.report.document import Report
+from geoprobe.results import Result
+
+__all__ = ["compare"]
+
+
+def compare(*scans: Report | str | Path) -> Comparison:
+    """Put scans of several models side by side.
+
+    Parameters
+    ----------
+    *scans : Report, str or Path
+        Reports, or the paths of their ``scan.json``; at least two.
+
+    Returns
+    -------
+    Comparison
+        With every question that all of them answer, and what stands in the way of comparing.
+
+    Raises
+    ------
+    UsageError
+        With fewer than two scans, or where they have no question in common.
+    """
+    if len(scans) < 2:
+        raise UsageError(f"There is nothing to compare {len(scans)} scan with.", "Give two or more scan.json.")
+    reports = [scan if isinstance(scan, Report) else Report.load(scan) for scan in scans]
+    labels = _labels(reports)
+    shared = [name for name in reports[0].results if all(name in report.results for report in reports)]
+    if not shared:
+        asked = "; ".join(
+            f"{label}: {', '.join(report.results)}" for label, report in zip(labels, reports, strict=True)
+        )
+        raise UsageError(f"The scans have no diagnostic in common ({asked}).", "Scan again with the same analyzers.")
+    models = tuple(_model(label, report) for label, report in zip(labels, reports, strict=True))
+    return Comparison(
+        models=models,
+        questions=tuple(_question(name, labels, reports) for name in shared),
+        obstacles=tuple(_obstacles(models, reports, shared)),
+        versions={"geoprobe": __version__},
+    )
+
+
+def _labels(reports: Sequence[Report]) -> list[str]:
+    """Names that tell the models apart."""
+    names = [report.model.source.name for report in reports]
+    if len(set(names)) < len(names):
+        names = [f"{report.model.source.name} ({report.model.source.model})" for report in reports]
+    seen: Counter[str] = Counter()
+    labels = []
+    for name in names:
+        seen[name] += 1
+        labels.append(name if seen[name] == 1 else f"{name}, scan {seen[name]}")
+    return labels
+
+
+def _model(label: str, report: Report) -> ComparedModel:
+    model = report.model
+    return ComparedModel(
+        label=label,
+        model=model.source.model,
+        tensor_sha256=model.source.sha256,
+        rows=model.rows,
+        dimension=model.dimension,
+        corpora=report.corpora,
+        seed=report.seed,
+        versions=dict(report.versions),
+    )
+
+
+def _question(name: str, labels: Sequence[str], reports: Sequence[Report]) -> ComparedQuestion:
+    results = [report.results[name] for report in reports]
+    same = len({sum(corpus.n_tokens for corpus in report.corpora) for report in reports}) == 1
+    sizes = set() if same else set.intersection(*({size for size, _ in result.by_size()} for result in results))
+    return ComparedQuestion(
+        name=name,
+        title=results[0].title,
+        question=results[0].question,
+        answers=tuple(_answer(label, result) for label, result in zip(labels, results, strict=True)),
+        size=max(sizes, default=None),
+    )
+
+
+def _answer(label: str, result: Result) -> ComparedAnswer:
+    null = result.null
+    middle = null.middle()
+    return ComparedAnswer(
+        label=label,
+        verdict=result.verdict,
+        estimate=result.estimate,
+        statistic=null.statistic,
+        null_model=null.model,
+        observed=null.observed,
+        null_mean=null.mean,
+        null_low=None if middle is None else middle[0],
+        null_high=None if middle is None else middle[1],
+        pvalue=null.pvalue,
+        by_size=result.by_size(),
+        rows=result.rows(),
+    )
+
+
+def _obstacles(models: Sequence[ComparedModel], reports: Sequence[Report], shared: Sequence[str]) -> list[str]:
+    found = []
+    if len({model.documents for model in models}) > 1:
+        listed = "; ".join(f"{m.label}: {', '.join(c.name for c in m.corpora)}" for m in models)
+        found.append(
+            f"The scans are not of the same documents ({listed}). What differs may be the text and not the models: "
+            "scan them over the same corpora."
+        )
+    if len({model.n_tokens for model in models}) > 1:
+        counts = ", ".join(f"{model.label} {model.n_tokens:,}" for model in models)
+        unmatched = [
+            name
+            for name in shared
+            if any(report[name].by_size() for report in reports)
+            and not set.intersection(*({size for size, _ in report[name].by_size()} for report in reports))
+        ]
+        if unmatched:
+            found.append(
+                f"Token counts differ ({counts}), and there is no size at which every scan has an estimate of "
+                f"{', '.join(unmatched)}: scan more text."
+            )
+    dropped = sorted({name for report in reports for name in report.results} - set(shared))
+    if dropped:
+        found.append(f"Not every scan has the diagnostics {', '.join(dropped)}; they are left out.")
+    for what, values in (
+        ("geoprobe", {model.versions.get("geoprobe", "unknown") for model in models}),
+        ("seed", {str(model.seed) for model in models}),
+    ):
+        if len(values) > 1:
+            found.append(f"The scans differ in {what}: {', '.join(sorted(values))}.")
+    return found
