@@ -49,7 +49,7 @@ def _root(
 
 @app.command()
 def scan(
-    model: Annotated[str, typer.Argument(help="demo, a folder, a .gguf file, or a hub id such as owner/name.")],
+    model: Annotated[str, typer.Argument(help="demo, a folder or file of weights or word vectors, or a hub id.")],
     corpus: Annotated[
         list[str] | None,
         typer.Option("--corpus", help="python-docs, or a text, JSON, JSONL, CSV or parquet file; repeatable."),
@@ -62,6 +62,13 @@ def scan(
         list[str] | None, typer.Option("--analyzer", help="Run this diagnostic only; repeatable.")
     ] = None,
     tensor: Annotated[str | None, typer.Option(help="Name of the embedding's tensor, if geoprobe cannot tell.")] = None,
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(help="The tokenizer, if not beside the weights: a folder, tokenizer.json or words."),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Read a sample of the rows only (4 MB), and say how far off that may be.")
+    ] = False,
     revision: Annotated[str | None, typer.Option(help="Branch, tag or commit of a hub model.")] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Ask no network; hub models come from the cache.")] = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print the report as JSON on standard output.")] = False,
@@ -82,6 +89,8 @@ def scan(
                 analyzers=analyzer,
                 field=field,
                 tensor=tensor,
+                tokenizer=tokenizer,
+                quick=quick,
                 revision=revision,
                 offline=offline,
                 progress=progress,

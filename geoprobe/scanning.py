@@ -7,7 +7,7 @@ import time
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,12 +16,14 @@ import numpy as np
 
 from geoprobe import __version__
 from geoprobe.analyzers.base import BUILTIN, Analyzer, analyzer_type
-from geoprobe.data import EmbeddingTable, ScanInputs, TokenCounts
+from geoprobe.data import EmbeddingTable, Prompts, ScanInputs, TokenCounts
 from geoprobe.errors import UsageError
 from geoprobe.report.document import CorpusFacts, ModelFacts, Report
 from geoprobe.sources.corpora import PYTHON_DOCS, Corpus, open_corpus
 from geoprobe.sources.counting import count_tokens
-from geoprobe.sources.models import load_model
+from geoprobe.sources.models import open_model
+from geoprobe.sources.opened import OpenedModel
+from geoprobe.sources.sampling import QUICK_BYTES, sample_note, sample_weights
 
 __all__ = ["Progress", "scan"]
 
@@ -56,6 +58,8 @@ def scan(
     analyzers: Sequence[str | Analyzer] | None = None,
     field: str | None = None,
     tensor: str | None = None,
+    tokenizer: str | Path | None = None,
+    quick: bool = False,
     revision: str | None = None,
     offline: bool = False,
     progress: Progress | None = None,
@@ -65,7 +69,7 @@ def scan(
     Parameters
     ----------
     model : str or Path
-        ``demo``, a local folder (safetensors and tokenizer), a ``.gguf`` file, or a hub id.
+        ``demo``, a folder or file of weights (safetensors, GGUF, PyTorch, word vectors), or a hub id.
     corpora : str, Path or sequence of them, optional
         Files of text, JSON, JSONL, CSV or parquet, or ``python-docs``, which is the default.
     seed : int
@@ -76,6 +80,11 @@ def scan(
         The column of the corpora that holds the text.
     tensor : str, optional
         The embedding's tensor, where geoprobe should not choose.
+    tokenizer : str or Path, optional
+        The tokenizer, where it is not beside the weights: a folder, a ``tokenizer.json``, or a list of words.
+    quick : bool
+        Read a sample of the embedding's rows (4 MB), stratified by frequency, and the tokens of a few prompts: a first
+        look at a large remote model, with the sampling error in the report's notes.
     revision : str, optional
         Branch, tag or commit of a hub model.
     offline : bool
@@ -106,28 +115,34 @@ def scan(
     timings: dict[str, float] = {}
 
     with _timed("model", timings, told):
-        loaded = load_model(model, tensor=tensor, revision=revision, offline=offline, progress=told.advance)
+        opened_model = open_model(
+            model, tensor=tensor, tokenizer=tokenizer, revision=revision, offline=offline, progress=told.advance
+        )
+        rows, _ = opened_model.shape
+        whole = None if quick else opened_model.table()
     counted = []
     for corpus in opened:
         with _timed(f"count {corpus.name}", timings, told):
             counted.append(
                 count_tokens(
-                    loaded.tokenizer,
+                    opened_model.tokenizer,
                     corpus,
-                    rows=loaded.embedding.size,
+                    rows=rows,
                     max_prompts=_KEPT_PROMPTS,
                     progress=lambda documents: told.advance(documents, None),
                 )
             )
-    inputs = ScanInputs(
-        loaded.embedding, tuple(counts for counts, _ in counted), tuple(prompts for _, prompts in counted)
-    )
+    counts, prompts = tuple(counts for counts, _ in counted), tuple(prompts for _, prompts in counted)
+    if whole is None:
+        with _timed("sample", timings, told):
+            whole = _sampled(opened_model, counts, prompts, _generator(seed, "sample"))
+    inputs = ScanInputs(whole, counts, prompts)
     results = {}
     for analyzer in chosen:
         with _timed(analyzer.name, timings, told):
             results[analyzer.name] = analyzer.run(inputs, _generator(seed, analyzer.name))
     return Report(
-        model=_model_facts(loaded.embedding),
+        model=_model_facts(inputs.embedding),
         corpora=tuple(_corpus_facts(corpus, counts) for corpus, counts in zip(opened, inputs.corpora, strict=True)),
         seed=seed,
         options={analyzer.name: _options(analyzer) for analyzer in chosen},
@@ -135,6 +150,15 @@ def scan(
         results=results,
         timings=timings,
     )
+
+
+def _sampled(
+    model: OpenedModel, counts: Sequence[TokenCounts], prompts: Sequence[Prompts], rng: np.random.Generator
+) -> EmbeddingTable:
+    total = np.sum([corpus.counts for corpus in counts], axis=0)
+    table = model.sample(sample_weights(total, prompts, QUICK_BYTES // model.row_bytes, rng))
+    source = replace(table.source, notes=(sample_note(table, total), *table.source.notes))
+    return replace(table, source=source)
 
 
 def _listed(corpora: str | Path | Sequence[str | Path] | None) -> Sequence[str | Path]:
