@@ -155,8 +155,11 @@ def scan(
 def _sampled(
     model: OpenedModel, counts: Sequence[TokenCounts], prompts: Sequence[Prompts], rng: np.random.Generator
 ) -> EmbeddingTable:
+    rows, budget = model.shape[0], QUICK_BYTES // model.row_bytes
+    if budget >= rows:
+        return model.table()
     total = np.sum([corpus.counts for corpus in counts], axis=0)
-    table = model.sample(sample_weights(total, prompts, QUICK_BYTES // model.row_bytes, rng))
+    table = model.sample(sample_weights(total, prompts, budget, rng))
     source = replace(table.source, notes=(sample_note(table, total), *table.source.notes))
     return replace(table, source=source)
 

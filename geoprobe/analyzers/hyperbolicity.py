@@ -15,6 +15,7 @@ from geoprobe.analyzers.prompt_trees import FEWEST, MOST, PromptTree, join_promp
 from geoprobe.analyzers.treelikeness import (
     PROMPT_POINTS,
     TreeLikeness,
+    drawable,
     first_distinct,
     holland_index,
     measure,
@@ -219,7 +220,8 @@ class HyperbolicityAnalyzer:
         }
         if len(chosen) < MIN_PROMPTS:
             return _too_few(f"{len(chosen)} prompts of at least {MIN_POINTS} distinct tokens were found", described)
-        seen = np.count_nonzero(inputs.counts[usable_rows(inputs)])
+        ordinary = usable_rows(inputs)
+        seen = drawable(inputs, ordinary[inputs.counts[ordinary] > 0])
         if seen < MIN_POINTS:
             return _too_few(f"{seen} ordinary tokens were seen", described)
         points = [inputs.embedding.vectors.take(ids) for _, ids in chosen]

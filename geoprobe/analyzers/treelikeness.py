@@ -36,6 +36,7 @@ __all__ = [
     "Rung",
     "SizePoint",
     "TreeLikeness",
+    "drawable",
     "first_distinct",
     "holland_index",
     "measure",
@@ -181,7 +182,7 @@ def measure(
     tokens_rng, prompt_rng, ladder_rng, size_rng, *set_rngs = rng.spawn(6)
     usable = usable_rows(inputs)
     seen = usable[inputs.counts[usable] > 0]
-    n = min(n_tokens, *(_most(inputs, rows) for rows in (usable, seen)))
+    n = min(n_tokens, *(drawable(inputs, rows) for rows in (usable, seen)))
     random_rows = np.sort(_draw(inputs, usable, n, tokens_rng))
     prompt_rows = np.sort(_draw(inputs, seen, n, tokens_rng))
     points = {"random tokens": _vectors(inputs, random_rows), "prompt tokens": _vectors(inputs, prompt_rows)}
@@ -211,7 +212,7 @@ def usable_rows(inputs: ScanInputs) -> Int64[np.ndarray, " u"]:
     return np.flatnonzero(named & table.finite & ~table.special)
 
 
-def _most(inputs: ScanInputs, rows: Int64[np.ndarray, " u"]) -> int:
+def drawable(inputs: ScanInputs, rows: Int64[np.ndarray, " u"]) -> int:
     """How many of these rows can be drawn so that each of the table's is as likely as another."""
     if inputs.embedding.weights is None:
         return len(rows)
