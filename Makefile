@@ -31,9 +31,10 @@ notebooks: $(VENV)/.dev $(VENV)/.demo
 	cd notebooks && MPLBACKEND=agg ../$(BIN)/jupyter execute *.ipynb
 
 # peers to compare with live in environments of their own
-bench: $(VENV)-bench/.installed $(VENV)-sage/.installed
+bench: $(VENV)/.dev $(VENV)/.demo $(VENV)-bench/.installed $(VENV)-sage/.installed
 	$(VENV)-bench/bin/python benchmarks/scan.py
 	$(VENV)-bench/bin/python benchmarks/counting.py
+	$(BIN)/python benchmarks/sources.py
 	$(VENV)-bench/bin/python benchmarks/powerlaw.py
 	$(VENV)-bench/bin/python benchmarks/hyperbolicity.py --sage $(VENV)-sage/bin/python
 

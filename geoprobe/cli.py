@@ -58,7 +58,7 @@ def _root(
 
 @app.command()
 def scan(
-    model: Annotated[str, typer.Argument(help="demo, a folder, a .gguf file, or a hub id such as owner/name.")],
+    model: Annotated[str, typer.Argument(help="demo, a folder or file of weights or word vectors, or a hub id.")],
     corpus: CorpusOption = None,
     counts: Annotated[
         list[Path] | None, typer.Option("--counts", help="A file that `geoprobe count` wrote; repeatable.")
@@ -79,6 +79,13 @@ def scan(
         ),
     ] = None,
     tensor: Annotated[str | None, typer.Option(help="Name of the embedding's tensor, if geoprobe cannot tell.")] = None,
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(help="The tokenizer, if not beside the weights: a folder, tokenizer.json or words."),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Read a sample of the rows only (4 MB), and say how far off that may be.")
+    ] = False,
     revision: RevisionOption = None,
     offline: OfflineOption = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print the report as JSON on standard output.")] = False,
@@ -103,6 +110,8 @@ def scan(
                 data=data,
                 engine=engine,
                 tensor=tensor,
+                tokenizer=tokenizer,
+                quick=quick,
                 revision=revision,
                 offline=offline,
                 progress=progress,

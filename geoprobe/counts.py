@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from geoprobe.errors import UsageError
-from geoprobe.scanning import Progress, Silent, corpus_note
+from geoprobe.progress import Progress, Silent
+from geoprobe.reading import corpus_note
 from geoprobe.sources.corpora import open_corpus
 from geoprobe.sources.counting import count_tokens
 from geoprobe.sources.counts_file import Counts, merge_counts, read_counts

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int32, Int64
+from jaxtyping import Bool, Float32, Float64, Int32, Int64
 
 __all__ = [
     "ArrayRows",
@@ -160,8 +160,9 @@ class EmbeddingTable:
         The factor that the model applies after look-up (Gemma's √d), reported and never applied.
     output : Rows or None
         (V, d) the output matrix, where it is another one and at hand.
-    at_hand : array of bool or None
-        (V,) the rows that were read, of a sampled table; the others are NaN. None where all are.
+    weights : array of float or None
+        (V,) of a sampled table: how many rows of the table each row that was read stands for, 0 for those that were
+        not, which are NaN. None where all rows are at hand.
     """
 
     vectors: Rows
@@ -171,7 +172,7 @@ class EmbeddingTable:
     tied: bool | None = None
     lookup_scale: float = 1.0
     output: Rows | None = None
-    at_hand: Bool[np.ndarray, " v"] | None = None
+    weights: Float64[np.ndarray, " v"] | None = None
 
     @property
     def size(self) -> int:
@@ -187,6 +188,10 @@ class EmbeddingTable:
         """Pass over the table once: (index of the first row, rows)."""
         for start in range(0, self.size, BLOCK_ROWS):
             yield start, self.vectors.read(start, min(start + BLOCK_ROWS, self.size))
+
+    def at_hand(self, rows: Int64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+        """Which of these rows were read: all, unless the table is a sample."""
+        return np.ones(len(rows), dtype=np.bool_) if self.weights is None else self.weights[rows] > 0
 
     @cached_property
     def finite(self) -> Bool[np.ndarray, " v"]:

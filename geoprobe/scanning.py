@@ -1,57 +1,29 @@
-"""Scan a model: load its embedding, count corpora, run the diagnostics, and report."""
+"""Scan a model: read it, count corpora, run the diagnostics, and report."""
 
 from __future__ import annotations
 
 import platform
 import shlex
-import time
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
+from typing import Any
 
 from geoprobe import __version__
 from geoprobe.analyzers.base import BUILTIN, Analyzer, analyzer_type
 from geoprobe.analyzers.states import StatesAnalyzer
-from geoprobe.data import EmbeddingTable, Prompts, ScanInputs, TokenCounts
+from geoprobe.data import EmbeddingTable
 from geoprobe.errors import UsageError
-from geoprobe.report.document import CorpusFacts, ModelFacts, Report
-from geoprobe.sources.corpora import PYTHON_DOCS, open_corpus
-from geoprobe.sources.counting import count_tokens
-from geoprobe.sources.counts_file import merge_counts, read_counts
-from geoprobe.sources.models import load_model
-from geoprobe.sources.states import open_states
+from geoprobe.progress import Progress, Steps
+from geoprobe.reading import Wanted, generator, read_inputs
+from geoprobe.report.document import ModelFacts, Report
+from geoprobe.sources.corpora import PYTHON_DOCS
 
-__all__ = ["Progress", "Silent", "corpus_note", "scan"]
+__all__ = ["scan"]
 
 #: What computes the numbers, and so belongs into the provenance.
 _PACKAGES = ("numpy", "scipy", "numba", "tokenizers", "gguf")
-_KEPT_PROMPTS = 1000
-
-
-class Progress(Protocol):
-    """Told of a scan's steps, so that a terminal can show them."""
-
-    def step(self, name: str) -> None:
-        """A step begins."""
-
-    def advance(self, done: int, total: int | None) -> None:
-        """The step has done so much, of so much where that is known."""
-
-
-class Silent:
-    """Tells nobody."""
-
-    def step(self, name: str) -> None:
-        """A step begins."""
-
-    def advance(self, done: int, total: int | None) -> None:
-        """The step has done so much."""
 
 
 def scan(
@@ -66,6 +38,8 @@ def scan(
     data: str | Path | None = None,
     engine: str = "local",
     tensor: str | None = None,
+    tokenizer: str | Path | None = None,
+    quick: bool = False,
     revision: str | None = None,
     offline: bool = False,
     progress: Progress | None = None,
@@ -75,7 +49,7 @@ def scan(
     Parameters
     ----------
     model : str or Path
-        ``demo``, a local folder (safetensors and tokenizer), a ``.gguf`` file, or a hub id.
+        ``demo``, a folder or file of weights (safetensors, GGUF, PyTorch, word vectors), or a hub id.
     corpora : str, Path or sequence of them, optional
         Files of text, JSON, JSONL, CSV or parquet, folders of them, or sets by name or hub id (``geoprobe corpora``
         lists names); ``python-docs`` where neither corpora nor counts are given.
@@ -96,6 +70,11 @@ def scan(
         Where corpora are counted: this machine, or the Ray cluster that RAY_ADDRESS names.
     tensor : str, optional
         The embedding's tensor, where geoprobe should not choose.
+    tokenizer : str or Path, optional
+        The tokenizer, where it is not beside the weights: a folder, a ``tokenizer.json``, or a list of words.
+    quick : bool
+        Read a sample of the embedding's rows (4 MB), stratified by frequency, and the tokens of a few prompts: a first
+        look at a large remote model, with the sampling error in the report's notes.
     revision : str, optional
         Branch, tag or commit of a hub model.
     offline : bool
@@ -124,75 +103,60 @@ def scan(
     if layers:
         chosen.append(StatesAnalyzer(layers=tuple(_layer(each) for each in layers)))
     files = _as_sequence(counts)
-    opened = [open_corpus(str(name), field=field, data=data, offline=offline) for name in _listed(corpora, bool(files))]
-    read = merge_counts([read_counts(file) for file in files], [str(file) for file in files]) if files else None
-    told = progress or Silent()
-    timings: dict[str, float] = {}
-
-    with _timed("model", timings, told):
-        loaded = load_model(model, tensor=tensor, revision=revision, offline=offline, progress=told.advance)
-    states = None
-    if any(analyzer.name == StatesAnalyzer.name for analyzer in chosen):
-        with _timed("weights", timings, told):
-            states = open_states(model, revision=revision, offline=offline)
-    counted = []
-    for corpus in opened:
-        with _timed(f"count {corpus.name}", timings, told):
-            counted.append(
-                count_tokens(
-                    loaded.tokenizer,
-                    corpus,
-                    rows=loaded.embedding.size,
-                    max_prompts=_KEPT_PROMPTS,
-                    seed=seed,
-                    engine=engine,
-                    progress=lambda documents: told.advance(documents, None),
-                )
-            )
-    facts = [_corpus_facts(corpus.note, each) for corpus, (each, _) in zip(opened, counted, strict=True)]
-    if read is not None:
-        where = ", ".join(Path(file).name for file in files)
-        twice = {fact.sha256 for fact in facts} & {corpus.sha256 for corpus in read.corpora}
-        if twice:
-            raise UsageError(f"A corpus is in {where} too, and would be counted twice.", "Leave one of them out.")
-        expanded = read.expanded(loaded.embedding.size, loaded.tokenizer.sha256, where)
-        counted.append((expanded, Prompts(expanded.corpus, ())))
-        facts.append(_corpus_facts(f"Counts read from {where}.", expanded))
-    inputs = ScanInputs(
-        loaded.embedding, tuple(counts for counts, _ in counted), tuple(prompts for _, prompts in counted), states
+    wanted = Wanted(
+        model=model,
+        corpora=_listed(corpora, bool(files)),
+        counts=files,
+        field=field,
+        data=data,
+        engine=engine,
+        tensor=tensor,
+        tokenizer=tokenizer,
+        quick=quick,
+        states=any(analyzer.name == StatesAnalyzer.name for analyzer in chosen),
+        revision=revision,
+        offline=offline,
+        seed=seed,
     )
+    steps = Steps(progress)
+    inputs, facts = read_inputs(wanted, steps)
     results = {}
     for analyzer in chosen:
-        with _timed(analyzer.name, timings, told):
-            results[analyzer.name] = analyzer.run(inputs, _generator(seed, analyzer.name))
+        with steps.timed(analyzer.name):
+            results[analyzer.name] = analyzer.run(inputs, generator(seed, analyzer.name))
     return Report(
-        model=_model_facts(loaded.embedding),
-        corpora=tuple(facts),
+        model=_model_facts(inputs.embedding),
+        corpora=facts,
         seed=seed,
         options={analyzer.name: _options(analyzer) for analyzer in chosen},
         versions=_versions(),
         results=results,
         command=_command(
-            loaded.embedding.source.model,
+            inputs.embedding.source.model,
             {
-                "--corpus": [corpus.name for corpus in opened],
-                "--analyzer": analyzers,
+                "--corpus": [fact.name for fact in facts[: len(wanted.corpora)]],
                 "--counts": [Path(file).name for file in files],
+                "--analyzer": analyzers,
                 "--layer": layers,
                 "--field": field,
                 "--tensor": tensor,
+                "--tokenizer": Path(tokenizer).name if tokenizer is not None else None,
+                "--quick": quick,
                 "--revision": revision,
                 "--seed": seed,
             },
         ),
-        timings=timings,
+        timings=steps.timings,
     )
 
 
-def _command(model: str, options: Mapping[str, str | int | Sequence[object] | None]) -> str:
-    """The command line that makes the report again; empty where none does."""
+def _command(model: str, options: Mapping[str, str | int | bool | Sequence[object] | None]) -> str:
+    """The command line that makes the report again, paths by their ends; empty where none does."""
     words = ["geoprobe", "scan", model]
     for option, value in options.items():
+        if isinstance(value, bool):
+            words += [option] if value else []
+            continue
         for each in (value,) if isinstance(value, str | int) else value or ():
             if not isinstance(each, str | int):
                 return ""  # a diagnostic with options of its own, which no command line gives
@@ -233,21 +197,8 @@ def _analyzer(chosen: str | Analyzer) -> Analyzer:
     return chosen
 
 
-def _generator(seed: int, name: str) -> np.random.Generator:
-    # keyed by name: a diagnostic draws the same numbers whichever others run
-    return np.random.default_rng([seed, zlib.crc32(name.encode())])
-
-
 def _options(analyzer: Any) -> dict[str, Any]:
     return asdict(analyzer) if hasattr(analyzer, "__dataclass_fields__") else {}
-
-
-@contextmanager
-def _timed(name: str, timings: dict[str, float], progress: Progress) -> Iterator[None]:
-    progress.step(name)
-    start = time.perf_counter()
-    yield
-    timings[name] = time.perf_counter() - start
 
 
 def _model_facts(table: EmbeddingTable) -> ModelFacts:
@@ -260,20 +211,6 @@ def _model_facts(table: EmbeddingTable) -> ModelFacts:
         tied=table.tied,
         lookup_scale=table.lookup_scale,
     )
-
-
-def _corpus_facts(note: str, counts: TokenCounts) -> CorpusFacts:
-    return CorpusFacts(
-        counts.corpus, counts.sha256, counts.n_documents, counts.n_tokens, counts.n_types, corpus_note(note, counts)
-    )
-
-
-def corpus_note(note: str, counts: TokenCounts) -> str:
-    """What a reader should know of a corpus, with what only counting shows."""
-    if not counts.n_continued:
-        return note
-    cut = f"{counts.n_continued:,} of the documents go on from the one before: longer texts were cut."
-    return f"{note} {cut}".strip()
 
 
 def _versions() -> dict[str, str]:

@@ -1,23 +1,46 @@
 """A small hub on the loopback interface: resolve, ranges, gated and missing repositories, dropped connections."""
 
 import hashlib
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Lock, Thread
 
+CHUNK = 1 << 20
 COMMIT = "c0ffee" + "0" * 34
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """A large file that is not kept: a beginning, then one block again and again up to a size."""
+
+    head: bytes
+    block: bytes
+    size: int
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, span: slice) -> bytes:
+        start, stop, _ = span.indices(self.size)
+        first = self.head[start:stop]
+        start, stop = max(start, len(self.head)) - len(self.head), max(stop, len(self.head)) - len(self.head)
+        copies = stop // len(self.block) - start // len(self.block) + 1
+        shift = start % len(self.block)
+        return first + (self.block * copies)[shift : shift + stop - start]
 
 
 @dataclass
 class Hub:
     """What the server holds and what it was asked."""
 
-    files: dict[str, bytes] = field(default_factory=dict)
+    files: dict[str, bytes | Repeated] = field(default_factory=dict)
     gated: bool = False
     ranges: bool = True
     drops: int = 0
+    delay: float = 0.0
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
     sent: int = 0
     url: str = ""
@@ -26,6 +49,7 @@ class Hub:
 @contextmanager
 def serve(hub: Hub) -> Iterator[Hub]:
     """Run the server in a thread; `hub.url` says where."""
+    lock = Lock()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -65,7 +89,8 @@ def serve(hub: Hub) -> Iterator[Hub]:
                 first, _, last = wanted.removeprefix("bytes=").partition("-")
                 start, stop = int(first), min(int(last) + 1 if last else stop, stop)
             self.send_response(206 if wanted and hub.ranges else 200)
-            self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+            known = content if isinstance(content, bytes) else content.head
+            self.send_header("ETag", f'"{hashlib.sha256(known).hexdigest()}"')
             self.send_header("X-Repo-Commit", COMMIT)
             self.send_header("Accept-Ranges", "bytes")
             self.send_header("Content-Length", str(stop - start))
@@ -74,13 +99,16 @@ def serve(hub: Hub) -> Iterator[Hub]:
             self.end_headers()
             if not body:
                 return None
-            part = content[start:stop]
-            if hub.drops and len(part) > 10_000:
+            if hub.drops and stop - start > 10_000:
                 hub.drops -= 1
-                part = part[: len(part) // 2]  # and hang up in the middle
+                stop = start + (stop - start) // 2  # and hang up in the middle
                 self.close_connection = True
-            hub.sent += len(part)
-            self.wfile.write(part)
+            for begin in range(start, stop, CHUNK):
+                part = content[begin : min(begin + CHUNK, stop)]
+                with lock:
+                    hub.sent += len(part)
+                self.wfile.write(part)
+                time.sleep(hub.delay)
             return None
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -16,12 +16,13 @@ from geoprobe.analyzers.prompt_trees import FEWEST, MOST, PromptTree, join_promp
 from geoprobe.analyzers.treelikeness import (
     PROMPT_POINTS,
     TreeLikeness,
+    drawable,
     first_distinct,
     holland_index,
     measure,
     usable_rows,
 )
-from geoprobe.data import Prompts, ScanInputs
+from geoprobe.data import EmbeddingTable, Prompts, ScanInputs
 from geoprobe.figure import Figure, floats
 from geoprobe.results import Estimate, Interval, NullDistribution, Result, Row, Table, Verdict
 from geoprobe.stats.hyperbolicity import delta_basepoint_batch, euclidean_distances
@@ -206,20 +207,23 @@ class HyperbolicityAnalyzer:
     def run(self, inputs: ScanInputs, rng: np.random.Generator) -> HyperbolicityResult:
         """Measure, simulate and decide."""
         null_rng, interval_rng, tree_rng, triple_rng = rng.spawn(4)
-        long_enough = [self._long_enough(corpus) for corpus in inputs.prompts]
+        # of a sampled table, only prompts all of whose tokens were read are prompts at all
+        whole = [self._whole(corpus, inputs.embedding) for corpus in inputs.prompts]
+        long_enough = [[ids for ids in kept if len(np.unique(ids)) >= MIN_POINTS] for kept in whole]
         usable = [[ids for ids in kept if inputs.embedding.finite[ids].all()] for kept in long_enough]
         chosen = [(corpus.corpus, ids) for corpus, kept in zip(inputs.prompts, usable, strict=True) for ids in kept]
-        looked_at = [ids for corpus in inputs.prompts for ids in corpus.ids[: self.prompts]]
+        looked_at = [ids for kept in whole for ids in kept]
         described = {
             "n_short": len(looked_at) - sum(map(len, long_enough)),
             "n_not_finite": sum(map(len, long_enough)) - len(chosen),
-            "n_cut": sum(len(ids) > self.max_tokens for ids in looked_at),
+            "n_cut": sum(len(ids) > self.max_tokens for corpus in inputs.prompts for ids in corpus.ids[: self.prompts]),
             "max_tokens": self.max_tokens,
             "dimension": inputs.embedding.dimension,
         }
         if len(chosen) < MIN_PROMPTS:
             return _too_few(f"{len(chosen)} prompts of at least {MIN_POINTS} distinct tokens were found", described)
-        seen = np.count_nonzero(inputs.counts[usable_rows(inputs)])
+        ordinary = usable_rows(inputs)
+        seen = drawable(inputs, ordinary[inputs.counts[ordinary] > 0])
         if seen < MIN_POINTS:
             return _too_few(f"{seen} ordinary tokens were seen", described)
         points = [inputs.embedding.vectors.take(ids) for _, ids in chosen]
@@ -259,7 +263,7 @@ class HyperbolicityAnalyzer:
                 pvalue=first.pvalue,
             ),
             verdict=judge(delta, tree),
-            warnings=_warnings(**described),
+            warnings=_warnings(**described) + _unread(inputs, chosen),
             delta=delta,
             tree=tree,
             trees=_extremes(inputs, chosen, holland),
@@ -277,9 +281,9 @@ class HyperbolicityAnalyzer:
             **described,
         )
 
-    def _long_enough(self, corpus: Prompts) -> list[Int64[np.ndarray, " _"]]:
+    def _whole(self, corpus: Prompts, table: EmbeddingTable) -> list[Int64[np.ndarray, " _"]]:
         cut = (ids[: self.max_tokens] for ids in corpus.ids[: self.prompts])
-        return [ids for ids in cut if len(np.unique(ids)) >= MIN_POINTS]
+        return [ids for ids in cut if table.at_hand(ids).all()]
 
 
 def _delta_test(
@@ -364,3 +368,10 @@ def _warnings(n_short: int, n_not_finite: int, n_cut: int, max_tokens: int, dime
     if n_cut:
         found.append(f"{n_cut} prompts were cut to their first {max_tokens} tokens.")
     return tuple(found)
+
+
+def _unread(inputs: ScanInputs, chosen: list[tuple[str, Int64[np.ndarray, " _"]]]) -> tuple[str, ...]:
+    if inputs.embedding.weights is None:
+        return ()
+    of = sum(map(len, inputs.prompts))
+    return (f"Only {len(chosen)} of {of} prompts had all their tokens read (quick scan): intervals are over those.",)

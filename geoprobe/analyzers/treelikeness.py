@@ -39,6 +39,7 @@ __all__ = [
     "Rung",
     "SizePoint",
     "TreeLikeness",
+    "drawable",
     "first_distinct",
     "holland_index",
     "measure",
@@ -195,9 +196,9 @@ def measure(
     other_rng, fit_rng = rng.spawn(2)
     usable = usable_rows(inputs)
     seen = usable[inputs.counts[usable] > 0]
-    n = min(n_tokens, len(seen))
-    random_rows = np.sort(tokens_rng.choice(usable, n, replace=False))
-    prompt_rows = np.sort(tokens_rng.choice(seen, n, replace=False))
+    n = min(n_tokens, *(drawable(inputs, rows) for rows in (usable, seen)))
+    random_rows = np.sort(_draw(inputs, usable, n, tokens_rng))
+    prompt_rows = np.sort(_draw(inputs, seen, n, tokens_rng))
     points = {"random tokens": _vectors(inputs, random_rows), "prompt tokens": _vectors(inputs, prompt_rows)}
     drafts = _prompt_tests(inputs, usable, prompts, replicates, prompt_rng)
     for (name, vectors), stream in zip(points.items(), set_rngs, strict=True):
@@ -209,7 +210,7 @@ def measure(
         n_tokens=n,
         null=floats(drafts[0][1]),
         ladder=_ladder(points, inputs.embedding.dimension, ladder_rng),
-        sizes=_sizes(inputs, usable, size_rng),
+        sizes=_sizes(inputs, usable if inputs.embedding.weights is None else random_rows, size_rng),
         others=measure_otherwise(
             {
                 "prompts": [_vectors(inputs, first_distinct(ids, PROMPT_POINTS)) for ids in prompts],
@@ -238,6 +239,26 @@ def usable_rows(inputs: ScanInputs) -> Int64[np.ndarray, " u"]:
     table = inputs.embedding
     named = np.array([bool(token) for token in table.tokens])
     return np.flatnonzero(named & table.finite & ~table.special)
+
+
+def drawable(inputs: ScanInputs, rows: Int64[np.ndarray, " u"]) -> int:
+    """How many of these rows can be drawn so that each of the table's is as likely as another."""
+    if inputs.embedding.weights is None:
+        return len(rows)
+    weights = inputs.embedding.weights[rows]
+    return int(weights.sum() / weights.max())
+
+
+def _draw(
+    inputs: ScanInputs, rows: Int64[np.ndarray, " u"], n: int, rng: np.random.Generator
+) -> Int64[np.ndarray, " n"]:
+    """Rows without replacement; of a sampled table each as often as the rows it stands for (systematically)."""
+    if inputs.embedding.weights is None:
+        return np.asarray(rng.choice(rows, n, replace=False))
+    order = rng.permutation(rows)
+    reach = np.cumsum(inputs.embedding.weights[order])
+    steps = (rng.random() + np.arange(n)) * reach[-1] / n
+    return np.asarray(order[np.searchsorted(reach, steps, side="right").clip(max=len(order) - 1)])
 
 
 def _vectors(inputs: ScanInputs, rows: Int64[np.ndarray, " n"]) -> Float64[np.ndarray, "n d"]:

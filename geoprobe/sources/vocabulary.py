@@ -87,7 +87,8 @@ def _parquet(path: Path) -> list[str]:
     from pyarrow import parquet
 
     table = parquet.read_table(path)
-    texts = [name for name in table.column_names if pa.types.is_string(table.schema.field(name).type)]
+    kinds = (pa.string(), pa.large_string())
+    texts = [name for name in table.column_names if table.schema.field(name).type in kinds]
     if len(texts) != 1:
         raise ValueError(f"it has {len(texts)} columns of text, and one is needed")
     words: list[str] = table.column(texts[0]).to_pylist()

@@ -7,8 +7,8 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import numpy as np
 from jaxtyping import Float32
@@ -143,7 +143,7 @@ def _vector(fields: list[str], dimension: int, word: str, path: Path, number: in
     return vector
 
 
-def _lines(file: BinaryIO, path: Path) -> Iterator[bytes]:
+def _lines(file: BufferedIOBase, path: Path) -> Iterator[bytes]:
     while line := file.readline(_MAX_LINE):
         if len(line) == _MAX_LINE:
             raise BadDataError(f"{path} has a line of over {_MAX_LINE:,} bytes.", "It is no file of word vectors.")
@@ -152,10 +152,10 @@ def _lines(file: BinaryIO, path: Path) -> Iterator[bytes]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def _opened(path: Path) -> Iterator[BufferedIOBase]:
     if path.suffix == ".gz":
         with gzip.open(path) as unpacked:
-            yield cast("BinaryIO", unpacked)
+            yield unpacked
     else:
         with path.open("rb") as plain:
             yield plain

@@ -1,5 +1,6 @@
 import contextlib
 import struct
+import time
 from pathlib import Path
 
 import gguf
@@ -8,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from geoprobe.errors import BadDataError
+from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError
 from geoprobe.sources.gguf import open_gguf
 from geoprobe.sources.gguf_tokenizer import gguf_tokenizer
+from geoprobe.sources.models import load_model
 from geoprobe.sources.tokenizer import Tokenizer
 
 ARRAY = np.random.default_rng(0).standard_normal((6, 64)).astype(np.float32)
@@ -108,25 +110,114 @@ def test_the_demos_header_and_rows_equal_the_gguf_librarys(demo: Path) -> None:
         np.testing.assert_array_equal(rows.read(3, 7), gguf.dequantize(tensor.data[3:7], tensor.tensor_type))
 
 
-@pytest.mark.parametrize("kind", ["Q4_0", "Q5_1", "Q6_K", "BF16", "F16"])
-def test_every_kind_of_row_equals_the_gguf_librarys_own_reading(tmp_path: Path, kind: str) -> None:
-    quantised = gguf.GGMLQuantizationType[kind]
-    wide = np.tile(ARRAY, (1, 4))
-    try:
-        data = gguf.quantize(wide, quantised)
-    except NotImplementedError:  # the package reads more kinds than it writes
-        sizes = gguf.GGML_QUANT_SIZES[quantised]
-        data = np.random.default_rng(1).integers(0, 120, (6, 256 // sizes[0] * sizes[1]), dtype=np.uint8)
-    writer = gguf.GGUFWriter(str(tmp_path / "m.gguf"), "llama")
-    writer.add_tensor("token_embd.weight", data, raw_dtype=quantised)
+def readable() -> list[str]:
+    """Every type that the gguf package dequantises."""
+    found = []
+    for kind, (_, size) in gguf.GGML_QUANT_SIZES.items():
+        try:
+            gguf.dequantize(np.zeros((1, size), np.uint8), kind)
+        except NotImplementedError:
+            continue
+        found.append(kind.name)
+    return found
+
+
+def write_matrix(path: Path, data: np.ndarray, kind: gguf.GGMLQuantizationType) -> Path:
+    writer = gguf.GGUFWriter(str(path), "llama")
+    writer.add_tensor("token_embd.weight", data, raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    rows = open_gguf(tmp_path / "m.gguf").rows("token_embd.weight")
-    expected = next(iter(gguf.GGUFReader(tmp_path / "m.gguf").tensors))
-    np.testing.assert_array_equal(rows.read(0, 6), gguf.dequantize(expected.data, quantised).astype(np.float32))
+    return path
+
+
+@pytest.mark.parametrize("name", sorted({*readable(), "F16", "F32", "F64"}))
+def test_every_type_equals_the_gguf_librarys_own_reading(tmp_path: Path, name: str) -> None:
+    kind = gguf.GGMLQuantizationType[name]
+    wide = np.tile(ARRAY, (1, 4))
+    plain = {"F16": np.float16, "F32": np.float32, "F64": np.float64}
+    try:
+        data = wide.astype(plain[name]) if name in plain else gguf.quantize(wide, kind)
+    except NotImplementedError:  # the package reads more types than it writes
+        block, size = gguf.GGML_QUANT_SIZES[kind]
+        data = np.random.default_rng(1).integers(0, 120, (6, 256 // block * size), dtype=np.uint8)
+    rows = open_gguf(write_matrix(tmp_path / "m.gguf", data, kind)).rows("token_embd.weight")
+    expected = data if name in plain else gguf.dequantize(data, kind)
+    assert (rows.shape, rows.dtype) == ((6, 256), name)
+    np.testing.assert_array_equal(rows.read(0, 6), expected.astype(np.float32))
     np.testing.assert_array_equal(rows.take(np.array([4, 4])), rows.read(4, 5)[[0, 0]])
+
+
+def test_a_type_that_the_library_cannot_read_is_named(tmp_path: Path) -> None:
+    data = np.ones((6, 64), np.int32)
+    path = write_matrix(tmp_path / "m.gguf", data, gguf.GGMLQuantizationType.I32)
+    with pytest.raises(BadDataError, match="has type I32, which the gguf package cannot read"):
+        open_gguf(path).rows("token_embd.weight")
+
+
+def write_split(folder: Path, *, parts: int = 3) -> list[Path]:
+    """A file in parts as llama.cpp splits them: all metadata in the first, the table in the second."""
+    paths = [folder / f"m-{number:05}-of-{parts:05}.gguf" for number in range(1, parts + 1)]
+    for number, path in enumerate(paths):
+        writer = gguf.GGUFWriter(str(path), "llama")
+        if number == 0:
+            writer.add_tokenizer_model("gpt2")
+            writer.add_tokenizer_pre("gpt-2")
+            writer.add_token_list(["a", "b", "ab", "d", "e", "f"])
+            writer.add_token_merges(["a b"])
+        writer.add_uint16("split.no", number)
+        writer.add_uint16("split.count", parts)
+        name = "token_embd.weight" if number == 1 else f"blk.{number}.weight"
+        writer.add_tensor(name, ARRAY if number == 1 else 0 * ARRAY)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+    return paths
+
+
+@pytest.mark.parametrize("named", [0, 1, 2, None])
+def test_a_split_file_is_read_whichever_part_is_named(tmp_path: Path, named: int | None) -> None:
+    paths = write_split(tmp_path)
+    table = load_model(tmp_path if named is None else paths[named]).embedding
+    np.testing.assert_array_equal(table.vectors.read(0, 6), ARRAY)
+    assert table.tokens == ("a", "b", "ab", "d", "e", "f")
+    assert table.source.file == paths[1].name
+
+
+def test_a_missing_part_is_named(tmp_path: Path) -> None:
+    paths = write_split(tmp_path)
+    paths[1].unlink()
+    with pytest.raises(NotFoundError, match=r"lacks 1 of the 3 parts of m: m-00002-of-00003\.gguf"):
+        load_model(paths[0])
+
+
+def test_parts_that_hold_the_same_tensor_are_bad_data(tmp_path: Path) -> None:
+    paths = write_split(tmp_path)
+    paths[2].write_bytes(paths[1].read_bytes())
+    with pytest.raises(BadDataError, match=r"is in both m-00002-of-00003\.gguf and m-00003-of-00003\.gguf"):
+        load_model(paths[0])
+
+
+def test_an_output_matrix_of_its_own_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "m.gguf"
+    writer = gguf.GGUFWriter(str(path), "granite")
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(["a", "b", "ab", "d", "e", "f"])
+    writer.add_token_merges(["a b"])
+    writer.add_float32("granite.embedding_scale", 12.0)
+    writer.add_tensor("token_embd.weight", ARRAY)
+    writer.add_tensor("output.weight", 2 * ARRAY)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    table = load_model(path).embedding
+    assert (table.tied, table.lookup_scale) == (False, 12.0)
+    assert table.output is not None
+    np.testing.assert_array_equal(table.output.read(0, 6), 2 * ARRAY)
 
 
 def claimed(kind: bytes, body: bytes = b"", *, version: int = 3, tensors: int = 0, values: int = 1) -> bytes:
@@ -155,6 +246,58 @@ def test_a_header_that_claims_what_is_not_there_is_bad_data(tmp_path: Path, cont
     path.write_bytes(content)
     with pytest.raises(BadDataError, match=message):
         open_gguf(path)
+
+
+def tensors(*places: tuple[bytes, int]) -> bytes:
+    """A file whose header lists F32 tensors of eight numbers at these places."""
+    body = b"".join(
+        struct.pack("<Q", len(name)) + name + struct.pack("<IQIQ", 1, 8, 0, place) for name, place in places
+    )
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(places), 0) + body
+    return head + b"\0" * (-len(head) % 32) + b"\0" * 128
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (tensors((b"a", 0), (b"a", 32)), "the tensor 'a' is there twice"),
+        (tensors((b"a", 0), (b"b", 16)), "the tensors 'a' and 'b' overlap"),
+        (tensors((b"a", 0), (b"b", 1 << 40)), "the tensor 'b' lies at"),
+        (tensors((b"a", (1 << 64) - 1)), "the tensor 'a' lies at"),
+        (
+            b"GGUF" + struct.pack("<IQQ", 3, 0, 2) + 2 * (struct.pack("<Q", 1) + b"k" + struct.pack("<II", 4, 1)),
+            "the key 'k' is there twice",
+        ),
+    ],
+)
+def test_twins_and_overlaps_are_bad_data(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "m.gguf").write_bytes(content)
+    with pytest.raises(BadDataError, match=message):
+        open_gguf(tmp_path / "m.gguf")
+
+
+def test_a_sparse_file_of_10_gb_is_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "m.gguf"
+    with path.open("wb") as file:
+        file.write(claimed(struct.pack("<I", 8), struct.pack("<Q", 9 << 30)))
+        file.truncate(10 << 30)
+    started = time.perf_counter()
+    with pytest.raises(BadDataError, match="a string of 9,663,676,416 bytes is claimed"):
+        open_gguf(path)
+    assert time.perf_counter() - started < 2
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=2000)
+@given(data=st.data())
+def test_a_file_with_bytes_changed_is_read_or_refused(tmp_path: Path, data: st.DataObject) -> None:
+    content = bytearray(write_gguf(tmp_path / "m.gguf", tokens=["<|end|>", "a", "b"], quantised=True).read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(4, len(content) - 1))
+        content[at] = data.draw(st.sampled_from([0, 1, 0x7F, 0x80, 0xFF, content[at] ^ 1]))
+    path = tmp_path / "changed.gguf"
+    path.write_bytes(bytes(content[: data.draw(st.integers(4, len(content)))]))
+    with contextlib.suppress(GeoprobeError):
+        load_model(path).embedding.vectors.read(0, 2)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)

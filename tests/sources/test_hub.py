@@ -1,14 +1,17 @@
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import make_model
-from hub_server import COMMIT, Hub, serve
+from builders import WORDS, make_model, word_tokenizer, write_safetensors
+from hub_server import COMMIT, Hub, Repeated, serve
 
+import geoprobe
 from geoprobe.errors import AccessError, BadDataError, GeoprobeError, NotFoundError
-from geoprobe.sources.models import load_model
+from geoprobe.sources.hub_ranges import coalesced
+from geoprobe.sources.models import load_model, open_model
 
 MODEL = "team/model"
 
@@ -16,12 +19,19 @@ MODEL = "team/model"
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """A loopback hub with one repository, and an empty cache."""
-    from huggingface_hub import constants, file_download
-
     folder = make_model(
         tmp_path / "origin", dimension=256, extra={"model.layers.0.weight": np.zeros((300, 400), np.float32)}
     )
-    with serve(Hub({path.name: path.read_bytes() for path in folder.iterdir()})) as served:
+    with pointed(Hub({path.name: path.read_bytes() for path in folder.iterdir()}), tmp_path, monkeypatch) as served:
+        yield served
+
+
+@contextmanager
+def pointed(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """Serve a hub, with the hub's library asking it and an empty cache."""
+    from huggingface_hub import constants, file_download
+
+    with serve(hub) as served:
         monkeypatch.setattr(constants, "ENDPOINT", served.url)
         monkeypatch.setattr(
             constants, "HUGGINGFACE_CO_URL_TEMPLATE", served.url + "/{repo_id}/resolve/{revision}/{filename}"
@@ -184,3 +194,126 @@ def test_a_shard_named_outside_its_folder_is_never_asked_for(hub: Hub, name: str
     with pytest.raises(BadDataError, match="which is not in its folder"):
         load_model(MODEL)
     assert not any("passwd" in path for _, path, _ in hub.requests)
+
+
+def test_only_rows_asked_for_are_fetched_and_only_once(hub: Hub, tmp_path: Path) -> None:
+    array = expected(tmp_path)
+    wanted = np.zeros(len(array))
+    wanted[[3, 4, 5, 90, 126]] = 2.0
+    opened = open_model(MODEL)
+    before = hub.sent
+    table = opened.sample(wanted)
+    assert hub.sent - before < 8 * array[0].nbytes + 20_000  # the rows, and the header
+    read = table.vectors.take(np.array([126, 3, 7, 90]))
+    np.testing.assert_array_equal(read[[0, 1, 3]], array[[126, 3, 90]])
+    assert np.isnan(read[2]).all()
+    assert table.finite.sum() == 5
+    sent = hub.sent
+    wanted[7] = 1.0
+    again = open_model(MODEL).sample(wanted)
+    np.testing.assert_array_equal(again.vectors.take(np.array([7, 90])), array[[7, 90]])
+    assert hub.sent - sent == array[0].nbytes
+    assert load_model(MODEL).embedding.finite.all()  # the whole is another thing
+
+
+def test_rows_dropped_mid_way_are_fetched_again(hub: Hub, tmp_path: Path) -> None:
+    hub.drops = 2
+    array = expected(tmp_path)
+    table = open_model(MODEL).sample(np.repeat([1.0, 0.0], [100, 27]))
+    np.testing.assert_array_equal(table.vectors.read(0, 100), array[:100])
+
+
+def test_a_damaged_list_of_rows_is_made_anew(hub: Hub, tmp_path: Path) -> None:
+    array, wanted = expected(tmp_path), np.repeat([1.0, 0.0], [10, 117])
+    open_model(MODEL).sample(wanted)
+    (beside,) = (tmp_path / "assets").rglob("*.rows.npy")
+    beside.write_bytes(b"\x93NUMPY garbage")
+    np.testing.assert_array_equal(open_model(MODEL).sample(wanted).vectors.read(0, 10), array[:10])
+
+
+@pytest.mark.parametrize(
+    ("rows", "runs"),
+    [
+        ([], []),
+        ([5], [(5, 6)]),
+        ([1, 2, 3, 9], [(1, 4), (9, 10)]),
+        ([0, 2, *range(100, 120)], [(0, 3), (100, 120)]),
+        ([0, 3, *range(100, 110)], [(0, 1), (3, 4), (100, 110)]),
+    ],
+)
+def test_runs_cover_the_rows_and_little_else(rows: list[int], runs: list[tuple[int, int]]) -> None:
+    assert coalesced(np.array(rows, dtype=np.int64), 0.05) == runs
+
+
+def test_the_output_matrix_of_a_hub_model_comes_only_when_asked_for(hub: Hub, tmp_path: Path) -> None:
+    whole = hub.files["model.safetensors"]
+    output = np.random.default_rng(1).standard_normal((127, 256)).astype(np.float32)
+    second = write_safetensors(tmp_path / "second.safetensors", {"lm_head.weight": output}).read_bytes()
+    del hub.files["model.safetensors"]
+    hub.files |= {"model-00001-of-00002.safetensors": whole, "model-00002-of-00002.safetensors": second}
+    index = {"model.embed_tokens.weight": "model-00001-of-00002.safetensors"}
+    index["lm_head.weight"] = "model-00002-of-00002.safetensors"
+    hub.files["model.safetensors.index.json"] = json.dumps({"weight_map": index}).encode()
+    assert load_model(MODEL).embedding.output is None
+    table = load_model(MODEL, output=True).embedding
+    assert table.tied is False
+    assert table.output is not None
+    np.testing.assert_array_equal(table.output.read(0, 127), output)
+
+
+ROWS, WIDTH = 128_256, 4_096  # Llama 3 8B
+
+
+def llama3_shaped() -> Hub:
+    """A sharded repository of Llama 3 8B's shape, whose 16 GB nobody keeps."""
+    words = [*WORDS, *(np.base_repr(number, 36).lower() for number in range(ROWS - 1 - len(WORDS)))]
+    tokenizer = word_tokenizer(words)
+    embedding = ROWS * WIDTH * 2
+    entries = {"model.embed_tokens.weight": {"dtype": "BF16", "shape": [ROWS, WIDTH], "data_offsets": [0, embedding]}}
+    at = embedding
+    for layer in range(9):
+        for name, rows in (("self_attn.q_proj", 4096), ("mlp.up_proj", 14336), ("mlp.down_proj", 14336)):
+            stop = at + rows * WIDTH * 2
+            entry = {"dtype": "BF16", "shape": [rows, WIDTH], "data_offsets": [at, stop]}
+            entries[f"model.layers.{layer}.{name}.weight"] = entry
+            at = stop
+    header = json.dumps(entries).encode()
+    block = (np.random.default_rng(0).standard_normal(1 << 20).astype(np.float32).view(np.uint32) >> 16).astype("<u2")
+    first = "model-00001-of-00004.safetensors"
+    index = dict.fromkeys(entries, first)
+    index |= {
+        f"model.layers.{n}.mlp.up_proj.weight": f"model-0000{2 + n % 3}-of-00004.safetensors" for n in range(9, 32)
+    }
+    index["lm_head.weight"] = "model-00004-of-00004.safetensors"
+    config = {"model_type": "llama", "vocab_size": ROWS, "tie_word_embeddings": False}
+    head = len(header).to_bytes(8, "little") + header
+    return Hub(
+        {
+            "config.json": json.dumps(config).encode(),
+            "tokenizer.json": json.dumps(json.loads(tokenizer.to_str()), separators=(",", ":")).encode(),  # type: ignore[attr-defined]
+            "model.safetensors.index.json": json.dumps({"weight_map": index}).encode(),
+            first: Repeated(head, block.tobytes(), len(head) + at),
+        }
+    )
+
+
+def test_a_quick_scan_of_llama_3_8bs_shape_transfers_at_most_6_mb(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, corpus_file: Path
+) -> None:
+    with pointed(llama3_shaped(), tmp_path, monkeypatch) as hub:
+        report = geoprobe.scan(MODEL, corpus_file, quick=True, analyzers=["norms"])
+        assert hub.sent <= 6_000_000
+    assert report.model.rows == ROWS
+    assert any(note.startswith("Quick scan: ") for note in report.model.source.notes)
+
+
+@pytest.mark.slow
+def test_the_whole_embedding_of_llama_3_8bs_shape_transfers_little_beside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pointed(llama3_shaped(), tmp_path, monkeypatch) as hub:
+        tokenizer = len(hub.files["tokenizer.json"])
+        table = load_model(MODEL).embedding
+        assert hub.sent <= 1.01 * ROWS * WIDTH * 2 + 500_000
+        assert hub.sent - tokenizer <= ROWS * WIDTH * 2 + 500_000
+    np.testing.assert_array_equal(table.vectors.read(256, 260), table.vectors.read(0, 4))

@@ -49,6 +49,9 @@ def entry(**changed: object) -> bytes:
     return json.dumps({"e": {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]} | changed}).encode()
 
 
+ONE = b'{"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]}'
+
+
 @pytest.mark.parametrize(
     ("header", "body", "length", "message"),
     [
@@ -65,6 +68,14 @@ def entry(**changed: object) -> bytes:
         (entry(data_offsets=[-8, 8]), b"\0" * 16, None, "truncated"),
         (entry(shape=[2, 3]), b"\0" * 16, None, "cannot fill"),
         (entry(shape=[-2, -2]), b"\0" * 16, None, "cannot fill"),
+        (entry(shape=[2.0, 2]), b"\0" * 16, None, "cannot be"),
+        (entry(shape=[True, 4]), b"\0" * 16, None, "cannot be"),
+        (entry(shape=[10**30, 2]), b"\0" * 16, None, "cannot be"),
+        (entry(shape=[1] * 99), b"\0" * 16, None, "cannot be"),
+        (entry(data_offsets=[0, 8, 16]), b"\0" * 16, None, "cannot be"),
+        (b'{"e": %s, "e": %s}' % (ONE, ONE), b"\0" * 16, None, "'e' is there twice"),
+        (b'{"e": %s, "f": %s}' % (ONE, ONE), b"\0" * 16, None, "tensors 'e' and 'f' overlap"),
+        (b'{"e": {"dtype": "F32", "dtype": "F16"}}', b"", None, "'dtype' is there twice"),
     ],
 )
 def test_a_damaged_file_is_bad_data(
@@ -79,6 +90,29 @@ def test_a_type_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     path = raw_file(tmp_path / "m.safetensors", entry(dtype="U32", data_offsets=[0, 16]), b"\0" * 16)
     with pytest.raises(BadDataError, match="stored as U32"):
         SafetensorsRows(path, read_header(path)["e"])
+
+
+def test_10_gb_claimed_by_a_small_file_are_refused_at_once(tmp_path: Path) -> None:
+    claim = entry(shape=[10 << 15, 1 << 13], data_offsets=[0, 10 << 30])
+    with pytest.raises(BadDataError, match=r"but its tensor 'e' lies at [\d,]+ to 10,737,"):
+        read_header(raw_file(tmp_path / "m.safetensors", claim, b"\0" * 900))
+
+
+NUMBERS = st.integers(-(2**70), 2**70) | st.integers(-2, 40) | st.floats() | st.none() | st.text(max_size=3)
+ENTRIES = st.dictionaries(
+    st.sampled_from(["dtype", "shape", "data_offsets", "more"]),
+    st.sampled_from(["F32", "BF16", "I8", "what"]) | st.lists(NUMBERS, max_size=4) | NUMBERS,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=2000)
+@given(header=st.dictionaries(st.text(max_size=3), ENTRIES | NUMBERS), body=st.binary(max_size=40))
+def test_any_json_header_is_read_or_refused(tmp_path: Path, header: dict[str, object], body: bytes) -> None:
+    path = raw_file(tmp_path / "any.safetensors", json.dumps(header).encode(), body)
+    with contextlib.suppress(BadDataError):
+        for found in read_header(path).values():
+            rows = SafetensorsRows(path, found)
+            rows.read(0, rows.shape[0])
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)

@@ -1,0 +1,117 @@
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from builders import WORDS
+
+from geoprobe.errors import BadDataError, NotFoundError, UsageError
+from geoprobe.sources.models import load_model
+from geoprobe.sources.tokenizer import load_tokenizer, word_tokenizer
+
+VECTORS = np.random.default_rng(0).standard_normal((len(WORDS), 5)).astype(np.float32)
+LINES = "".join(f"{word} {' '.join(map(str, row))}\n" for word, row in zip(WORDS, VECTORS.tolist(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("glove.txt", LINES.encode()),
+        ("word2vec.vec", f"{len(WORDS)} 5\n{LINES}".encode()),
+        ("glove.txt.gz", gzip.compress(LINES.encode())),
+    ],
+)
+def test_words_and_vectors_are_read_from_text(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    loaded = load_model(path)
+    table = loaded.embedding
+    np.testing.assert_array_equal(table.vectors.read(0, table.size), VECTORS)
+    assert table.tokens == tuple(WORDS)
+    assert [table.tokens[row] for row in loaded.tokenizer.encode(["The and; zzz of-it IN"])[0]] == ["the", "and", "in"]
+    assert "not in the vocabulary are not counted" in table.source.notes[0]
+    assert table.source.sha256 == load_model(path).embedding.source.sha256
+
+
+def test_a_word_with_a_space_in_it_is_one_word(tmp_path: Path) -> None:
+    (tmp_path / "v.txt").write_text("a 1 2 3\n. . . 4 5 6\n")
+    assert load_model(tmp_path / "v.txt").embedding.tokens == ("a", ". . .")
+
+
+@pytest.mark.parametrize("name", ["words.txt", "words.json", "rows.json", "words.parquet"])
+def test_an_array_takes_its_words_from_a_vocabulary(tmp_path: Path, name: str) -> None:
+    import pandas as pd
+
+    np.save(tmp_path / "m.npy", VECTORS)
+    vocabulary = tmp_path / name
+    if name.endswith(".parquet"):
+        pd.DataFrame({"index": WORDS}).to_parquet(vocabulary)
+    elif name == "words.txt":
+        vocabulary.write_text("\n".join(WORDS) + "\n")
+    else:
+        vocabulary.write_text(json.dumps(WORDS if name == "words.json" else {w: i for i, w in enumerate(WORDS)}))
+    table = load_model(tmp_path / "m.npy", tokenizer=vocabulary).embedding
+    assert table.find("they") == WORDS.index("they")
+    np.testing.assert_array_equal(table.vectors.read(0, 3), VECTORS[:3])
+
+
+def test_capitals_are_kept_where_the_vocabulary_has_them() -> None:
+    words = ["The", "the", "Of"]
+    assert word_tokenizer(words).encode(["The the OF"])[0].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("don't", ["do", "n't"]),
+        ("it's 3.5, u.s.", ["it", "'s", "3.5", ",", "u", ".", "s", "."]),
+        ("state-of-the-art (x)", ["state-of-the-art", "(", "x", ")"]),
+    ],
+)
+def test_text_is_split_as_the_penn_treebank_has_it(text: str, words: list[str]) -> None:
+    vocabulary = sorted(set(words))
+    tokenizer = word_tokenizer(vocabulary)
+    assert [vocabulary[row] for row in tokenizer.encode([text])[0]] == words
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("v.txt", b"a 1 2\nb 1 x\n", r"line 2, is not a word and 2 numbers"),
+        ("v.txt", b"a 1 2\nb 1 2 3\nc 1\n", r"line 3, is not"),
+        ("v.txt", b"", "holds 0 word vectors"),
+        ("v.txt", b"3 2\na 1 2\n", "holds 1 word vectors, and its first line says 3"),
+        ("v.txt", b"\xff\xfe 1 2\n", "not a text file of word vectors"),
+        ("v.txt.gz", b"not packed", "not a text file of word vectors"),
+        ("v.txt.gz", gzip.compress(b"a 1 2\n" * 99)[:-12], "not a text file of word vectors"),
+        ("v.txt", b"a" * 2_000_000, "a line of over"),
+        ("v.npy", b"\x93NUMPY nonsense", "is not a numpy array"),
+    ],
+)
+def test_a_damaged_file_is_bad_data(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    (tmp_path / "words.txt").write_text("a\nb\n")
+    with pytest.raises(BadDataError, match=message):
+        load_model(tmp_path / name, tokenizer=tmp_path / "words.txt")
+
+
+def test_an_array_of_objects_is_never_unpickled(tmp_path: Path) -> None:
+    np.save(tmp_path / "m.npy", np.array([[object()]], dtype=object), allow_pickle=True)
+    (tmp_path / "words.txt").write_text("a\n")
+    with pytest.raises(BadDataError, match="is not a numpy array"):
+        load_model(tmp_path / "m.npy", tokenizer=tmp_path / "words.txt")
+
+
+def test_what_is_missing_is_said(tmp_path: Path) -> None:
+    np.save(tmp_path / "m.npy", VECTORS)
+    with pytest.raises(UsageError, match="Give its vocabulary by --tokenizer"):
+        load_model(tmp_path / "m.npy")
+    with pytest.raises(NotFoundError, match="There is no tokenizer at"):
+        load_model(tmp_path / "m.npy", tokenizer=tmp_path / "none")
+    (tmp_path / "words.csv").write_text("a")
+    with pytest.raises(UsageError, match=r"it is a \.csv file"):
+        load_tokenizer(tmp_path / "words.csv")
+    (tmp_path / "rows.json").write_text('{"a": 5}')
+    with pytest.raises(BadDataError, match="rows are not 0 to"):
+        load_tokenizer(tmp_path / "rows.json")
