@@ -7,21 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Protocol, runtime_checkable
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int32, Int64
+from jaxtyping import Bool, Float32, Int32, Int64, Shaped
+
+if TYPE_CHECKING:
+    from geoprobe.stats.rows import RowStatistics
 
 __all__ = [
     "ArrayRows",
     "Documents",
     "EmbeddingTable",
+    "MappedRows",
     "ModelSource",
     "Prompts",
     "Rows",
     "ScanInputs",
     "TokenCounts",
+    "read_native",
 ]
 
 #: Rows read at a time when a whole table is passed over: bounds memory, whatever V is.
@@ -30,7 +35,7 @@ BLOCK_ROWS = 4096
 
 @runtime_checkable
 class Rows(Protocol):
-    """A matrix that is read in row blocks: memory-mapped, quantised or in memory."""
+    """A matrix that is read in row blocks: memory-mapped, quantised or in memory; several threads may read at once."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -45,6 +50,28 @@ class Rows(Protocol):
 
     def take(self, indices: Int64[np.ndarray, " rows"]) -> Float32[np.ndarray, "rows d"]:
         """The rows of these indices in float32."""
+
+
+@runtime_checkable
+class MappedRows(Rows, Protocol):
+    """Rows whose stored elements are at hand too: a pass over them need not convert what it only looks at once."""
+
+    @property
+    def stored(self) -> Shaped[np.ndarray, "v _"]:
+        """The elements as stored, memory-mapped; BF16 as its bits in uint16."""
+
+
+def read_native(rows: Rows, start: int, stop: int) -> Shaped[np.ndarray, "rows d"]:
+    """Rows start to stop (exclusive) without conversion where they are float32 or bfloat16 (its bits), else float32."""
+    if isinstance(rows, MappedRows) and rows.dtype in _NATIVE:
+        stored = rows.stored
+        if stored.shape == rows.shape and stored.dtype == _NATIVE[rows.dtype]:
+            # a tensor may start at any byte of its file
+            return np.require(stored[start:stop].view(np.ndarray), requirements=["C", "A"])
+    return np.ascontiguousarray(rows.read(start, stop))
+
+
+_NATIVE = {"F32": np.dtype(np.float32), "BF16": np.dtype(np.uint16)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,9 +174,19 @@ class EmbeddingTable:
             yield start, self.vectors.read(start, min(start + BLOCK_ROWS, self.size))
 
     @cached_property
+    def row_statistics(self) -> RowStatistics:
+        """Norms and mean of the rows; one pass over the table, made once."""
+        return _statistics(self.vectors)
+
+    @cached_property
+    def output_statistics(self) -> RowStatistics | None:
+        """The same of the output matrix, where it is another one and at hand."""
+        return None if self.output is None else _statistics(self.output)
+
+    @property
     def finite(self) -> Bool[np.ndarray, " v"]:
-        """(V,) which rows hold neither NaN nor infinity; one pass over the table, made once."""
-        return np.concatenate([np.isfinite(block).all(axis=1) for _, block in self.blocks()])
+        """(V,) which rows hold neither NaN nor infinity."""
+        return self.row_statistics.finite
 
     @cached_property
     def _index(self) -> dict[str, int]:
@@ -159,6 +196,12 @@ class EmbeddingTable:
     def find(self, text: str) -> int | None:
         """Row of the token with exactly this text, or None."""
         return self._index.get(text)
+
+
+def _statistics(rows: Rows) -> RowStatistics:
+    from geoprobe.stats.rows import row_statistics
+
+    return row_statistics(partial(read_native, rows), rows.shape)
 
 
 @dataclass(frozen=True, eq=False)
