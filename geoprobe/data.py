@@ -5,9 +5,9 @@ V is the number of vocabulary rows, d the embedding width.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
@@ -26,7 +26,7 @@ __all__ = [
     "Rows",
     "ScanInputs",
     "TokenCounts",
-    "read_native",
+    "native_reader",
 ]
 
 #: Rows read at a time when a whole table is passed over: bounds memory, whatever V is.
@@ -61,14 +61,17 @@ class MappedRows(Rows, Protocol):
         """The elements as stored, memory-mapped; BF16 as its bits in uint16."""
 
 
-def read_native(rows: Rows, start: int, stop: int) -> Shaped[np.ndarray, "rows d"]:
-    """Rows start to stop (exclusive) without conversion where they are float32 or bfloat16 (its bits), else float32."""
+def native_reader(rows: Rows) -> Callable[[int, int], Shaped[np.ndarray, "rows d"]]:
+    """What reads rows start to stop (exclusive) without conversion if they are float32 or bfloat16 (its bits).
+
+    Rows of any other type are read as float32.
+    """
     if isinstance(rows, MappedRows) and rows.dtype in _NATIVE:
-        stored = rows.stored
+        stored = rows.stored.view(np.ndarray)  # mapped once for all blocks
         if stored.shape == rows.shape and stored.dtype == _NATIVE[rows.dtype]:
             # a tensor may start at any byte of its file
-            return np.require(stored[start:stop].view(np.ndarray), requirements=["C", "A"])
-    return np.ascontiguousarray(rows.read(start, stop))
+            return lambda start, stop: np.require(stored[start:stop], requirements=["C", "A"])
+    return lambda start, stop: np.ascontiguousarray(rows.read(start, stop))
 
 
 _NATIVE = {"F32": np.dtype(np.float32), "BF16": np.dtype(np.uint16)}
@@ -201,7 +204,7 @@ class EmbeddingTable:
 def _statistics(rows: Rows) -> RowStatistics:
     from geoprobe.stats.rows import row_statistics
 
-    return row_statistics(partial(read_native, rows), rows.shape)
+    return row_statistics(native_reader(rows), rows.shape)
 
 
 @dataclass(frozen=True, eq=False)

@@ -29,44 +29,53 @@ def widened(typing_context, element):
 
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
-def squared_lengths(rows, squares):
-    """Sum of squares of each row; NaN or infinite exactly where the row holds such an element."""
-    for i in range(rows.shape[0]):
-        row = rows[i]
-        total = 0.0
-        for k in range(rows.shape[1]):
-            x = widened(row[k])
-            total += x * x
-        squares[i] = total
+def add_one(row, sums):
+    """Add a row to `sums`; its sum of squares, which is NaN or infinite exactly where the row holds such an element."""
+    total = 0.0
+    for k in range(sums.shape[0]):
+        x = widened(row[k])
+        total += x * x
+        sums[k] += x
+    return total
 
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
-def add_four(a, b, c, d, sums):
-    """Add four rows to `sums`: one load and store of a sum for four elements."""
+def add_eight(rows, squares, sums):
+    """The same of eight rows: an element is widened once, and one load and store of a sum serves eight of them."""
+    a, b, c, d = rows[0], rows[1], rows[2], rows[3]
+    e, f, g, h = rows[4], rows[5], rows[6], rows[7]
+    aa = bb = cc = dd = ee = ff = gg = hh = 0.0
     for k in range(sums.shape[0]):
-        sums[k] += (widened(a[k]) + widened(b[k])) + (widened(c[k]) + widened(d[k]))
-
-
-@njit(nogil=True, cache=True)
-def add_one(a, sums):
-    """Add a row to `sums`."""
-    for k in range(sums.shape[0]):
-        sums[k] += widened(a[k])
+        p, q, r, s = widened(a[k]), widened(b[k]), widened(c[k]), widened(d[k])
+        t, u, v, w = widened(e[k]), widened(f[k]), widened(g[k]), widened(h[k])
+        aa += p * p
+        bb += q * q
+        cc += r * r
+        dd += s * s
+        ee += t * t
+        ff += u * u
+        gg += v * v
+        hh += w * w
+        sums[k] += ((p + q) + (r + s)) + ((t + u) + (v + w))
+    squares[0], squares[1], squares[2], squares[3] = aa, bb, cc, dd
+    squares[4], squares[5], squares[6], squares[7] = ee, ff, gg, hh
 
 
 @njit(nogil=True, cache=True)
 def lengths_and_sums(rows, squares, sums):
-    """Sum of squares of each row, and the sum of the rows that are finite: four at a time, while they are at hand."""
+    """Fill the sum of squares of each row, and `sums` with the sum of the rows that are finite."""
+    sums[:] = 0
     n = rows.shape[0]
-    for start in range(0, n, 4):
-        stop = min(start + 4, n)
-        squared_lengths(rows[start:stop], squares[start:stop])
-        if stop - start == 4 and np.isfinite(squares[start:stop]).all():
-            add_four(rows[start], rows[start + 1], rows[start + 2], rows[start + 3], sums)
-        else:
-            for i in range(start, stop):
-                if np.isfinite(squares[i]):
-                    add_one(rows[i], sums)
+    whole = n - n % 8
+    for i in range(0, whole, 8):
+        add_eight(rows[i : i + 8], squares[i : i + 8], sums)
+    for i in range(whole, n):
+        squares[i] = add_one(rows[i], sums)
+    if not np.isfinite(squares[:n]).all():  # seldom: once more without those rows
+        sums[:] = 0
+        for i in range(n):
+            if np.isfinite(squares[i]):
+                add_one(rows[i], sums)
 
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
