@@ -82,7 +82,10 @@ class _Statistics:
         self.rows = np.flatnonzero(named & np.isfinite(norms))
         self.norms = norms[self.rows]
         self.others = tuple(others)
-        self.traits, values = token_traits(table, self.rows)
+        seen = inputs.counts[self.rows] > 0  # no resample has others
+        self.traits, known = token_traits(table, self.rows[seen])
+        values = np.zeros((self.rows.size, len(self.traits)))
+        values[seen] = known
         columns = [self.norms, *(other[self.rows] for other in others.values()), *values.T]
         # rows that a second matrix spoils have no place in its order: they get the middle one
         self.codes = [_codes(np.where(np.isfinite(c), c, np.median(c[np.isfinite(c)]))) for c in map(_some, columns)]

@@ -61,12 +61,12 @@ def row_geometry(rows: Rows, statistics: RowStatistics, unused: Int64[np.ndarray
         directions.append(mean - (mean @ component) * component)
     with np.errstate(invalid="ignore", over="ignore"):  # rows that are not finite
         products = project(native_reader(rows), rows.shape, np.stack(directions))
-        distances = [
+        from_mean, from_median = (
             np.sqrt(np.maximum(norms**2 - 2 * products[:, lane] + centre @ centre, 0))
             for lane, centre in enumerate((statistics.mean, median))
-        ]
+        )
         if not reference.size:
-            return RowGeometry(norms, *distances, None)
+            return RowGeometry(norms, from_mean, from_median, None)
         left = np.sqrt(np.maximum(norms**2 - products[:, 2] ** 2, 0)) * np.linalg.norm(directions[3])
         cosines = np.divide(products[:, 3], left, out=np.full(norms.size, np.nan), where=left > 0)
-    return RowGeometry(norms, *distances, 1 - cosines)
+    return RowGeometry(norms, from_mean, from_median, 1 - cosines)

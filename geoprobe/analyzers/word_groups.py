@@ -10,7 +10,7 @@ from jaxtyping import Float64
 
 from geoprobe.analyzers.paper import CITATION, WORD_GROUP_NORMS, WORD_GROUPS
 from geoprobe.data import ScanInputs
-from geoprobe.results import Table, number
+from geoprobe.results import Cell, Table, number
 
 __all__ = ["WordGroup", "group_tables", "word_groups"]
 
@@ -58,7 +58,7 @@ def group_tables(groups: tuple[WordGroup, ...]) -> tuple[Table, ...]:
         )
         for position, group in enumerate(groups, start=1)
     )
-    models = tuple((model, *norms) for model, norms in WORD_GROUP_NORMS.items())
+    models: tuple[tuple[Cell, ...], ...] = tuple((model, *norms) for model, norms in WORD_GROUP_NORMS.items())
     return (
         Table(
             "groups",

@@ -32,7 +32,7 @@ def geometric_median(
     Weiszfeld's iteration with the step away from a data point of Vardi and Zhang (2000), PNAS 97, 1423-1426.
     """
     wide = np.asarray(points, dtype=np.float64)
-    centre = wide.mean(axis=0)
+    centre: np.ndarray = wide.mean(axis=0)
     for _ in range(limit):
         gaps = wide - centre
         distances = np.sqrt(np.einsum("nd,nd->n", gaps, gaps))
@@ -73,7 +73,7 @@ def principal_direction(
     gaps = wide - wide.mean(axis=0)
     # from the longest row: it cannot be at a right angle to everything
     lengths = np.einsum("nd,nd->n", gaps, gaps)
-    direction = gaps[int(lengths.argmax())] if len(gaps) else np.zeros(wide.shape[1])
+    direction: np.ndarray = gaps[int(lengths.argmax())] if len(gaps) else np.zeros(wide.shape[1])
     size = float(np.linalg.norm(direction))
     if size == 0:
         return np.zeros(wide.shape[1])
@@ -86,4 +86,5 @@ def principal_direction(
         direction = again
         if done:
             break
-    return direction * np.sign(direction[int(np.abs(direction).argmax())])
+    sign = float(np.sign(direction[int(np.abs(direction).argmax())]))
+    return np.asarray(direction * sign)
