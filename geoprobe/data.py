@@ -5,25 +5,30 @@ V is the number of vocabulary rows, d the embedding width.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int32, Int64
+from jaxtyping import Bool, Float32, Float64, Int32, Int64, Shaped
+
+if TYPE_CHECKING:
+    from geoprobe.stats.rows import RowStatistics
 
 __all__ = [
     "ArrayRows",
     "Documents",
     "EmbeddingTable",
     "HiddenStates",
+    "MappedRows",
     "ModelSource",
     "Prompts",
     "Rows",
     "SampledRows",
     "ScanInputs",
     "TokenCounts",
+    "native_reader",
 ]
 
 #: Rows read at a time when a whole table is passed over: bounds memory, whatever V is.
@@ -32,7 +37,7 @@ BLOCK_ROWS = 4096
 
 @runtime_checkable
 class Rows(Protocol):
-    """A matrix that is read in row blocks: memory-mapped, quantised or in memory."""
+    """A matrix that is read in row blocks: memory-mapped, quantised or in memory; several threads may read at once."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -47,6 +52,31 @@ class Rows(Protocol):
 
     def take(self, indices: Int64[np.ndarray, " rows"]) -> Float32[np.ndarray, "rows d"]:
         """The rows of these indices in float32."""
+
+
+@runtime_checkable
+class MappedRows(Rows, Protocol):
+    """Rows whose stored elements are at hand too: a pass over them need not convert what it only looks at once."""
+
+    @property
+    def stored(self) -> Shaped[np.ndarray, "v _"]:
+        """The elements as stored, memory-mapped; BF16 as its bits in uint16."""
+
+
+def native_reader(rows: Rows) -> Callable[[int, int], Shaped[np.ndarray, "rows d"]]:
+    """What reads rows start to stop (exclusive) without conversion if they are float32 or bfloat16 (its bits).
+
+    Rows of any other type are read as float32.
+    """
+    if isinstance(rows, MappedRows) and rows.dtype in _NATIVE:
+        stored = rows.stored.view(np.ndarray)  # mapped once for all blocks
+        if stored.shape == rows.shape and stored.dtype == _NATIVE[rows.dtype]:
+            # a tensor may start at any byte of its file
+            return lambda start, stop: np.require(stored[start:stop], requirements=["C", "A"])
+    return lambda start, stop: np.ascontiguousarray(rows.read(start, stop))
+
+
+_NATIVE = {"F32": np.dtype(np.float32), "BF16": np.dtype(np.uint16)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,9 +224,19 @@ class EmbeddingTable:
         return np.ones(len(rows), dtype=np.bool_) if self.weights is None else self.weights[rows] > 0
 
     @cached_property
+    def row_statistics(self) -> RowStatistics:
+        """Norms and mean of the rows; one pass over the table, made once."""
+        return _statistics(self.vectors)
+
+    @cached_property
+    def output_statistics(self) -> RowStatistics | None:
+        """The same of the output matrix, where it is another one and at hand."""
+        return None if self.output is None else _statistics(self.output)
+
+    @property
     def finite(self) -> Bool[np.ndarray, " v"]:
-        """(V,) which rows are at hand and hold neither NaN nor infinity; one pass over the table, made once."""
-        return np.concatenate([np.isfinite(block).all(axis=1) for _, block in self.blocks()])
+        """(V,) which rows are at hand and hold neither NaN nor infinity."""
+        return self.row_statistics.finite
 
     @cached_property
     def _index(self) -> dict[str, int]:
@@ -206,6 +246,12 @@ class EmbeddingTable:
     def find(self, text: str) -> int | None:
         """Row of the token with exactly this text, or None."""
         return self._index.get(text)
+
+
+def _statistics(rows: Rows) -> RowStatistics:
+    from geoprobe.stats.rows import row_statistics
+
+    return row_statistics(native_reader(rows), rows.shape)
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,32 +8,36 @@ from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Bool, Float64, Int64
 
-from geoprobe.analyzers.norms_figures import norms_figures
-from geoprobe.analyzers.norms_verdict import (
-    HELD,
+from geoprobe.analyzers.norms_associations import (
     MIN_SEEN,
     Association,
+    Associations,
     Confound,
-    FrequencyClass,
-    WordGroup,
-    judge,
+    associate,
 )
-from geoprobe.analyzers.paper import CITATION, WORD_GROUP_NORMS, WORD_GROUPS
-from geoprobe.analyzers.token_traits import TOKEN_ID, token_traits
+from geoprobe.analyzers.norms_curve import NormCurve, curve_rows, norm_curve
+from geoprobe.analyzers.norms_distances import Distance, other_distances, summarise
+from geoprobe.analyzers.norms_figures import norms_figures
+from geoprobe.analyzers.norms_scatter import vocabulary_scatter
+from geoprobe.analyzers.norms_tables import METHODS, norms_tables
+from geoprobe.analyzers.norms_verdict import FrequencyClass, judge
+from geoprobe.analyzers.radial_link import RadialLink, link_radii, link_rows
+from geoprobe.analyzers.undertrained import UnusualRows, unusual_rows
+from geoprobe.analyzers.word_groups import WordGroup, word_groups
 from geoprobe.data import EmbeddingTable, ScanInputs
 from geoprobe.figure import Figure, floats
-from geoprobe.results import Cell, Estimate, Interval, NullDistribution, Result, Row, Table, number
-from geoprobe.stats.correlation import document_bootstrap, partial_spearman, permutation_null, spearman
+from geoprobe.results import Estimate, Interval, NullDistribution, Result, Row, Table
+from geoprobe.scatter import VocabularyScatter
+from geoprobe.stats.correlation import permutation_null
 from geoprobe.stats.resampling import monte_carlo_pvalue
 
 __all__ = ["NormsAnalyzer", "NormsResult"]
 
-MIN_DOCUMENTS = 20
-HEAD_THRESHOLDS = (10, 100, 1_000)
-MODEL_HERE = "this model"
 CLASS_EDGES = (1, 2, 5, 20, 100, 500, 2_000, 10_000, 50_000, 250_000, 1_000_000, 10_000_000)
+#: Rows named in a warning.
+NAMED = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,10 +58,20 @@ class NormsResult(Result):
         Over all seen tokens, with traits held, among the more frequent ones, and by other coefficients.
     confounds : tuple of Confound
         Traits of tokens that could stand behind the relation.
+    curve : NormCurve or None
+        The relation as curves, and whether it is monotone.
+    distances : tuple of Distance
+        From the origin, the mean vector and the geometric median, in the input embedding and the output matrix.
+    link : RadialLink or None
+        The paper's link of radii and counts.
+    unusual : UnusualRows
+        Rows that look hardly trained or unused.
     lookup_scale : float
         The factor that the model applies after look-up; norms here are without it.
-    n_not_finite : int
-        Rows with NaN or infinity, left out.
+    n_not_finite, n_zero, n_unnamed : int
+        Rows with NaN or infinity, left out; rows of zeros; rows that no token has.
+    points : VocabularyScatter or None
+        Every row.
     """
 
     name: ClassVar[str] = "norms"
@@ -73,29 +87,39 @@ class NormsResult(Result):
     groups: tuple[WordGroup, ...]
     associations: tuple[Association, ...]
     confounds: tuple[Confound, ...]
+    curve: NormCurve | None
+    distances: tuple[Distance, ...]
+    link: RadialLink | None
+    unusual: UnusualRows
     lookup_scale: float
     n_not_finite: int
+    n_zero: int
+    n_unnamed: int
+    points: VocabularyScatter | None
 
     def rows(self) -> tuple[Row, ...]:
         """Every quantity of the result, the estimate first."""
         interval = self.estimate.interval
         low, high = (interval.low, interval.high) if interval else (None, None)
         return (
-            Row(
-                "Spearman's ρ of frequency and norm",
-                self.estimate.value,
-                low,
-                high,
-                interval.method if interval else "",
+            Row(self.estimate.label, self.estimate.value, low, high, interval.method if interval else ""),
+            *(
+                Row(f"{each.coefficient}, {each.name}", each.value, each.low, each.high, f"{each.n:,} tokens")
+                for each in self.associations[1:]
             ),
-            *(Row(each.name, each.value, each.low, each.high, f"{each.n:,} tokens") for each in self.associations[1:]),
             Row("p under permutation", self.null.pvalue, note=self.null.model),
+            *(curve_rows(self.curve) if self.curve else ()),
+            *(link_rows(self.link) if self.link else ()),
             Row("tokens seen", self.n_seen),
             Row("mean norm", self.mean, note="of the seen tokens"),
             Row("standard deviation of norms", self.sd),
             Row("smallest norm", self.low),
             Row("largest norm", self.high),
             Row("factor after look-up", self.lookup_scale, note="reported, not applied"),
+            Row("rows with NaN or infinity", self.n_not_finite, note="left out"),
+            Row("rows of zeros", self.n_zero),
+            Row("rows of no token", self.n_unnamed),
+            *(Row(f"rows: {name}", n) for name, n in self.unusual.counts[2:]),
         )
 
     def figures(self) -> tuple[Figure, ...]:
@@ -103,58 +127,16 @@ class NormsResult(Result):
         return norms_figures(self)
 
     def tables(self) -> tuple[Table, ...]:
-        """Frequency classes, and the word groups beside the paper's models."""
-        return (
-            Table(
-                "classes",
-                "Norms by frequency class",
-                ("occurrences", "tokens", "mean norm", "sd"),
-                tuple((c.name, c.n, c.mean, c.sd) for c in self.classes),
-            ),
-            Table(
-                "confounds",
-                "What else goes with frequency",
-                ("trait", "ρ with frequency", "ρ with norm", "ρ of frequency and norm, trait held"),
-                tuple((c.trait, c.with_frequency, c.with_norm, c.held) for c in self.confounds),
-                "Partial rank correlations: a relation that vanishes once a trait is held is that trait's. The order "
-                "of merges is frequency in the tokenizer's own training text: to hold it is to hold what is asked.",
-            ),
-            Table(
-                "groups",
-                "The paper's word groups, from frequent to rare",
-                ("group", "mean norm", "words (norm)", "several tokens here"),
-                tuple(
-                    (
-                        position,
-                        group.mean,
-                        ", ".join(f"{word.strip()} ({number(norm)})" for word, norm, _ in group.words),
-                        ", ".join(group.several_tokens),
-                    )
-                    for position, group in enumerate(self.groups, start=1)
-                ),
-                "A word is looked up with a leading space, then without.",
-            ),
-            Table(
-                "paper",
-                "Mean norms of the word groups in the paper's models",
-                ("model", *(f"group {position}" for position, _ in enumerate(WORD_GROUPS, start=1))),
-                ((MODEL_HERE, *(group.mean for group in self.groups)), *_paper_rows()),
-                f"As printed in {CITATION}; norms of different models are on different scales, so compare their order.",
-            ),
-        )
+        """Frequency classes, confounds, distances, the word groups beside the paper's models, and unusual rows."""
+        return norms_tables(self)
+
+    def scatter(self) -> VocabularyScatter | None:
+        """Every row by frequency and norm."""
+        return self.points
 
     def methods(self) -> tuple[str, ...]:
         """How the numbers were made and what they do not show."""
-        return (
-            "A token's norm is the Euclidean length of its row of the input embedding, as stored; a factor that the "
-            "model applies after look-up changes no rank. ρ is Spearman's over the tokens seen in the corpora. Its "
-            "interval is from resampled documents where they are known, since the tokens of one document are not "
-            "independent, and else takes tokens as independent (Bonett and Wright 2000), as do those of the partial "
-            "and the restricted coefficients. The null shuffles norms over tokens.",
-            "One coefficient over the vocabulary is dominated by rare tokens, which are most of it. The classes show "
-            "whether the relation holds among the frequent ones too. Rare tokens may have small or large norms because "
-            "they were hardly trained, which says nothing of hierarchy.",
-        )
+        return METHODS
 
 
 @dataclass(frozen=True)
@@ -176,19 +158,25 @@ class NormsAnalyzer:
     bootstrap: int = 200
 
     def run(self, inputs: ScanInputs, rng: np.random.Generator) -> NormsResult:
-        """Measure, permute and decide."""
-        norms = _row_norms(inputs.embedding)
-        finite = np.isfinite(norms)
-        rows = np.flatnonzero((inputs.counts > 0) & finite)
-        counts, lengths = inputs.counts[rows], norms[rows]
-        groups = tuple(_word_group(words, inputs, norms) for words in WORD_GROUPS)
-        classes = _classes(counts, lengths)
-        bad = int((~finite).sum())
-        rho = spearman(counts, lengths).rho if lengths.size >= MIN_SEEN else math.nan
-        usable = math.isfinite(rho)
-        interval = self._interval(inputs, np.where(finite, norms, np.nan), rho, rng) if usable else None
-        associations = _associations(inputs, rows, norms, rho, interval) if usable else ()
-        shuffled = permutation_null(counts, lengths, self.replicates, rng) if usable else np.empty(0)
+        """Measure, resample, permute and decide."""
+        table, counts = inputs.embedding, inputs.counts
+        unusual, here, there, flagged = unusual_rows(table, counts)
+        finite = np.isfinite(here.norms)
+        seen = (counts > 0) & finite
+        lengths = here.norms[seen]
+        others = other_distances(here, there, table.size)
+        usable = lengths.size >= MIN_SEEN and lengths.min() < lengths.max() and np.ptp(counts[seen]) > 0
+        asked = (
+            associate(inputs, here.norms, others, bootstrap=self.bootstrap, rng=rng)
+            if usable
+            else Associations((), (), (), "")
+        )
+        first = asked.coefficients[0] if usable else None
+        rho = first.value if first else math.nan
+        interval = _interval(first, asked.method)
+        curve = norm_curve(counts[seen], lengths, bootstrap=self.bootstrap, rng=rng) if usable else None
+        groups = word_groups(inputs, here.norms)
+        shuffled = permutation_null(counts[seen], lengths, self.replicates, rng) if usable else np.empty(0)
         return NormsResult(
             estimate=Estimate("ρ", "Spearman's ρ of frequency and norm", rho if usable else None, interval),
             null=NullDistribution(
@@ -199,101 +187,56 @@ class NormsAnalyzer:
                 alternative="two-sided",
                 pvalue=monte_carlo_pvalue(rho, shuffled, "two-sided") if usable else None,
             ),
-            verdict=judge(rho, interval, lengths, classes, groups, associations),
-            warnings=(f"{bad} rows hold NaN or infinity and were left out.",) if bad else (),
+            verdict=judge(rho, interval, lengths, curve, groups, asked.coefficients, asked.distances),
+            warnings=_warnings(table),
             n_seen=int(lengths.size),
             mean=float(lengths.mean()) if lengths.size else None,
             sd=float(lengths.std(ddof=1)) if lengths.size > 1 else None,
             low=float(lengths.min()) if lengths.size else None,
             high=float(lengths.max()) if lengths.size else None,
-            classes=classes,
+            classes=_classes(counts[seen], lengths),
             groups=groups,
-            associations=associations,
-            confounds=_confounds(inputs, rows, lengths) if usable else (),
-            lookup_scale=inputs.embedding.lookup_scale,
-            n_not_finite=bad,
+            associations=asked.coefficients,
+            confounds=asked.confounds,
+            curve=curve,
+            distances=summarise(here.norms, others, seen, table.lookup_scale, first, asked.distances),
+            link=link_radii(counts[seen], lengths, rng) if usable else None,
+            unusual=unusual,
+            lookup_scale=table.lookup_scale,
+            n_not_finite=int((~finite).sum()),
+            n_zero=int(table.row_statistics.zero.sum()),
+            n_unnamed=sum(not token for token in table.tokens),
+            points=vocabulary_scatter(table, counts, here.norms, flagged),
         )
 
-    def _interval(
-        self, inputs: ScanInputs, norms: Float64[np.ndarray, " v"], rho: float, rng: np.random.Generator
-    ) -> Interval:
-        """Interval of ρ over resampled documents, or over tokens where documents are unknown or few."""
-        documents = inputs.documents
-        if documents is None or len(documents) < MIN_DOCUMENTS or abs(rho) >= 1:
-            seen = (inputs.counts > 0) & np.isfinite(norms)
-            found = spearman(inputs.counts[seen], norms[seen])
-            return Interval(found.low, found.high, "Fisher's z, tokens taken as independent")
-        drawn = document_bootstrap(documents.ids, documents.starts, norms, self.bootstrap, rng)
-        error = float(np.nanstd(np.arctanh(drawn), ddof=1))
-        # a resample holds fewer distinct documents, so fewer rare tokens: its spread is used, not its centre
-        centre = math.atanh(rho)
-        low, high = math.tanh(centre - 1.96 * error), math.tanh(centre + 1.96 * error)
-        return Interval(low, high, "standard error over resampled documents")
+
+def _interval(found: Association | None, method: str) -> Interval | None:
+    if found is None or found.low is None or found.high is None:
+        return None
+    return Interval(found.low, found.high, method)
 
 
-def _associations(
-    inputs: ScanInputs,
-    rows: Int64[np.ndarray, " n"],
-    norms: Float64[np.ndarray, " v"],
-    rho: float,
-    interval: Interval | None,
-) -> tuple[Association, ...]:
-    from scipy.stats import kendalltau
-
-    counts, lengths = inputs.counts[rows], norms[rows]
-    low, high = (interval.low, interval.high) if interval else (None, None)
-    found = [Association("all seen tokens", rho, low, high, rows.size)]
-    names, traits = token_traits(inputs.embedding, rows)
-    # the id is the order of merges, frequency in the tokenizer's own training text: to hold it is to hold what is asked
-    written = [column for column, name in enumerate(names) if name != TOKEN_ID]
-    held = partial_spearman(counts, lengths, traits[:, written])
-    if math.isfinite(held):
-        half = 1.96 * math.sqrt((1 + held**2 / 2) / max(rows.size - 3 - len(written), 1))
-        ends = (math.tanh(math.atanh(held) - half), math.tanh(math.atanh(held) + half))
-        found.append(Association(HELD, held, *ends, rows.size))
-    for least in HEAD_THRESHOLDS:
-        frequent = counts >= least
-        if frequent.sum() >= MIN_SEEN:
-            one = spearman(counts[frequent], lengths[frequent])
-            if math.isfinite(one.rho):
-                name = f"tokens seen at least {least:,} times"
-                found.append(Association(name, one.rho, one.low, one.high, int(frequent.sum())))
-    finite = np.isfinite(norms)
-    whole = spearman(inputs.counts[finite], norms[finite])
-    found.append(Association("whole vocabulary, unseen as 0", whole.rho, whole.low, whole.high, whole.n))
-    tau = float(kendalltau(counts, lengths).statistic)
-    pearson = float(np.corrcoef(np.log(counts), lengths)[0, 1])
-    found += [
-        Association("Kendall's τ-b", tau, None, None, rows.size),
-        Association("Pearson's r with the logarithm of frequency", pearson, None, None, rows.size),
-    ]
-    return tuple(each for each in found if math.isfinite(each.value))
-
-
-def _confounds(
-    inputs: ScanInputs, rows: Int64[np.ndarray, " n"], lengths: Float64[np.ndarray, " n"]
-) -> tuple[Confound, ...]:
-    counts = inputs.counts[rows]
-    names, traits = token_traits(inputs.embedding, rows)
+def _warnings(table: EmbeddingTable) -> tuple[str, ...]:
+    statistics = table.row_statistics
     found = []
-    for name, column in zip(names, traits.T, strict=True):
-        with_frequency, with_norm = spearman(column, counts).rho, spearman(column, lengths).rho
-        if math.isfinite(with_frequency):
-            held = partial_spearman(counts, lengths, column[:, None])
-            found.append(Confound(name, with_frequency, with_norm, held if math.isfinite(held) else None))
+    if not statistics.finite.all():
+        found.append(f"{_named(~statistics.finite)} hold NaN or infinity and were left out.")
+    if statistics.zero.any():
+        found.append(f"{_named(statistics.zero)} are zero throughout.")
+    output = table.output
+    if output is not None:
+        if output.shape[0] != table.size:
+            found.append(f"The output matrix has {output.shape[0]:,} rows, the embedding {table.size:,}.")
+        bad = 0 if table.output_statistics is None else int((~table.output_statistics.finite).sum())
+        if bad:
+            found.append(f"{bad:,} rows of the output matrix hold NaN or infinity and were left out.")
     return tuple(found)
 
 
-def _paper_rows() -> tuple[tuple[Cell, ...], ...]:
-    return tuple((model, *norms) for model, norms in WORD_GROUP_NORMS.items())
-
-
-def _row_norms(table: EmbeddingTable) -> Float64[np.ndarray, " v"]:
-    norms = np.empty(table.size)
-    for start, block in table.blocks():
-        wide = block.astype(np.float64)  # float16 tables can overflow when squared
-        norms[start : start + len(block)] = np.sqrt(np.einsum("ij,ij->i", wide, wide))
-    return norms
+def _named(mask: Bool[np.ndarray, " v"]) -> str:
+    rows = np.flatnonzero(mask)
+    first = ", ".join(f"{row:,}" for row in rows[:NAMED].tolist())
+    return f"{rows.size:,} rows ({first}{', …' if rows.size > NAMED else ''})"
 
 
 def _classes(counts: Int64[np.ndarray, " n"], norms: Float64[np.ndarray, " n"]) -> tuple[FrequencyClass, ...]:
@@ -307,17 +250,3 @@ def _classes(counts: Int64[np.ndarray, " n"], norms: Float64[np.ndarray, " n"]) 
             high = min(int(above) - 1, int(counts.max()))
             found.append(FrequencyClass(low, high, members.size, centre, float(members.mean()), spread))
     return tuple(found)
-
-
-def _word_group(words: tuple[str, ...], inputs: ScanInputs, norms: Float64[np.ndarray, " v"]) -> WordGroup:
-    found: list[tuple[str, float, int]] = []
-    missing: list[str] = []
-    for word in words:
-        spellings = (row for row in map(inputs.embedding.find, (f" {word}", word)) if row is not None)
-        row = next(spellings, None)
-        if row is None or not math.isfinite(norms[row]):
-            missing.append(word)
-        else:
-            found.append((inputs.embedding.tokens[row], float(norms[row]), int(inputs.counts[row])))
-    mean = math.fsum(norm for _, norm, _ in found) / len(found) if found else None
-    return WordGroup(tuple(found), tuple(missing), mean)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from geoprobe.analyzers.norms_associations import SPEARMAN
 from geoprobe.analyzers.null_figure import null_figure
-from geoprobe.figure import Axis, Band, Figure, Forest, Line, Points, Rule, floats
+from geoprobe.figure import Axis, Band, Figure, Forest, Layer, Line, Points, Rule, floats
 from geoprobe.results import number
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ __all__ = ["norms_figures"]
 
 
 def norms_figures(result: NormsResult) -> tuple[Figure, ...]:
-    """Norm by frequency class, the word groups, ρ with confounds held and among the frequent, and the null."""
+    """Norm by frequency, the word groups, ρ asked in several ways and with each confound held, and the null."""
     if not result.classes:
         return ()
     drawn = [_class_figure(result)]
@@ -23,30 +24,42 @@ def norms_figures(result: NormsResult) -> tuple[Figure, ...]:
         drawn.append(_group_figure(result))
     if result.associations:
         drawn.append(_association_figure(result))
+    if any(confound.low is not None for confound in result.confounds):
+        drawn.append(_confound_figure(result))
     if result.null.distribution:
         drawn.append(_null(result))
     return tuple(drawn)
 
 
 def _class_figure(result: NormsResult) -> Figure:
-    centres = tuple(c.centre for c in result.classes)
+    centres, means = floats(c.centre for c in result.classes), floats(c.mean for c in result.classes)
+    caption = f"Mean norm of the {result.n_seen:,} tokens seen, by how often they occur"
+    if result.curve is None:
+        spread = Band(
+            centres,
+            floats(c.mean - c.sd for c in result.classes),
+            floats(c.mean + c.sd for c in result.classes),
+            "one standard deviation",
+        )
+        layers: tuple[Layer, ...] = (spread, Line(centres, means, "", "data"))
+        caption += "; the band is one standard deviation to each side."
+    else:
+        curve = result.curve
+        layers = (
+            Band(curve.frequency, curve.low, curve.high, "95% band", "fit"),
+            Line(curve.frequency, curve.smooth, "free curve", "fit"),
+            Line(curve.steps, curve.monotone, f"closest {curve.direction} curve", "alternative", dashed=True),
+        )
+        ruled = "is ruled out" if curve.bent else "is not ruled out"
+        caption += f", with a free curve and the closest monotone one; a monotone relation {ruled} "
+        caption += f"(p = {number(curve.pvalue)})."
     return Figure(
         "classes",
         "Norm by frequency",
-        f"Mean norm of the {result.n_seen:,} tokens seen, by how often they occur; the band is one standard deviation "
-        "to each side. The paper's claim is a curve that falls all the way to the right.",
+        f"{caption} The paper's claim is a curve that falls all the way to the right.",
         Axis("occurrences in the corpora", "log"),
         Axis("norm of the embedding"),
-        (
-            Band(
-                centres,
-                tuple(c.mean - c.sd for c in result.classes),
-                tuple(c.mean + c.sd for c in result.classes),
-                "one standard deviation",
-            ),
-            Line(centres, tuple(c.mean for c in result.classes), "", "data"),
-            Points(centres, tuple(c.mean for c in result.classes), "mean of the class", "data", 5.0),
-        ),
+        (*layers, Points(centres, means, "mean of a class", "data", 5.0)),
     )
 
 
@@ -83,21 +96,42 @@ def _null(result: NormsResult) -> Figure:
 
 
 def _association_figure(result: NormsResult) -> Figure:
-    rows = [row for row in result.associations if row.low is not None and row.high is not None]
+    rows = [row for row in result.associations if row.coefficient == SPEARMAN]
     return Figure(
         "associations",
         "The relation, asked in several ways",
-        "Rank correlation of frequency and norm over all seen tokens, with the tokens' traits held, and among tokens "
-        "that occur ever more often. A relation that holds everywhere stays on one side of 0.",
+        "Rank correlation of frequency and norm over all seen tokens, with the tokens' traits held, among tokens "
+        "that occur ever more often, and over the whole vocabulary. A relation that holds everywhere stays on one side "
+        "of 0.",
         Axis("Spearman's ρ"),
         Axis(""),
+        (_forest([(row.name, row.value, row.low, row.high) for row in rows]), Rule(0.0, "", "muted")),
+    )
+
+
+def _confound_figure(result: NormsResult) -> Figure:
+    whole = result.associations[0]
+    return Figure(
+        "confounds",
+        "The relation with each trait held",
+        "Rank correlation of frequency and norm over the seen tokens (line), and the partial one with one trait of "
+        "the tokens held at a time. A trait that stands behind the relation brings it to 0.",
+        Axis("partial ρ of frequency and norm"),
+        Axis(""),
         (
-            Forest(
-                tuple(row.name for row in rows),
-                floats(row.value for row in rows),
-                floats(row.low for row in rows if row.low is not None),
-                floats(row.high for row in rows if row.high is not None),
-            ),
+            _forest([(each.trait, each.held, each.low, each.high) for each in result.confounds]),
             Rule(0.0, "", "muted"),
+            Rule(whole.value, "nothing held", "data"),
         ),
     )
+
+
+def _forest(rows: list[tuple[str, float | None, float | None, float | None]]) -> Forest:
+    """Those rows that have a value and an interval."""
+    known = [
+        (name, value, low, high)
+        for name, value, low, high in rows
+        if value is not None and low is not None and high is not None
+    ]
+    names, values, lows, highs = zip(*known, strict=True) if known else ((), (), (), ())
+    return Forest(names, values, lows, highs)

@@ -8,22 +8,24 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float64
 
+from geoprobe.analyzers.norms_associations import HEAD, HELD, MIN_SEEN, Association
+from geoprobe.analyzers.norms_curve import BENT, NormCurve
+from geoprobe.analyzers.norms_distances import FROM_MEAN
+from geoprobe.analyzers.word_groups import WordGroup
 from geoprobe.results import Interval, Verdict, number
 
-__all__ = ["HELD", "MIN_SEEN", "RULE", "Association", "Confound", "FrequencyClass", "WordGroup", "judge"]
+__all__ = ["RULE", "FrequencyClass", "judge"]
 
-MIN_SEEN = 50
 LITTLE = -0.1
-HELD = "traits of the text held"
 STRONG = -0.3
 NO_SPREAD = 0.01
 RULE = (
-    f"Supported where Spearman's ρ of frequency and norm is at most {STRONG}, its interval lies below 0, the class of "
-    "the most frequent tokens has the smallest mean norm, the relation does not turn round among frequent tokens, at "
-    f"most {LITTLE} is left once traits of the tokens' text are held, and the paper's word groups rise in its order; "
-    "weak where the interval lies below 0 but one of the others fails; contradicted where the interval lies above 0; "
-    f"not supported where it holds 0 or norms vary by less than {NO_SPREAD:.0%}; inconclusive with fewer than "
-    f"{MIN_SEEN} tokens seen."
+    f"Supported where Spearman's ρ of frequency and norm is at most {STRONG}, its interval lies below 0, a monotone "
+    f"relation is not ruled out (p above {BENT}), the relation does not turn round among frequent tokens nor when "
+    f"distance is taken from the mean vector instead of the origin, at most {LITTLE} is left once traits of the "
+    "tokens' text are held, and the paper's word groups rise in its order; weak where the interval lies below 0 but "
+    "one of the others fails; contradicted where the interval lies above 0; not supported where it holds 0 or norms "
+    f"vary by less than {NO_SPREAD:.0%}; inconclusive with fewer than {MIN_SEEN} tokens seen."
 )
 
 
@@ -44,43 +46,14 @@ class FrequencyClass:
         return f"{self.low:,}" if self.low == self.high else f"{self.low:,}–{self.high:,}"
 
 
-@dataclass(frozen=True)
-class Association:
-    """One coefficient of frequency and norm, over `n` tokens; no interval where none is known."""
-
-    name: str
-    value: float
-    low: float | None
-    high: float | None
-    n: int
-
-
-@dataclass(frozen=True)
-class Confound:
-    """A trait of tokens: its rank correlation with frequency and with norm, and the partial ρ with it held."""
-
-    trait: str
-    with_frequency: float
-    with_norm: float
-    held: float | None
-
-
-@dataclass(frozen=True)
-class WordGroup:
-    """One of the paper's word groups: the words that are single tokens here with their norms, and the others."""
-
-    words: tuple[tuple[str, float, int], ...]
-    several_tokens: tuple[str, ...]
-    mean: float | None
-
-
 def judge(
     rho: float,
     interval: Interval | None,
     norms: Float64[np.ndarray, " n"],
-    classes: tuple[FrequencyClass, ...],
+    curve: NormCurve | None,
     groups: tuple[WordGroup, ...],
     associations: tuple[Association, ...],
+    distances: tuple[Association, ...],
 ) -> Verdict:
     """The verdict by `RULE`, with everything that speaks against the relation in its reason.
 
@@ -92,8 +65,10 @@ def judge(
         Of ρ.
     norms : array of float
         (n,) norms of the seen tokens.
-    classes, groups, associations
-        The relation by frequency class, in the paper's word groups, and asked in other ways.
+    curve : NormCurve or None
+        The relation's shape.
+    groups, associations, distances
+        The relation in the paper's word groups, asked in other ways, and of distances from other points.
     """
     if norms.size < MIN_SEEN:
         return Verdict("inconclusive", f"Only {norms.size} tokens were seen. Give a larger corpus.", RULE)
@@ -109,17 +84,21 @@ def judge(
     against = []
     if rho > STRONG:
         against.append("the relation is loose")
-    if classes[-1].mean > min(c.mean for c in classes):
-        smallest = min(classes, key=lambda c: c.mean)
-        against.append(f"the smallest norms are those of tokens seen {smallest.name} times, not the most frequent")
+    if curve is not None and curve.bent:
+        against.append(f"it bends (p = {number(curve.pvalue)} for a monotone one): {curve.describe_turn()}")
     means = [group.mean for group in groups if group.mean is not None]
     if any(later <= earlier for earlier, later in pairwise(means)):
         against.append("the paper's word groups do not rise in its order")
     against += [
         f"among {each.name} it is turned round (ρ = {number(each.value)})"
         for each in associations
-        if each.name.startswith("tokens seen at least") and (each.low or 0) > 0
+        if each.name.startswith(HEAD) and (each.low or 0) > 0
     ][:1]
+    against += [
+        f"seen from the mean vector, frequent tokens are the far ones (ρ = {number(each.value)})"
+        for each in distances
+        if each.name == FROM_MEAN and (each.low or 0) > 0
+    ]
     against += [
         f"little is left once traits of the text are held (ρ = {number(each.value)})"
         for each in associations

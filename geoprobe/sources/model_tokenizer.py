@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from geoprobe.sources.hub import open_repository
-from geoprobe.sources.models import load_model
+from geoprobe.sources.models import open_model
 from geoprobe.sources.tokenizer import Tokenizer, load_tokenizer
 
 __all__ = ["load_model_tokenizer"]
@@ -20,10 +20,10 @@ def load_model_tokenizer(model: str | Path, *, revision: str | None = None, offl
     Raises
     ------
     GeoprobeError
-        As `load_model` does.
+        As `open_model` does.
     """
     name = str(model)
     path = Path(name).expanduser()
     if not _HUB_ID.fullmatch(name) or path.exists() or path.suffix in (".gguf", ".safetensors"):
-        return load_model(model, revision=revision, offline=offline).tokenizer
+        return open_model(model, revision=revision, offline=offline).tokenizer
     return load_tokenizer(open_repository(name, revision=revision, offline=offline).folder)

@@ -6,8 +6,9 @@ from scipy import stats
 
 from geoprobe.stats.correlation import (
     average_ranks,
-    document_bootstrap,
+    kendall,
     partial_spearman,
+    pearson,
     permutation_null,
     spearman,
 )
@@ -26,7 +27,7 @@ def test_rho_matches_scipy(n: int, ties: bool) -> None:
     y = 0.4 * x + rng.standard_normal(n)
     if ties:
         x, y = np.round(x), np.round(y)
-    assert spearman(x, y).rho == pytest.approx(stats.spearmanr(x, y).statistic, abs=1e-12)
+    assert spearman(x, y).value == pytest.approx(stats.spearmanr(x, y).statistic, abs=1e-12)
 
 
 @pytest.mark.parametrize("correlation", [-0.8, -0.4, 0.0, 0.6])
@@ -44,11 +45,11 @@ def test_intervals_cover_the_rho_of_a_gaussian_copula_in_closed_form(correlation
 
 def test_a_perfect_relation_is_one() -> None:
     found = spearman(np.arange(10.0), np.arange(10.0) ** 3)
-    assert (found.rho, found.low, found.high) == (1.0, 1.0, 1.0)
+    assert (found.value, found.low, found.high) == (1.0, 1.0, 1.0)
 
 
 def test_a_constant_side_has_no_correlation() -> None:
-    assert np.isnan(spearman(np.ones(10), np.arange(10.0)).rho)
+    assert np.isnan(spearman(np.ones(10), np.arange(10.0)).value)
 
 
 def test_the_permutation_null_has_the_exact_variance() -> None:
@@ -86,7 +87,7 @@ def test_a_covariate_that_makes_the_relation_takes_it_away() -> None:
     rng = np.random.default_rng(7)
     z = rng.standard_normal(5000)
     x, y = z + rng.standard_normal(5000), z + rng.standard_normal(5000)
-    assert spearman(x, y).rho > 0.4
+    assert spearman(x, y).value > 0.4
     # ranks of a normal are not linear in it, so a little is left
     assert abs(partial_spearman(x, y, z[:, None])) < 0.05
 
@@ -97,35 +98,61 @@ def test_a_side_that_a_covariate_explains_has_no_partial_rho_and_constant_covari
     assert partial_spearman(x, y, np.ones((50, 2))) == pytest.approx(stats.spearmanr(x, y).statistic)
 
 
-def test_the_document_bootstrap_matches_counting_by_hand() -> None:
-    rng = np.random.default_rng(9)
-    documents = [rng.integers(0, 30, size=rng.integers(5, 40)) for _ in range(25)]
-    values = rng.standard_normal(30)
-    values[3] = np.nan
-    starts = np.cumsum([0, *map(len, documents)])
-    drawn = document_bootstrap(np.concatenate(documents), starts, values, 20, np.random.default_rng(10))
-    again = np.random.default_rng(10)
-    for rho in drawn:
-        picked = [documents[i] for i in again.integers(25, size=25)]
-        counts = np.bincount(np.concatenate(picked), minlength=30)
-        seen = (counts > 0) & np.isfinite(values)
-        assert rho == pytest.approx(stats.spearmanr(counts[seen], values[seen]).statistic, abs=1e-12)
+@pytest.mark.parametrize("n", [2, 3, 20, 700, 20_000])
+@pytest.mark.parametrize("ties", ["none", "counts", "both"])
+def test_kendall_matches_scipy(n: int, ties: str) -> None:
+    rng = np.random.default_rng(n)
+    x = rng.zipf(1.5, n) if ties != "none" else rng.permutation(n)
+    y = rng.standard_normal(n) - 0.1 * np.log(x + 1)
+    y = np.round(y) if ties == "both" else y
+    expected = stats.kendalltau(x, y).statistic
+    assert kendall(x, y).value == pytest.approx(expected, abs=1e-12, nan_ok=True)
 
 
-def test_the_document_bootstrap_has_the_spread_of_fresh_corpora() -> None:
-    rng = np.random.default_rng(11)
-    topics = rng.dirichlet(np.full(300, 0.05), size=40)
-    values = rng.standard_normal(300)
+def test_kendall_of_a_constant_side_and_of_one_pair_is_nan() -> None:
+    assert np.isnan(kendall(np.ones(10), np.arange(10.0)).value)
+    assert np.isnan(kendall(np.ones(1), np.ones(1)).value)
 
-    def corpus() -> list[np.ndarray]:
-        return [rng.choice(300, size=60, p=topics[topic]) for topic in rng.integers(40, size=80)]
 
-    fresh, errors = [], []
-    for _ in range(60):
-        documents = corpus()
-        starts = np.cumsum([0, *map(len, documents)])
-        ids = np.concatenate(documents)
-        counts = np.bincount(ids, minlength=300)
-        fresh.append(spearman(counts[counts > 0], values[counts > 0]).rho)
-        errors.append(document_bootstrap(ids, starts, values, 30, rng).std(ddof=1))
-    assert np.mean(errors) == pytest.approx(np.std(fresh, ddof=1), rel=0.4)
+def test_pearson_and_its_interval_match_scipy() -> None:
+    rng = np.random.default_rng(12)
+    x = rng.standard_normal(300)
+    y = x + rng.standard_normal(300)
+    expected = stats.pearsonr(x, y)
+    found = pearson(x, y)
+    assert found.value == pytest.approx(expected.statistic, abs=1e-12)
+    assert (found.low, found.high) == pytest.approx(tuple(expected.confidence_interval(0.95)), abs=1e-9)
+
+
+@pytest.mark.parametrize("correlation", [-0.6, 0.0, 0.3])
+@pytest.mark.parametrize("kind", ["kendall", "pearson"])
+def test_intervals_cover_the_value_of_a_gaussian_copula(kind: str, correlation: float) -> None:
+    rng = np.random.default_rng(13)
+    # Kendall's in closed form: Greiner's relation
+    truth = correlation if kind == "pearson" else 2 / np.pi * np.arcsin(correlation)
+    measure = {"kendall": kendall, "pearson": pearson}[kind]
+    covered = 0
+    for _ in range(1000):
+        x = rng.standard_normal(100)
+        y = correlation * x + np.sqrt(1 - correlation**2) * rng.standard_normal(100)
+        found = measure(x, y)
+        covered += found.low <= truth <= found.high
+    assert 0.925 <= covered / 1000 <= 0.98
+
+
+def test_partial_rho_matches_pingouin() -> None:
+    pingouin = pytest.importorskip("pingouin")
+    import pandas as pd
+
+    rng = np.random.default_rng(14)
+    columns = np.round(rng.standard_normal((400, 5)) @ rng.standard_normal((5, 5)), 1)
+    frame = pd.DataFrame(columns, columns=list("xyabc"))
+    expected = pingouin.partial_corr(frame, x="x", y="y", covar=["a", "b", "c"], method="spearman")["r"].item()
+    assert partial_spearman(columns[:, 0], columns[:, 1], columns[:, 2:]) == pytest.approx(expected, abs=1e-9)
+
+
+def test_covariates_that_repeat_each_other_hold_no_more_than_one() -> None:
+    rng = np.random.default_rng(15)
+    x, y, z = rng.standard_normal((3, 200))
+    once = partial_spearman(x, y + z, z[:, None])
+    assert partial_spearman(x, y + z, np.stack([z, -z, 2 * z], axis=1)) == pytest.approx(once, abs=1e-9)

@@ -1,0 +1,150 @@
+"""The relation of norm and frequency as curves: a monotone one, a free one, and whether the former is enough."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from geoprobe.figure import floats
+from geoprobe.results import Row, number
+from geoprobe.stats.monotone import class_means, isotonic, monotone_test
+from geoprobe.stats.smooth import Turn, smooth_curve
+
+__all__ = ["BENT", "NormCurve", "curve_rows", "norm_curve"]
+
+#: Level of the test that a relation is monotone.
+BENT = 0.05
+REPLICATES = 999
+
+
+@dataclass(frozen=True)
+class NormCurve:
+    """Curves of norm over frequency (occurrences), and the test that they are monotone.
+
+    Attributes
+    ----------
+    direction : {"falling", "rising"}
+        The one that there is less evidence against.
+    statistic, pvalue : float
+        Of the test of a monotone relation: the steepest run against the direction, in standard errors.
+    run : tuple of float
+        The occurrences between which that run lies.
+    steps, monotone : tuple of float
+        Frequency and norm of the closest monotone curve, class by class.
+    frequency, smooth, low, high : tuple of float
+        The free curve and its pointwise 95% band.
+    turn_kind, turn, turn_low, turn_high, turn_share
+        Where the free curve turns round most, with a bootstrap interval; None where it does not.
+    """
+
+    direction: Literal["falling", "rising"]
+    statistic: float
+    pvalue: float
+    run: tuple[float, float]
+    steps: tuple[float, ...]
+    monotone: tuple[float, ...]
+    frequency: tuple[float, ...]
+    smooth: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    turn_kind: Literal["lowest", "highest"] | None = None
+    turn: float | None = None
+    turn_low: float | None = None
+    turn_high: float | None = None
+    turn_share: float | None = None
+
+    @property
+    def bent(self) -> bool:
+        """Whether a monotone relation is ruled out."""
+        return self.pvalue <= BENT
+
+    def describe_turn(self) -> str:
+        """Where it turns, in words; empty where it does not."""
+        if self.turn is None or self.turn_low is None or self.turn_high is None:
+            return ""
+        ends = f"{number(round(self.turn_low))} to {number(round(self.turn_high))}"
+        return f"norms are {self.turn_kind} at about {number(round(self.turn))} occurrences ({ends})"
+
+
+def norm_curve(
+    counts: Int64[np.ndarray, " n"], norms: Float64[np.ndarray, " n"], *, bootstrap: int, rng: np.random.Generator
+) -> NormCurve | None:
+    """Fit and test the seen tokens.
+
+    Parameters
+    ----------
+    counts : array of int
+        (n,) positive.
+    norms : array of float
+        (n,) finite.
+    bootstrap : int
+        Resamples of tokens for the free curve.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    NormCurve or None
+        None where tokens are too few, or too alike in frequency or norm.
+    """
+    level = np.log(counts)
+    classes = class_means(level, norms)
+    tested = monotone_test(classes, replicates=REPLICATES, rng=rng)
+    free = smooth_curve(level, norms, replicates=bootstrap, rng=rng)
+    if tested is None or free is None:
+        return None
+    # every token counts alike, as in the class means that are drawn
+    steps = isotonic(classes.means, classes.n.astype(np.float64), tested.direction)
+    return NormCurve(
+        direction=tested.direction,
+        statistic=tested.statistic,
+        pvalue=tested.pvalue,
+        run=(float(np.exp(tested.begin)), float(np.exp(tested.end))),
+        steps=floats(np.exp(classes.centres)),
+        monotone=floats(steps),
+        frequency=floats(np.exp(free.x)),
+        smooth=floats(free.y),
+        low=floats(free.low),
+        high=floats(free.high),
+        **_turn(free.turn),
+    )
+
+
+def _turn(turn: Turn | None) -> dict[str, Any]:
+    if turn is None:
+        return {}
+    return {
+        "turn_kind": turn.kind,
+        "turn": float(np.exp(turn.at)),
+        "turn_low": float(np.exp(turn.low)),
+        "turn_high": float(np.exp(turn.high)),
+        "turn_share": turn.share,
+    }
+
+
+def curve_rows(curve: NormCurve) -> tuple[Row, ...]:
+    """The test and the turn as quantities of a report."""
+    answer = "ruled out" if curve.bent else f"not ruled out ({curve.direction})"
+    first, last = (number(round(end)) for end in curve.run)
+    rows = [
+        Row("a monotone relation", answer, note=f"p = {number(curve.pvalue)} for a monotone one"),
+        Row(
+            "steepest run against it, in standard errors",
+            curve.statistic,
+            note=f"from {first} to {last} occurrences",
+        ),
+    ]
+    if curve.turn is not None:
+        rows.append(
+            Row(
+                f"occurrences at which norms are {curve.turn_kind}",
+                curve.turn,
+                curve.turn_low,
+                curve.turn_high,
+                f"free curve; {number(curve.turn_share)} of the resamples turn so",
+            )
+        )
+    return tuple(rows)

@@ -1,0 +1,90 @@
+"""Where a cloud of vectors lies: its geometric median, and the direction in which it varies most."""
+
+import numpy as np
+from jaxtyping import Float, Float64
+
+__all__ = ["geometric_median", "principal_direction"]
+
+
+def geometric_median(
+    points: Float[np.ndarray, "n d"], *, tolerance: float = 1e-7, limit: int = 500
+) -> Float64[np.ndarray, " d"]:
+    """The point whose distances to all given ones have the least sum.
+
+    It turns with the cloud, which a median by coordinates does not, and half of the points can be anywhere without
+    moving it far.
+
+    Parameters
+    ----------
+    points
+        (n, d) finite, at least one.
+    tolerance
+        Of a step, relative to the mean distance, below which the search ends.
+    limit
+        Steps at most.
+
+    Returns
+    -------
+    (d,)
+
+    References
+    ----------
+    Weiszfeld's iteration with the step away from a data point of Vardi and Zhang (2000), PNAS 97, 1423-1426.
+    """
+    wide = np.asarray(points, dtype=np.float64)
+    centre: np.ndarray = wide.mean(axis=0)
+    for _ in range(limit):
+        gaps = wide - centre
+        distances = np.sqrt(np.einsum("nd,nd->n", gaps, gaps))
+        apart = distances > 0
+        if not apart.any():
+            return centre
+        pull = 1 / distances[apart]
+        step = np.einsum("n,nd->d", pull, gaps[apart]) / pull.sum()
+        here = int((~apart).sum())
+        if here:  # on a data point: leave only if the others pull harder than it holds
+            force = float(np.linalg.norm(step)) * float(pull.sum())
+            step = step * max(0.0, 1 - here / force) if force > 0 else np.zeros_like(step)
+        centre = centre + step
+        if np.linalg.norm(step) <= tolerance * distances.mean():
+            break
+    return centre
+
+
+def principal_direction(
+    points: Float[np.ndarray, "n d"], *, tolerance: float = 1e-8, limit: int = 500
+) -> Float64[np.ndarray, " d"]:
+    """The unit vector along which the points vary most about their mean: the first principal component.
+
+    Parameters
+    ----------
+    points
+        (n, d) finite.
+    tolerance
+        Change of the direction in a step, below which the search ends.
+    limit
+        Steps of the power iteration at most.
+
+    Returns
+    -------
+    (d,) its sign such that the largest coordinate is positive; zeros for points that do not vary.
+    """
+    wide = np.asarray(points, dtype=np.float64)
+    gaps = wide - wide.mean(axis=0)
+    # from the longest row: it cannot be at a right angle to everything
+    lengths = np.einsum("nd,nd->n", gaps, gaps)
+    direction: np.ndarray = gaps[int(lengths.argmax())] if len(gaps) else np.zeros(wide.shape[1])
+    size = float(np.linalg.norm(direction))
+    if size == 0:
+        return np.zeros(wide.shape[1])
+    direction = direction / size
+    for _ in range(limit):
+        # no BLAS: the same bits on any number of threads
+        again = np.einsum("n,nd->d", np.einsum("nd,d->n", gaps, direction), gaps)
+        again /= np.linalg.norm(again)
+        done = float(np.linalg.norm(again - direction)) <= tolerance
+        direction = again
+        if done:
+            break
+    sign = float(np.sign(direction[int(np.abs(direction).argmax())]))
+    return np.asarray(direction * sign)

@@ -1,0 +1,116 @@
+# mypy: disable-error-code="no-untyped-def"
+"""Kernels for ranks and concordance of the members of a larger set, whose order in that set is known."""
+
+import numpy as np
+from numba import njit
+
+
+@njit(nogil=True, cache=True)
+def ranks_within(codes, levels):
+    """Average ranks of whole numbers in [0, levels), ties sharing the mean of theirs; O(n + levels)."""
+    last = np.zeros(levels, dtype=np.int64)
+    for i in range(codes.shape[0]):
+        last[codes[i]] += 1
+    middle = np.empty(levels)
+    below = 0
+    for level in range(levels):
+        middle[level] = below + (last[level] + 1) / 2
+        below += last[level]
+    ranks = np.empty(codes.shape[0])
+    for i in range(codes.shape[0]):
+        ranks[i] = middle[codes[i]]
+    return ranks
+
+
+@njit(nogil=True, cache=True)
+def by_both(first, levels, second, others):
+    """Order of the pairs by `first`, then `second`, by counting; O(n + levels)."""
+    n = first.shape[0]
+    order = np.arange(n)
+    for codes, extent in ((second, others), (first, levels)):
+        start = np.zeros(extent + 1, dtype=np.int64)
+        for i in range(n):
+            start[codes[i] + 1] += 1
+        for level in range(extent):
+            start[level + 1] += start[level]
+        placed = np.empty(n, dtype=np.int64)
+        for k in range(n):
+            i = order[k]
+            placed[start[codes[i]]] = i
+            start[codes[i]] += 1
+        order = placed
+    return order
+
+
+@njit(nogil=True, cache=True)
+def tau_b(first, levels, second, others):
+    """Kendall's τ-b of two codings, in [0, levels) and [0, others), in O(n log others + levels); NaN if constant.
+
+    Discordant pairs are counted with a Fenwick tree over the second coding while walking along the first.
+    """
+    n = first.shape[0]
+    order = by_both(first, levels, second, others)
+    tree = np.zeros(others + 1, dtype=np.int64)
+    in_second = np.zeros(others, dtype=np.int64)
+    discordant = tied_first = tied_second = tied_both = 0
+    begin = 0
+    while begin < n:
+        level = first[order[begin]]
+        end = begin
+        while end < n and first[order[end]] == level:
+            # those before with a larger second
+            below = 0
+            k = second[order[end]] + 1
+            while k > 0:
+                below += tree[k]
+                k -= k & -k
+            discordant += begin - below
+            end += 1
+        run = 1
+        for position in range(begin, end):
+            code = second[order[position]]
+            if position > begin and second[order[position - 1]] == code:
+                tied_both += run
+                run += 1
+            else:
+                run = 1
+            tied_second += in_second[code]
+            in_second[code] += 1
+            k = code + 1
+            while k <= others:
+                tree[k] += 1
+                k += k & -k
+        tied_first += (end - begin) * (end - begin - 1) // 2
+        begin = end
+    pairs = n * (n - 1) // 2
+    untied_first, untied_second = pairs - tied_first, pairs - tied_second
+    if untied_first == 0 or untied_second == 0:
+        return np.nan
+    surplus = pairs - tied_first - tied_second + tied_both - 2 * discordant
+    return max(-1.0, min(1.0, surplus / np.sqrt(untied_first) / np.sqrt(untied_second)))
+
+
+@njit(nogil=True, cache=True)
+def codes_of_counts(counts):
+    """Each count's place among the distinct ones, and those; counts are at least 0 and bounded by an array's size."""
+    occurs = np.zeros(counts.max() + 1, dtype=np.int64)
+    for i in range(counts.shape[0]):
+        occurs[counts[i]] = 1
+    distinct = np.flatnonzero(occurs)
+    for place in range(distinct.shape[0]):
+        occurs[distinct[place]] = place
+    return occurs[counts], distinct
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+def products_of_pairs(columns):
+    """Products of each pair of rows; unlike a BLAS's, their last bits do not depend on the number of threads."""
+    c, n = columns.shape
+    found = np.empty((c, c))
+    for i in range(c):
+        for j in range(i + 1):
+            total = 0.0
+            for k in range(n):
+                total += columns[i, k] * columns[j, k]
+            found[i, j] = found[j, i] = total
+    return found
