@@ -181,7 +181,7 @@ class HyperbolicityAnalyzer:
     Parameters
     ----------
     prompts : int
-        How many of each corpus, from the first.
+        How many of each corpus, in the order given; a scan gives them sampled, in random order.
     max_tokens : int
         Longer prompts are cut to this.
     replicates : int

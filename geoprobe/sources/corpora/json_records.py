@@ -143,7 +143,9 @@ class _Reader:
             except (ValueError, RecursionError) as error:
                 raise self.fault(str(error)) from error
             else:
-                if end < len(self._text) or not self._more():  # a number may go on
+                # a number may go on, even past a "." or "e+" that the scanner left
+                whole = not isinstance(found, int | float) or len(self._text) - end > len("e+")
+                if whole or not self._more():
                     self._at = end
                     return found
 

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geoprobe.errors import BadDataError
@@ -24,6 +24,7 @@ def read(path: Path, content: str) -> list[object]:
     return list(json_list(Source.of(path.name, path)))
 
 
+@settings(deadline=None)
 @given(RECORDS, st.sampled_from([None, 1, "\t"]), st.booleans(), st.integers(1, 40))
 def test_records_equal_the_standard_librarys_whatever_the_blocks(
     tmp_path_factory: pytest.TempPathFactory, records: list[object], indent: object, ascii_only: bool, block: int
@@ -36,6 +37,16 @@ def test_records_equal_the_standard_librarys_whatever_the_blocks(
         patch.setattr(streams, "BLOCK_BYTES", block)
         assert read(path, text) == json.loads(text)
         assert read(path, json.dumps({"version": 1.5, "data": records, "more": [1, [2]]})) == records
+
+
+@pytest.mark.parametrize("number", ["1.5", "1e+5", "-12", "0.25E-2", "12345", "true"])
+def test_a_number_that_a_block_ends_in_is_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: str
+) -> None:
+    for block in range(1, 25):
+        monkeypatch.setattr(streams, "BLOCK_BYTES", block)
+        content = f'{{"version": {number}, "data": [{{"x": {number}}}, "a"]}}'
+        assert read(tmp_path / "a.json", content) == [{"x": json.loads(number)}, "a"]
 
 
 @pytest.mark.parametrize(
