@@ -33,6 +33,7 @@ notebooks: $(VENV)/.dev $(VENV)/.demo
 # peers to compare with live in environments of their own
 bench: $(VENV)-bench/.installed $(VENV)-sage/.installed
 	$(VENV)-bench/bin/python benchmarks/scan.py
+	$(VENV)-bench/bin/python benchmarks/norms.py
 	$(VENV)-bench/bin/python benchmarks/powerlaw.py
 	$(VENV)-bench/bin/python benchmarks/hyperbolicity.py --sage $(VENV)-sage/bin/python
 
