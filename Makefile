@@ -35,6 +35,7 @@ bench: $(VENV)/.dev $(VENV)/.demo $(VENV)-bench/.installed $(VENV)-sage/.install
 	$(VENV)-bench/bin/python benchmarks/scan.py
 	$(VENV)-bench/bin/python benchmarks/counting.py
 	$(BIN)/python benchmarks/sources.py
+	$(VENV)-bench/bin/python benchmarks/norms.py
 	$(VENV)-bench/bin/python benchmarks/powerlaw.py
 	$(VENV)-bench/bin/python benchmarks/hyperbolicity.py --sage $(VENV)-sage/bin/python
 

@@ -24,7 +24,7 @@ from geoprobe.analyzers.norms_scatter import vocabulary_scatter
 from geoprobe.analyzers.norms_tables import METHODS, norms_tables
 from geoprobe.analyzers.norms_verdict import FrequencyClass, judge
 from geoprobe.analyzers.radial_link import RadialLink, link_radii, link_rows
-from geoprobe.analyzers.undertrained import UnusualRows, unusual_rows
+from geoprobe.analyzers.undertrained import UnusualRows, survey
 from geoprobe.analyzers.word_groups import WordGroup, word_groups
 from geoprobe.data import EmbeddingTable, ScanInputs
 from geoprobe.figure import Figure, floats
@@ -160,11 +160,12 @@ class NormsAnalyzer:
     def run(self, inputs: ScanInputs, rng: np.random.Generator) -> NormsResult:
         """Measure, resample, permute and decide."""
         table, counts = inputs.embedding, inputs.counts
-        unusual, here, there, flagged = unusual_rows(table, counts)
+        found = survey(table, counts)
+        here = found.here
         finite = np.isfinite(here.norms)
         seen = (counts > 0) & finite
         lengths = here.norms[seen]
-        others = other_distances(here, there, table.size)
+        others = other_distances(here, found.there, table.size)
         usable = lengths.size >= MIN_SEEN and lengths.min() < lengths.max() and np.ptp(counts[seen]) > 0
         asked = (
             associate(inputs, here.norms, others, bootstrap=self.bootstrap, rng=rng)
@@ -188,7 +189,7 @@ class NormsAnalyzer:
                 pvalue=monte_carlo_pvalue(rho, shuffled, "two-sided") if usable else None,
             ),
             verdict=judge(rho, interval, lengths, curve, groups, asked.coefficients, asked.distances),
-            warnings=_warnings(table),
+            warnings=_warnings(table, found.equal),
             n_seen=int(lengths.size),
             mean=float(lengths.mean()) if lengths.size else None,
             sd=float(lengths.std(ddof=1)) if lengths.size > 1 else None,
@@ -201,12 +202,12 @@ class NormsAnalyzer:
             curve=curve,
             distances=summarise(here.norms, others, seen, table.lookup_scale, first, asked.distances),
             link=link_radii(counts[seen], lengths, rng) if usable else None,
-            unusual=unusual,
+            unusual=found.unusual,
             lookup_scale=table.lookup_scale,
             n_not_finite=int((~finite).sum()),
             n_zero=int(table.row_statistics.zero.sum()),
             n_unnamed=sum(not token for token in table.tokens),
-            points=vocabulary_scatter(table, counts, here.norms, flagged),
+            points=vocabulary_scatter(table, counts, here.norms, found.flagged),
         )
 
 
@@ -216,27 +217,32 @@ def _interval(found: Association | None, method: str) -> Interval | None:
     return Interval(found.low, found.high, method)
 
 
-def _warnings(table: EmbeddingTable) -> tuple[str, ...]:
+def _warnings(table: EmbeddingTable, equal: Bool[np.ndarray, " v"]) -> tuple[str, ...]:
     statistics = table.row_statistics
     found = []
     if not statistics.finite.all():
-        found.append(f"{_named(~statistics.finite)} hold NaN or infinity and were left out.")
+        found.append(f"Rows that hold NaN or infinity, left out: {_named(~statistics.finite)}.")
     if statistics.zero.any():
-        found.append(f"{_named(statistics.zero)} are zero throughout.")
+        found.append(f"Rows of zeros: {_named(statistics.zero)}.")
+    unnamed = np.array([not token for token in table.tokens], dtype=np.bool_)
+    if unnamed.any():
+        found.append(f"Rows of no token: {_named(unnamed)}.")
+    if equal.any():
+        found.append(f"Rows equal to another: {_named(equal)}.")
     output = table.output
     if output is not None:
         if output.shape[0] != table.size:
             found.append(f"The output matrix has {output.shape[0]:,} rows, the embedding {table.size:,}.")
         bad = 0 if table.output_statistics is None else int((~table.output_statistics.finite).sum())
         if bad:
-            found.append(f"{bad:,} rows of the output matrix hold NaN or infinity and were left out.")
+            found.append(f"Rows of the output matrix that hold NaN or infinity, left out: {bad:,}.")
     return tuple(found)
 
 
 def _named(mask: Bool[np.ndarray, " v"]) -> str:
     rows = np.flatnonzero(mask)
-    first = ", ".join(f"{row:,}" for row in rows[:NAMED].tolist())
-    return f"{rows.size:,} rows ({first}{', …' if rows.size > NAMED else ''})"
+    first = ", ".join(f"{row}" for row in rows[:NAMED].tolist())
+    return f"{rows.size:,} ({first}{', …' if rows.size > NAMED else ''})"
 
 
 def _classes(counts: Int64[np.ndarray, " n"], norms: Float64[np.ndarray, " n"]) -> tuple[FrequencyClass, ...]:

