@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ class Tokenizer:
         found = [np.array(encoding.ids, dtype=np.int64) for encoding in encodings]
         return found if self.unknown is None else [ids[ids != self.unknown] for ids in found]
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Number of ids, added tokens included: one more than the largest id."""
         ids = self.backend.get_vocab(with_added_tokens=True).values()
