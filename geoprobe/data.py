@@ -31,8 +31,8 @@ __all__ = [
     "native_reader",
 ]
 
-#: Rows read at a time when a whole table is passed over: bounds memory, whatever V is.
-BLOCK_ROWS = 4096
+#: Rows, and numbers, read at a time when a whole table is passed over: bounds memory, whatever V and d are.
+BLOCK_ROWS, BLOCK_VALUES = 4096, 1 << 22
 
 
 @runtime_checkable
@@ -216,8 +216,9 @@ class EmbeddingTable:
 
     def blocks(self) -> Iterator[tuple[int, Float32[np.ndarray, "rows d"]]]:
         """Pass over the table once: (index of the first row, rows)."""
-        for start in range(0, self.size, BLOCK_ROWS):
-            yield start, self.vectors.read(start, min(start + BLOCK_ROWS, self.size))
+        rows = max(1, min(BLOCK_ROWS, BLOCK_VALUES // max(self.dimension, 1)))
+        for start in range(0, self.size, rows):
+            yield start, self.vectors.read(start, min(start + rows, self.size))
 
     def at_hand(self, rows: Int64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
         """Which of these rows were read: all, unless the table is a sample."""

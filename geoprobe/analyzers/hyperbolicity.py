@@ -32,6 +32,7 @@ from geoprobe.stats.resampling import bootstrap_mean, monte_carlo_pvalue
 __all__ = ["CorpusDelta", "HyperbolicityAnalyzer", "HyperbolicityResult", "PromptDelta"]
 
 MIN_POINTS = 4
+PROMPTS_A_CALL = 16
 GAUSSIAN_NULL = "independent Gaussian vectors of the same dimension, one for each distinct token of the prompt"
 ROTATED_NULL = "rows of each prompt mixed by a random rotation: covariance and norms about the mean kept"
 
@@ -226,8 +227,7 @@ class HyperbolicityAnalyzer:
         seen = drawable(inputs, ordinary[inputs.counts[ordinary] > 0])
         if seen < MIN_POINTS:
             return _too_few(f"{seen} ordinary tokens were seen", described)
-        points = [inputs.embedding.vectors.take(ids) for _, ids in chosen]
-        relative = delta_basepoint_batch(points).relative
+        relative = _relative(inputs, [ids for _, ids in chosen])
         # a repeated token is a point at distance 0 from its twin and adds nothing to δ: neither repeats it
         distinct = [np.unique(ids) for _, ids in chosen]
         sizes = [len(ids) for ids in distinct]
@@ -284,6 +284,13 @@ class HyperbolicityAnalyzer:
     def _whole(self, corpus: Prompts, table: EmbeddingTable) -> list[Int64[np.ndarray, " _"]]:
         cut = (ids[: self.max_tokens] for ids in corpus.ids[: self.prompts])
         return [ids for ids in cut if table.at_hand(ids).all()]
+
+
+def _relative(inputs: ScanInputs, prompts: list[Int64[np.ndarray, " _"]]) -> Float64[np.ndarray, " m"]:
+    """Relative δ of each prompt, a few prompts' vectors in memory at a time."""
+    parts = [prompts[start : start + PROMPTS_A_CALL] for start in range(0, len(prompts), PROMPTS_A_CALL)]
+    vectors = inputs.embedding.vectors
+    return np.concatenate([delta_basepoint_batch([vectors.take(ids) for ids in part]).relative for part in parts])
 
 
 def _delta_test(

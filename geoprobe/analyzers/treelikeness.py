@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -52,7 +53,9 @@ EXACT_POINTS = 64
 #: Distinct tokens of a prompt that are held against the nulls: thousands of draws are read quadruple by quadruple.
 PROMPT_POINTS = 40
 #: Memory for the vectors of every seen token; a larger vocabulary is read anew for each draw.
-POOL_BYTES = 256 << 20
+POOL_BYTES = 128 << 20
+#: Memory for the clouds that are handed over in one call.
+DRAWN_BYTES = 64 << 20
 #: Random triples beyond, each with every fourth point.
 TRIPLES = 4000
 #: Draws of the null under other metrics, and tokens of a set that are held against them.
@@ -319,12 +322,17 @@ def _prompt_tests(
     nulls = {ROTATED: rotated, MATCHED: matched, DIRECTIONS: directions}
     found = []
     for (name, draw), stream in zip(nulls.items(), rng.spawn(len(nulls)), strict=True):
-        # every replicate in one call: handing over many clouds at once is what keeps the threads busy
-        drawn = [draw(i, stream) for _ in range(replicates) for i in range(len(clouds))]
-        means = four_point_batch(drawn).mean.reshape(replicates, -1).mean(axis=1)
+        drawn = (draw(i, stream) for _ in range(replicates) for i in range(len(clouds)))
+        holland_drawn, joined_drawn = [], []
+        # many clouds in one call keep the threads busy; all in one would not fit where vectors are wide
+        while part := list(islice(drawn, max(32, DRAWN_BYTES // (PROMPT_POINTS * dimension * 8)))):
+            holland_drawn.append(four_point_batch(part).mean)
+            if name == ROTATED:
+                joined_drawn.append(nj_star_batch(part))
+        means = np.concatenate(holland_drawn).reshape(replicates, -1).mean(axis=1)
         found.append(_draft("prompts", "Holland", name, float(holland.mean()), means))
         if name == ROTATED:
-            joined = nj_star_batch(drawn).reshape(replicates, -1).mean(axis=1)
+            joined = np.concatenate(joined_drawn).reshape(replicates, -1).mean(axis=1)
             found.append(_draft("prompts", "NJ*", name, float(nj_star_batch(clouds).mean()), joined))
     return found
 

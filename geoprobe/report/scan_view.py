@@ -88,8 +88,6 @@ def _notes(report: Report) -> list[str]:
     if report.model.lookup_scale != 1.0:
         scale = number(report.model.lookup_scale)
         notes.append(f"The model multiplies embeddings by {scale} after look-up; everything here is without it.")
-    if report.model.unnamed:
-        notes.append(f"{report.model.unnamed:,} rows of the table belong to no token of the tokenizer.")
     return notes
 
 

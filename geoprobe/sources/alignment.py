@@ -35,16 +35,16 @@ def alignment_notes(tokenizer: Tokenizer, tokens: tuple[str, ...], config: Mappi
         notes.append(f"The last {rows - ids:,} of {rows:,} rows are padding: the tokenizer has {ids:,} ids.")
     gaps = sum(not token for token in tokens[:ids])
     if gaps:
-        notes.append(f"{gaps:,} rows before the last token's belong to no token.")
+        notes.append(f"Rows before the last token's that belong to no token: {gaps:,}.")
     if ids > rows:
         homeless = range(rows, ids)
         kind = "all of them added ones" if all(row in added for row in homeless) else "some of the trained vocabulary"
         notes.append(
-            f"The tokenizer has {ids:,} ids, the embedding {rows:,} rows: {ids - rows:,} tokens have no row, {kind}."
+            f"The tokenizer has {ids:,} ids, the embedding {rows:,} rows: tokens without a row: {ids - rows:,}, {kind}."
         )
     plain = sum(not special for row, special in added.items() if row < rows)
     if plain:
-        notes.append(f"{plain:,} tokens were added to the trained vocabulary without being special.")
+        notes.append(f"Tokens added to the trained vocabulary without being special: {plain:,}.")
     stated = vocabulary_size(config)
     if stated is not None and stated != rows:
         notes.append(f"The configuration states {stated:,} vocabulary entries, the embedding has {rows:,} rows.")

@@ -70,6 +70,8 @@ def _by_end(names: Iterable[str], ends: tuple[str, ...]) -> str | None:
 
     def rank(name: str) -> tuple[object, ...]:
         elsewhere = any(word in name.lower() for word in _ELSEWHERE)
+        # what is inside a numbered layer is a layer's own
+        elsewhere = elsewhere or any(part.isdigit() for part in name.split("."))
         # an encoder's table is an encoder-decoder's input; less nested comes before more
         return (elsewhere, ends.index(ending[name]), "encoder" not in name, name.count("."), name)
 

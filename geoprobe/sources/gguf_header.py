@@ -32,6 +32,7 @@ _MAX_DIMENSIONS = 4
 #: What one string or array may claim, however large the file: the largest vocabularies have under a million tokens.
 _MAX_STRING_BYTES = 1 << 26
 _MAX_ITEMS = 1 << 24
+_LENGTH = struct.Struct("<Q")
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,22 @@ class _Cursor:
         return struct.unpack_from(kind, self.data, self.take(struct.calcsize(kind)))[0]
 
     def string(self) -> str:
-        length = self.number("<Q")
-        start = self.take(length)
-        if length > _MAX_STRING_BYTES:
-            raise ValueError(f"a string of {length:,} bytes is claimed at byte {start:,}")
-        return self.data[start : start + length].decode("utf-8")
+        return self.strings(1)[0]
+
+    def strings(self, count: int) -> list[str]:
+        # one loop with nothing called in it but what must be: a vocabulary and its merges are 100,000 strings and more
+        data, size, at, found = self.data, self.size, self.at, []
+        for _ in range(count):
+            if size - at < 8:
+                raise ValueError(f"8 bytes are claimed at byte {at:,} of {size:,}")
+            (length,) = _LENGTH.unpack_from(data, at)
+            at += 8
+            if length > min(size - at, _MAX_STRING_BYTES):
+                raise ValueError(f"a string of {length:,} bytes is claimed at byte {at:,} of {size:,}")
+            found.append(data[at : at + length].decode("utf-8"))
+            at += length
+        self.at = at
+        return found
 
     def value(self, kind: int) -> Any:
         if kind == _STRING:
@@ -83,7 +95,7 @@ class _Cursor:
             if count > min(_MAX_ITEMS, self.size - self.at):  # an item takes a byte at the least
                 raise ValueError(f"{count:,} items are claimed at byte {self.at:,} of {self.size:,}")
             if inner == _STRING:
-                return [self.string() for _ in range(count)]
+                return self.strings(count)
             dtype = self.scalar(inner)
             start = self.take(count * dtype.itemsize)
             return np.frombuffer(self.data, dtype, count, start).tolist()

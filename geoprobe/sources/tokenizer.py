@@ -46,7 +46,7 @@ class Tokenizer:
         """Of everything that decides its output: counts of tokenizers with the same hash can be added up."""
         return hashlib.sha256(self.backend.to_str().encode()).hexdigest()
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Number of ids, added tokens included: one more than the largest id."""
         ids = self.backend.get_vocab(with_added_tokens=True).values()

@@ -26,9 +26,9 @@ def test_one_to_one_says_nothing() -> None:
     ("rows", "config", "added", "said"),
     [
         (IDS + 5, None, (), f"The last 5 of {IDS + 5} rows are padding: the tokenizer has {IDS} ids."),
-        (IDS - 2, None, (), f"{IDS} ids, the embedding {IDS - 2} rows: 2 tokens have no row, some of the trained"),
-        (IDS, None, ("<extra>",), "1 tokens have no row, all of them added ones"),
-        (IDS + 1, None, ("<extra>",), "1 tokens were added to the trained vocabulary without being special"),
+        (IDS - 2, None, (), f"{IDS} ids, the embedding {IDS - 2} rows: tokens without a row: 2, some of the trained"),
+        (IDS, None, ("<extra>",), "tokens without a row: 1, all of them added ones"),
+        (IDS + 1, None, ("<extra>",), "Tokens added to the trained vocabulary without being special: 1."),
         (IDS, {"vocab_size": 99}, (), f"The configuration states 99 vocabulary entries, the embedding has {IDS} rows"),
     ],
 )

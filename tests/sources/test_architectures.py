@@ -1,7 +1,7 @@
 import pytest
 
 from geoprobe.errors import NotFoundError
-from geoprobe.sources.architectures import choose_tensor, vocabulary_size
+from geoprobe.sources.architectures import choose_tensor, embedding_by_name, output_by_name, vocabulary_size
 
 TABLE = (100, 8)
 
@@ -53,3 +53,34 @@ def test_the_vocabulary_of_a_multimodal_model_is_its_text_parts() -> None:
     assert vocabulary_size({"text_config": {"vocab_size": 7}}) == 7
     assert vocabulary_size({"vocab_size": 5}) == 5
     assert vocabulary_size({}) is None
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        (["model.layers.0.mlp.shared.weight", "model.embed_tokens.weight"], "model.embed_tokens.weight"),
+        (["model.vision_tower.embed_tokens.weight", "model.language_model.embed_tokens.weight"], None),
+        (["model.decoder.embed_tokens.weight", "model.encoder.embed_tokens.weight", "model.shared.weight"], None),
+        (
+            ["model.decoder.embed_tokens.weight", "model.encoder.embed_tokens.weight"],
+            "model.encoder.embed_tokens.weight",
+        ),
+        (["0.auto_model.embeddings.word_embeddings.weight"], "0.auto_model.embeddings.word_embeddings.weight"),
+        (["model.embed_tokens_per_layer.weight", "x.weight"], ""),
+    ],
+)
+def test_among_several_the_language_input_is_chosen(names: list[str], chosen: str | None) -> None:
+    assert embedding_by_name(names) == (names[-1] if chosen is None else chosen or None)
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        (["rwkv.blocks.0.attention.output.weight", "head.weight"], "head.weight"),
+        (["output.weight", "token_embd.weight"], "output.weight"),
+        (["cls.predictions.decoder.weight", "decoder.layer.weight"], "cls.predictions.decoder.weight"),
+        (["model.layers.0.attention.output.weight"], None),
+    ],
+)
+def test_the_output_matrix_is_found_by_name(names: list[str], chosen: str | None) -> None:
+    assert output_by_name(names) == chosen

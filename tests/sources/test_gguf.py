@@ -229,7 +229,7 @@ def claimed(kind: bytes, body: bytes = b"", *, version: int = 3, tensors: int = 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (claimed(struct.pack("<I", 8), struct.pack("<Q", 10 << 30)), "10,737,418,240 bytes are claimed"),
+        (claimed(struct.pack("<I", 8), struct.pack("<Q", 10 << 30)), "a string of 10,737,418,240 bytes is claimed"),
         (claimed(struct.pack("<I", 9), struct.pack("<IQ", 8, 1 << 60)), "items are claimed"),
         (claimed(struct.pack("<I", 9), struct.pack("<IQ", 4, 1 << 61)), "items are claimed"),
         (claimed(struct.pack("<I", 9), struct.pack("<IQ", 9, 1) + b"x"), "value type 9 is unknown"),

@@ -183,6 +183,7 @@ def test_a_hub_that_cannot_be_reached_is_said(hub: Hub, monkeypatch: pytest.Monk
     monkeypatch.setattr(
         constants, "HUGGINGFACE_CO_URL_TEMPLATE", "http://127.0.0.1:9/{repo_id}/resolve/{revision}/{filename}"
     )
+    monkeypatch.setattr("time.sleep", lambda _: None)  # the library waits between its attempts
     with pytest.raises(GeoprobeError, match=r"The hub at http://127.0.0.1:9 cannot be reached"):
         load_model(MODEL)
 
@@ -317,3 +318,39 @@ def test_the_whole_embedding_of_llama_3_8bs_shape_transfers_little_beside(
         assert hub.sent <= 1.01 * ROWS * WIDTH * 2 + 500_000
         assert hub.sent - tokenizer <= ROWS * WIDTH * 2 + 500_000
     np.testing.assert_array_equal(table.vectors.read(256, 260), table.vectors.read(0, 4))
+
+
+def test_slow_bytes_are_waited_for(hub: Hub, tmp_path: Path) -> None:
+    hub.delay = 0.05
+    array = expected(tmp_path)
+    np.testing.assert_array_equal(load_model(MODEL).embedding.vectors.read(0, len(array)), array)
+
+
+def test_a_damaged_header_is_said_and_not_kept(hub: Hub, tmp_path: Path) -> None:
+    good = hub.files["model.safetensors"]
+    assert isinstance(good, bytes)
+    hub.files["model.safetensors"] = good[:8] + b"!" * 100 + good[108:]
+    with pytest.raises(BadDataError, match="not the JSON of a safetensors file"):
+        load_model(MODEL)
+    hub.files["model.safetensors"] = good
+    assert load_model(MODEL).embedding.size == 127
+
+
+def test_an_index_that_names_the_wrong_shard_is_said(hub: Hub) -> None:
+    hub.files["model-2.safetensors"] = hub.files["model.safetensors"]
+    index = {"model.embed_tokens.weight": "model-2.safetensors", "model.norm.weight": "model.safetensors"}
+    hub.files["model.safetensors.index.json"] = json.dumps(
+        {"weight_map": {**index, "lm_head.weight": "model-2.safetensors"}}
+    ).encode()
+    with pytest.raises(BadDataError, match=r"puts 'lm_head.weight' into model-2.safetensors, which does not hold it"):
+        load_model(MODEL, output=True)
+
+
+def test_a_hostile_tensor_name_stays_in_the_cache(hub: Hub, tmp_path: Path) -> None:
+    name = "../../../outside/embed_tokens.weight"
+    array = np.random.default_rng(0).standard_normal((127, 8)).astype(np.float32)
+    path = write_safetensors(tmp_path / "hostile.safetensors", {name: array})
+    hub.files["model.safetensors"] = path.read_bytes()
+    table = load_model(MODEL, tensor=name).embedding
+    np.testing.assert_array_equal(table.vectors.read(0, 127), array)
+    assert not list(tmp_path.rglob("outside"))

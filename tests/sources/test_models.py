@@ -1,4 +1,6 @@
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -109,3 +111,53 @@ def test_an_empty_table_is_bad_data(tmp_path: Path) -> None:
     write_safetensors(folder / "model.safetensors", {"model.embed_tokens.weight": np.zeros((0, 16), np.float32)})
     with pytest.raises(BadDataError, match=r"is empty \(0×16\)"):
         load_model(folder)
+
+
+@pytest.mark.parametrize("name", ["../other.safetensors", "/etc/passwd", "..", "a/b.safetensors", "a\\b.safetensors"])
+def test_a_shard_named_outside_the_folder_is_never_opened(model_folder: Path, name: str) -> None:
+    write_safetensors(model_folder.parent / "other.safetensors", {"model.embed_tokens.weight": np.ones((127, 16))})
+    index = {"model.embed_tokens.weight": name}
+    (model_folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": index}))
+    with pytest.raises(BadDataError, match="which is not in its folder"):
+        load_model(model_folder)
+
+
+def test_a_tensor_in_two_files_is_bad_data(model_folder: Path) -> None:
+    (model_folder / "other.safetensors").write_bytes((model_folder / "model.safetensors").read_bytes())
+    with pytest.raises(BadDataError, match=r"is in both model\.safetensors and other\.safetensors"):
+        load_model(model_folder)
+
+
+def test_an_output_matrix_is_opened_and_one_stored_twice_is_tied(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    other = rng.standard_normal((127, 16)).astype(np.float32)
+    table = load_model(make_model(tmp_path / "a", extra={"lm_head.weight": other})).embedding
+    assert table.output is not None
+    np.testing.assert_array_equal(table.output.take(np.array([5])), other[[5]])
+    same = table.vectors.read(0, 127)
+    twice = load_model(make_model(tmp_path / "b", extra={"lm_head.weight": same})).embedding
+    assert (twice.tied, twice.output) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("m.gguf", b"GGUF" + b"\xff" * 60),
+        ("m.safetensors", (10 << 30).to_bytes(8, "little") + b"{}" * 500),
+        ("m.bin", b"not a pickle"),
+        ("m.npy", b"not an array"),
+        ("m.vec", b"12 x\n"),
+    ],
+)
+def test_the_command_line_leaves_with_5_on_damaged_files(
+    run_cli: Callable[..., tuple[int, str, str]], tmp_path: Path, name: str, content: bytes
+) -> None:
+    write(tmp_path / name, content)
+    write(tmp_path / "words.txt", b"a\nb\n")
+    started = time.perf_counter()
+    code, out, err = run_cli("scan", tmp_path / name, "--tokenizer", tmp_path / "words.txt", "--out", tmp_path / "out")
+    assert (code, out) == (5, "")
+    assert err.startswith("geoprobe: ")
+    assert name in err
+    assert time.perf_counter() - started < 5
+    assert not (tmp_path / "out").exists()
