@@ -17,7 +17,9 @@ class Layers(torch.nn.Module):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, while it traces
 @pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("settings", [{}, {"chart": "stereographic", "share_curvature": True}], ids=["default", "shared"])
+@pytest.mark.parametrize(
+    "settings", [{}, {"chart": "stereographic", "share_curvature": True}], ids=["default", "shared"]
+)
 def test_compiled_it_is_one_graph_with_the_same_values_and_gradients(backend, settings):
     torch._dynamo.reset()
     model = get_peft_model(Layers(), HypLoraConfig(r=4, target_modules="all-linear", init_weights=False, **settings))
