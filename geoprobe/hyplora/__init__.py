@@ -18,6 +18,7 @@ from geoprobe.hyplora.layer import HypLoraLayer, HypLoraLinear
 from geoprobe.hyplora.linear import LayerApproximation, LinearApproximation, linear_approximation
 from geoprobe.hyplora.model import HypLoraModel
 from geoprobe.hyplora.registration import register
+from geoprobe.hyplora.released import convert_released
 
 __all__ = [
     "HypLoraConfig",
@@ -27,6 +28,7 @@ __all__ = [
     "LayerApproximation",
     "LayerGeometry",
     "LinearApproximation",
+    "convert_released",
     "geometry",
     "linear_approximation",
 ]

@@ -94,8 +94,8 @@ class HypLoraAdapter(nn.Module):
         """√K in the units of the layer's input (where the released code's sinh has argument 1, for its arithmetic)."""
         if self.reference:
             return self.norm_scale * (softplus(self.k) + 1e-6).sqrt()
-        precise = torch.promote_types(self._log_k().dtype, torch.float32)
-        return torch.exp(self._log_k().to(device=self.A.device, dtype=precise) / 2) * math.sqrt(self.unit)
+        device = self.A.device
+        return torch.exp(self._log_k().to(device=device, dtype=norm_dtype(device)) / 2) * math.sqrt(self.unit)
 
     def forward(self, y: Tensor, x: Tensor, scaling: float | Tensor) -> Tensor:
         """Add the scaled update for inputs x to y."""
@@ -125,9 +125,7 @@ class HypLoraAdapter(nn.Module):
         x = x.to(self.A.dtype)
         hidden = x @ self.A.t()
         update = hidden @ self.B.t()
-        precise = norm_dtype(x.device)
-        value = factors(row_norm(x), row_norm(update), self.radius().to(precise), self.chart, self.limit).value
-        return hidden, value
+        return hidden, factors(row_norm(x), row_norm(update), self.radius(), self.chart, self.limit).value
 
     def extra_repr(self) -> str:
         """Shape and curvature, as layers print themselves."""

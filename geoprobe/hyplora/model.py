@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, NoReturn
 
-from peft.tuners.tuners_utils import BaseTuner, BaseTunerLayer
+from peft.tuners.tuners_utils import BaseTuner
 from peft.utils import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING, AuxiliaryTrainingWrapper
 from peft.utils.other import get_pattern_key
 from torch import nn
@@ -75,9 +75,6 @@ class HypLoraModel(BaseTuner):
     def _replace_module(self, parent: nn.Module, child_name: str, new_module: nn.Module, child: nn.Module) -> None:
         # adapters are on their base layer's device already; peft's own would also move the quantisation state
         setattr(parent, child_name, new_module)
-        if not isinstance(new_module, BaseTunerLayer):
-            return
-        new_module.train(child.training)
 
     def delete_adapter(self, adapter_name: str) -> None:
         """Delete an adapter, with its curvature.

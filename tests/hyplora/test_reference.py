@@ -1,13 +1,17 @@
+import json
 import math
 
 import mpmath
 import pytest
 import torch
-from peft import get_peft_model
+from peft import PeftModel, get_peft_model
+from safetensors.torch import save_file
 
-from geoprobe.hyplora import HypLoraConfig, geometry
+from geoprobe.hyplora import HypLoraConfig, convert_released, geometry
 from geoprobe.hyplora.lorentz import exp0, llr, log0
 from geoprobe.hyplora.reference import reference_update
+
+RELEASED = ("lora_A.weight", "lora_B.weight", "lora_k", "lora_norm_scale")
 
 
 def scaled(norm, k=1.0, width=16):
@@ -82,6 +86,44 @@ def test_each_gradient_of_k_is_clamped():
     update = reference_update(torch.randn(50, 8), torch.randn(2, 8), 10 * torch.randn(4, 2), k, torch.tensor([2.8]))
     (100 * update).square().sum().backward()
     assert abs(float(k.grad)) == pytest.approx(0.01)
+
+
+def released_adapter(folder, kind="hyplora-0.5"):
+    """What the released code saves: LoRA by its type, scalars without dimension."""
+    folder.mkdir()
+    settings = {"peft_type": "LORA", "lora_type": kind, "r": 2, "lora_alpha": 8, "target_modules": ["q_proj"]}
+    (folder / "adapter_config.json").write_text(
+        json.dumps({**settings, "task_type": "CAUSAL_LM", "inference_mode": True})
+    )
+    tensors = {}
+    for layer in range(2):
+        name = f"base_model.model.model.layers.{layer}.self_attn.q_proj"
+        tensors[f"{name}.lora_A.weight"], tensors[f"{name}.lora_B.weight"] = torch.randn(2, 32), torch.randn(32, 2)
+        tensors[f"{name}.lora_k"], tensors[f"{name}.lora_norm_scale"] = torch.tensor(0.7), torch.tensor(5.0)
+    save_file(tensors, folder / "adapter_model.safetensors")
+    return tensors
+
+
+def test_a_released_adapter_is_converted_and_computes_what_it_computed(llama, tmp_path):
+    tensors = released_adapter(tmp_path / "released")
+    config = convert_released(tmp_path / "released", tmp_path / "converted")
+    assert (config.curvature, config.hyplora_reference) == (0.5, True)
+    model = PeftModel.from_pretrained(llama, tmp_path / "converted")
+    layer = model.base_model.model.model.layers[1].self_attn.q_proj
+    x = torch.randn(3, 5, 32)
+    parts = [tensors[f"base_model.model.model.layers.1.self_attn.q_proj.{name}"] for name in RELEASED]
+    assert torch.allclose(layer(x), layer.base_layer(x) + 4.0 * reference_update(x, *parts), atol=1e-6)
+    assert [record.curvature for record in geometry(model)] == pytest.approx([0.7, 0.7])
+
+
+def test_other_adapters_are_not_taken_for_released_ones(tmp_path):
+    released_adapter(tmp_path / "sphere", "hyplora_simplified-1.0")
+    with pytest.raises(ValueError, match=r"lora_type 'hyplora_simplified-1\.0'.*not hyperbolic"):
+        convert_released(tmp_path / "sphere", tmp_path / "out")
+    tensors = released_adapter(tmp_path / "odd")
+    save_file({**tensors, "other": torch.zeros(1)}, tmp_path / "odd" / "adapter_model.safetensors")
+    with pytest.raises(ValueError, match="other is not a weight of a released HypLoRA adapter"):
+        convert_released(tmp_path / "odd", tmp_path / "out")
 
 
 def test_the_adapter_starts_as_the_released_one(llama):

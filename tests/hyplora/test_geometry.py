@@ -1,0 +1,44 @@
+import math
+
+import pytest
+import torch
+from peft import get_peft_model
+
+from geoprobe.hyplora import HypLoraConfig, geometry
+
+SETTINGS = {"r": 4, "target_modules": ["q_proj", "down_proj"]}
+
+
+def test_the_radius_is_counted_in_the_input_width_or_as_it_is(llama):
+    model = get_peft_model(llama, HypLoraConfig(**SETTINGS, curvature=0.5))
+    model.add_adapter("absolute", HypLoraConfig(**SETTINGS, curvature=9.0, curvature_unit="absolute"))
+    records = geometry(model, "default")
+    assert [record.layer for record in records[:2]] == [
+        "model.layers.0.self_attn.q_proj",
+        "model.layers.0.mlp.down_proj",
+    ]
+    assert [record.radius for record in records[:2]] == pytest.approx([math.sqrt(0.5 * 32), math.sqrt(0.5 * 48)])
+    assert {round(record.radius, 5) for record in geometry(model, "absolute")} == {3.0}
+    assert len(geometry(model)) == 8
+
+
+def test_layers_have_their_own_curvature_unless_they_share_one(llama, ids):
+    model = get_peft_model(llama, HypLoraConfig(**SETTINGS, init_weights=False))
+    model.add_adapter("shared", HypLoraConfig(**SETTINGS, init_weights=False, share_curvature=True))
+    for name in ("default", "shared"):
+        model.set_adapter(name)
+        optimizer = torch.optim.SGD((p for p in model.parameters() if p.requires_grad), lr=1000.0)
+        model(ids, labels=ids).loss.backward()
+        optimizer.step()
+    own, shared = geometry(model, "default"), geometry(model, "shared")
+    assert len({record.curvature for record in own}) == 4
+    assert not any(record.shared for record in own)
+    assert len({record.curvature for record in shared}) == 1
+    assert [record.shared for record in shared] == [False, True, True, True]
+    for record in (*own, *shared):
+        assert record.moved != 0
+        assert record.curvature == pytest.approx(0.1 * math.exp(record.moved))
+
+
+def test_a_model_without_hyplora_has_no_geometry(llama):
+    assert geometry(llama) == ()
