@@ -127,6 +127,20 @@ def scan(
     for analyzer in chosen:
         with _timed(analyzer.name, timings, told):
             results[analyzer.name] = analyzer.run(inputs, _generator(seed, analyzer.name))
+    # files by the ends of their paths, as everywhere in a report; no command line gives a diagnostic options of its own
+    command = (
+        _command(
+            loaded.embedding.source.model,
+            corpus=tuple(corpus.name for corpus in opened),
+            analyzer=tuple(str(each) for each in analyzers or ()),
+            field=field,
+            tensor=tensor,
+            revision=revision,
+            seed=seed,
+        )
+        if all(isinstance(each, str) for each in analyzers or ())
+        else ""
+    )
     return Report(
         model=_model_facts(loaded.embedding),
         corpora=tuple(_corpus_facts(corpus, counts) for corpus, counts in zip(opened, inputs.corpora, strict=True)),
@@ -134,31 +148,19 @@ def scan(
         options={analyzer.name: _options(analyzer) for analyzer in chosen},
         versions=_versions(),
         results=results,
-        command=_command(loaded.embedding, opened, seed, analyzers, field, tensor, revision),
+        command=command,
         timings=timings,
     )
 
 
-def _command(
-    table: EmbeddingTable,
-    corpora: Sequence[Corpus],
-    seed: int,
-    analyzers: Sequence[str | Analyzer] | None,
-    field: str | None,
-    tensor: str | None,
-    revision: str | None,
-) -> str:
-    """The command line that makes the report again, paths by their ends; empty where none does."""
-    words = ["geoprobe", "scan", table.source.model]
-    for corpus in corpora:
-        words += ["--corpus", corpus.name]
-    for analyzer in analyzers or ():
-        if not isinstance(analyzer, str):
-            return ""  # with options of its own, which no command line gives
-        words += ["--analyzer", analyzer]
-    for option, value in (("--field", field), ("--tensor", tensor), ("--revision", revision)):
-        words += [option, value] if value is not None else []
-    return shlex.join([*words, "--seed", str(seed)])
+def _command(model: str, **options: Any) -> str:
+    """The command line that makes a report again; what is None or False is not said, what is a tuple is repeated."""
+    words = ["geoprobe", "scan", model]
+    for name, given in options.items():
+        for value in given if isinstance(given, tuple) else (given,):
+            if value is not None and value is not False:
+                words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+    return shlex.join(words)
 
 
 def _listed(corpora: str | Path | Sequence[str | Path] | None) -> Sequence[str | Path]:
