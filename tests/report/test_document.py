@@ -58,7 +58,7 @@ def test_a_report_of_the_first_version_still_opens_or_says_what_reads_it() -> No
         assert opened.command == ""  # which it had not
         assert "SmolLM2-135M-Instruct" in opened.render("md").decode()
     else:
-        with pytest.raises(BadDataError, match="schema version 1; .*\n.* wrote it, 0.1.0, reads it"):
+        with pytest.raises(BadDataError, match=r"schema version 1; .*\n.* wrote it, 0.1.0, reads it"):
             Report.from_dict(data)
 
 

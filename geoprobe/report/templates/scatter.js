@@ -5,7 +5,7 @@ const ROWS_SHOWN = 50;
 const REACH = 18; // pixels from the pointer within which a point is found
 const CELL = 16;
 const FAINTEST = 60; // alpha that points which are not chosen stay below, however dense
-const ROLES = ["data", "null", "alternative", "fit", "muted"];
+const ROLES = ["data", "muted", "null", "alternative", "fit"];
 
 class Scatter {
   constructor(root, packed, columns) {
@@ -301,6 +301,7 @@ class Scatter {
   controls() {
     const groups = this.find("groups");
     this.names.forEach((name, group) => {
+      if (!this.groups.includes(group)) return;
       const label = document.createElement("label");
       const box = document.createElement("input");
       Object.assign(box, { type: "checkbox", checked: true });
