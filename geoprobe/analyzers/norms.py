@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import ClassVar
 
@@ -32,6 +32,7 @@ from geoprobe.results import Estimate, Interval, NullDistribution, Result, Row, 
 from geoprobe.scatter import VocabularyScatter
 from geoprobe.stats.correlation import permutation_null
 from geoprobe.stats.resampling import monte_carlo_pvalue
+from geoprobe.stats.weighted import effective_size, weighted_spearman
 
 __all__ = ["NormsAnalyzer", "NormsResult"]
 
@@ -172,6 +173,8 @@ class NormsAnalyzer:
             if usable
             else Associations((), (), (), "")
         )
+        if usable and table.weights is not None:
+            asked = _of_all_rows(asked, counts[seen], lengths, table.weights[seen])
         first = asked.coefficients[0] if usable else None
         rho = first.value if first else math.nan
         interval = _interval(first, asked.method)
@@ -204,11 +207,28 @@ class NormsAnalyzer:
             link=link_radii(counts[seen], lengths, rng) if usable else None,
             unusual=found.unusual,
             lookup_scale=table.lookup_scale,
-            n_not_finite=int((~finite).sum()),
+            n_not_finite=int((_read(table) & ~finite).sum()),
             n_zero=int(table.row_statistics.zero.sum()),
             n_unnamed=sum(not token for token in table.tokens),
             points=vocabulary_scatter(table, counts, here.norms, found.flagged),
         )
+
+
+def _read(table: EmbeddingTable) -> Bool[np.ndarray, " v"]:
+    return table.at_hand(np.arange(table.size))
+
+
+def _of_all_rows(
+    asked: Associations,
+    counts: Int64[np.ndarray, " n"],
+    norms: Float64[np.ndarray, " n"],
+    weights: Float64[np.ndarray, " n"],
+) -> Associations:
+    """The first coefficient of all seen rows, of which a sample was read that has more of the frequent ones."""
+    found = weighted_spearman(counts, norms, weights)
+    first = replace(asked.coefficients[0], value=found.value, low=found.low, high=found.high)
+    method = f"rows weighted by the sample's design, effective number {effective_size(weights):,}"
+    return replace(asked, coefficients=(first, *asked.coefficients[1:]), method=method)
 
 
 def _interval(found: Association | None, method: str) -> Interval | None:
@@ -220,8 +240,11 @@ def _interval(found: Association | None, method: str) -> Interval | None:
 def _warnings(table: EmbeddingTable, equal: Bool[np.ndarray, " v"]) -> tuple[str, ...]:
     statistics = table.row_statistics
     found = []
-    if not statistics.finite.all():
-        found.append(f"Rows that hold NaN or infinity, left out: {_named(~statistics.finite)}.")
+    spoilt = _read(table) & ~statistics.finite
+    if spoilt.any():
+        found.append(f"Rows that hold NaN or infinity, left out: {_named(spoilt)}.")
+    if table.weights is not None:
+        found.append("A sample of the rows was read: only the first coefficient is weighted to stand for all rows.")
     if statistics.zero.any():
         found.append(f"Rows of zeros: {_named(statistics.zero)}.")
     unnamed = np.array([not token for token in table.tokens], dtype=np.bool_)

@@ -47,7 +47,7 @@ def vocabulary_scatter(
     rows = np.flatnonzero(np.isfinite(norms))
     if rows.size == 0:
         return None
-    left_out = norms.size - rows.size
+    left_out = int(table.at_hand(np.arange(table.size)).sum()) - rows.size
     return pack_scatter(
         "vocabulary",
         title="The whole vocabulary",

@@ -9,6 +9,7 @@ from builders import make_model, scan_inputs
 import geoprobe
 from geoprobe import reading
 from geoprobe.analyzers.hyperbolicity import HyperbolicityAnalyzer
+from geoprobe.analyzers.norms import NormsAnalyzer
 from geoprobe.analyzers.treelikeness import _draw, drawable
 from geoprobe.data import ArrayRows, EmbeddingTable, ModelSource, Prompts, SampledRows, ScanInputs
 from geoprobe.sources.sampling import sample_note, sample_weights
@@ -92,6 +93,28 @@ def test_hyperbolicity_of_a_sampled_table_says_what_was_read(zipf_texts: list[st
     read = sum(bool((drawn[ids] > 0).all()) for ids in inputs.prompts[0].ids)
     assert any(f"Only {read} of 60 prompts had all their tokens read" in warning for warning in result.warnings)
     assert not any("NaN" in warning for warning in result.warnings)
+
+
+def test_norms_of_a_sampled_table_stand_for_all_rows_and_blame_no_row_for_not_being_read() -> None:
+    rng = np.random.default_rng(5)
+    words = [f"w{row}" for row in range(3000)]
+    weights = 1 / np.arange(1, 3001)
+    texts = [" ".join(rng.choice(words, 200, p=weights / weights.sum())) for _ in range(120)]
+    inputs = scan_inputs(texts, words=words)
+    # norms fall with frequency among the rare, and rise among the frequent, which the sample has more of
+    log = np.log(np.maximum(inputs.counts, 1))
+    vectors = rng.standard_normal((len(log), 8)) * np.exp(-0.3 * log + 0.08 * log**2)[:, None]
+    whole = scan_inputs(texts, words=words, vectors=vectors.astype(np.float32))
+    drawn = sample_weights(whole.counts, (), 500, rng)
+    table = replace(whole.embedding, vectors=SampledRows(whole.embedding.vectors, drawn > 0), weights=drawn)
+    analyzer = NormsAnalyzer(replicates=19, bootstrap=19)
+    full, part = (analyzer.run(each, np.random.default_rng(0)) for each in (whole, replace(whole, embedding=table)))
+    assert part.n_not_finite == 0
+    assert part.estimate.interval is not None
+    assert part.estimate.interval.low <= full.estimate.value <= part.estimate.interval.high
+    assert "sample's design" in part.estimate.interval.method
+    assert any("A sample of the rows was read" in warning for warning in part.warnings)
+    assert not any("NaN" in warning for warning in part.warnings)
 
 
 def test_a_quick_scan_of_a_small_table_is_the_whole_scan(model_folder: Path, corpus_file: Path) -> None:

@@ -19,7 +19,7 @@ LINES = "".join(f"{word} {' '.join(map(str, row))}\n" for word, row in zip(WORDS
     [
         ("glove.txt", LINES.encode()),
         ("word2vec.vec", f"{len(WORDS)} 5\n{LINES}".encode()),
-        ("glove.txt.gz", gzip.compress(LINES.encode())),
+        ("glove.txt.gz", gzip.compress(LINES.encode(), mtime=0)),
     ],
 )
 def test_words_and_vectors_are_read_from_text(tmp_path: Path, name: str, content: bytes) -> None:
@@ -84,7 +84,7 @@ def test_text_is_split_as_the_penn_treebank_has_it(text: str, words: list[str]) 
         ("v.txt", b"3 2\na 1 2\n", "holds 1 word vectors, and its first line says 3"),
         ("v.txt", b"\xff\xfe 1 2\n", "not a text file of word vectors"),
         ("v.txt.gz", b"not packed", "not a text file of word vectors"),
-        ("v.txt.gz", gzip.compress(b"a 1 2\n" * 99)[:-12], "not a text file of word vectors"),
+        ("v.txt.gz", gzip.compress(b"a 1 2\n" * 99, mtime=0)[:-12], "not a text file of word vectors"),
         ("v.txt", b"a" * 2_000_000, "a line of over"),
         ("v.npy", b"\x93NUMPY nonsense", "is not a numpy array"),
     ],

@@ -116,7 +116,7 @@ class Stdin:
     [
         ("-", b"One?\n\nTwo?"),
         ("-.jsonl", b'"One?"\n"Two?"'),
-        ("-.json.gz", gzip.compress(b'["One?", "Two?"]')),
+        ("-.json.gz", gzip.compress(b'["One?", "Two?"]', mtime=0)),
     ],
 )
 def test_standard_input_is_read_once(monkeypatch: pytest.MonkeyPatch, name: str, content: bytes) -> None:

@@ -1,0 +1,57 @@
+"""Spearman's correlation in a population of which a weighted sample is known."""
+
+from math import sqrt
+
+import numpy as np
+from jaxtyping import Float, Shaped
+
+from geoprobe.stats.correlation import Correlation, fisher_interval
+
+__all__ = ["effective_size", "weighted_spearman"]
+
+
+def weighted_spearman(
+    x: Shaped[np.ndarray, " n"], y: Shaped[np.ndarray, " n"], weights: Float[np.ndarray, " n"], *, level: float = 0.95
+) -> Correlation:
+    """Spearman's ρ of the population that a sample stands for: a pair of weight w counts as w equal pairs.
+
+    Parameters
+    ----------
+    x, y
+        (n,) finite numbers.
+    weights
+        (n,) positive: how many pairs of the population each stands for, one over its chance of being drawn.
+    level
+        Of the interval.
+
+    Returns
+    -------
+    Correlation
+        Its interval is by Fisher's z at the effective sample size, its ``n`` that of the sample.
+
+    Raises
+    ------
+    ValueError
+        When a weight is not positive.
+    """
+    if not (weights > 0).all():
+        raise ValueError(f"{int((~(weights > 0)).sum())} weights are not positive; leave those pairs out.")
+    first, second = (_weighted_ranks(side, weights) for side in (x, y))
+    total = float(weights.sum())
+    first, second = first - float(weights @ first) / total, second - float(weights @ second) / total
+    scale = sqrt(float(weights @ first**2) * float(weights @ second**2))
+    rho = max(-1.0, min(1.0, float(weights @ (first * second)) / scale)) if scale > 0 else float("nan")
+    return Correlation(rho, *fisher_interval(rho, effective_size(weights), "spearman", level=level), level, x.size)
+
+
+def effective_size(weights: Float[np.ndarray, " n"]) -> int:
+    """Pairs of equal weight that tell as much (Kish 1965, *Survey Sampling*, section 11.7), rounded down."""
+    return int(float(weights.sum()) ** 2 / float(weights @ weights)) if weights.size else 0
+
+
+def _weighted_ranks(values: Shaped[np.ndarray, " n"], weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Mean rank in the population, from 1 and ties sharing."""
+    _, places = np.unique(values, return_inverse=True)
+    shares = np.bincount(places, weights=weights)
+    ranks: Float[np.ndarray, " n"] = (np.cumsum(shares) - shares / 2 + 0.5)[places]
+    return ranks
