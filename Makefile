@@ -33,10 +33,12 @@ notebooks: $(VENV)/.dev $(VENV)/.demo
 	cd notebooks && MPLBACKEND=agg ../$(BIN)/jupyter execute *.ipynb
 
 # peers to compare with live in environments of their own
-bench: $(VENV)-bench/.installed $(VENV)-sage/.installed
+bench: $(VENV)-bench/.installed $(VENV)-sage/.installed $(VENV)/.dev $(VENV)/.demo
 	$(VENV)-bench/bin/python benchmarks/scan.py
 	$(VENV)-bench/bin/python benchmarks/powerlaw.py
 	$(VENV)-bench/bin/python benchmarks/hyperbolicity.py --sage $(VENV)-sage/bin/python
+	$(BIN)/python benchmarks/hyplora.py
+	$(BIN)/python benchmarks/hyplora_geometry.py
 
 # needs instruction data in LLM-Adapters form; DATASETS says where
 DATASETS ?= ../shared/datasets
