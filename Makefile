@@ -43,6 +43,8 @@ bench: $(VENV)/.dev $(VENV)/.demo $(VENV)-bench/.installed $(VENV)-sage/.install
 	$(VENV)-bench/bin/python benchmarks/report.py
 	$(VENV)-bench/bin/python benchmarks/powerlaw.py
 	$(VENV)-bench/bin/python benchmarks/hyperbolicity.py --sage $(VENV)-sage/bin/python
+	$(BIN)/python benchmarks/hyplora.py
+	$(BIN)/python benchmarks/hyplora_geometry.py
 
 # needs instruction data in LLM-Adapters form; DATASETS says where
 DATASETS ?= ../shared/datasets
