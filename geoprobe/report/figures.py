@@ -8,7 +8,7 @@ import warnings
 from functools import lru_cache
 from xml.etree import ElementTree
 
-from geoprobe.figure import PALETTE, Figure
+from geoprobe.figure import PALETTE, Figure, Forest
 
 __all__ = ["figure_svg"]
 
@@ -50,7 +50,9 @@ def _drawn(figure: Figure, width: float) -> str:
     with rc_context(_STYLE), warnings.catch_warnings():
         # text stays text: whoever shows it brings the glyphs
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        canvas = Canvas(figsize=(width, width * figure.aspect), layout="constrained")
+        rows = max((len(layer.names) for layer in figure.layers if isinstance(layer, Forest)), default=0)
+        height = max(width * figure.aspect, _ROW_INCHES * rows + 0.7)
+        canvas = Canvas(figsize=(width, height), layout="constrained")
         FigureCanvasSVG(canvas)
         figure.draw(canvas.subplots())
         canvas.axes[0].set_title("")  # the page sets the title above the figure
@@ -58,6 +60,9 @@ def _drawn(figure: Figure, width: float) -> str:
         canvas.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 
+
+#: Names of a forest's rows need this much each, however narrow the figure.
+_ROW_INCHES = 0.16
 
 _STYLE = {
     "svg.fonttype": "none",
@@ -75,6 +80,7 @@ _STYLE = {
     "ytick.color": PALETTE["muted"],
     "xtick.labelcolor": PALETTE["ink"],
     "ytick.labelcolor": PALETTE["ink"],
+    "axes.labelsize": 8,
     "legend.fontsize": 8,
 }
 

@@ -19,6 +19,8 @@ __all__ = ["render_pdf"]
 
 #: Written into the file instead of the time of typesetting: equal reports are equal files.
 _TIMESTAMP = 0
+#: Figures are drawn this wide and set three in a row, so that their labels come out at 5 to 6 points.
+_FIGURE_INCHES = 3.6
 
 
 def render_pdf(view: View) -> bytes:
@@ -35,7 +37,9 @@ def render_pdf(view: View) -> bytes:
             still = () if section.scatter is None else (density_figure(section.scatter),)
             for number, figure in enumerate((*section.figures, *still)):
                 file = f"{section.anchor}-{number}.svg"
-                (folder / file).write_text(figure_svg(figure, prefix="f", themed=False), encoding="utf-8")
+                (folder / file).write_text(
+                    figure_svg(figure, prefix="f", themed=False, width=_FIGURE_INCHES), encoding="utf-8"
+                )
                 shown["figures"].append({"file": file, "title": figure.title, "caption": figure.caption})
         (folder / "report.json").write_text(json.dumps(legible(document)), encoding="utf-8")
         template = resources.files("geoprobe.report").joinpath("templates", "report.typ").read_text(encoding="utf-8")

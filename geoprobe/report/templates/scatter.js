@@ -115,6 +115,10 @@ class Scatter {
     const width = Math.floor(this.canvas.parentElement.clientWidth);
     const ratio = devicePixelRatio || 1;
     if (!width || (width === this.width && ratio === this.ratio)) return;
+    if (ratio !== this.ratio) {
+      // another screen or zoom changes no size that the observer sees
+      matchMedia(`(resolution: ${ratio}dppx)`).addEventListener("change", () => this.resize(), { once: true });
+    }
     this.width = width;
     this.ratio = ratio;
     this.height = Math.round(Math.min(520, Math.max(280, width * 0.56)));

@@ -2,6 +2,7 @@
 "use strict";
 
 const STEPS = 65535;
+const NAMED = { "\n": "\\n", "\t": "\\t", "\r": "\\r" };
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu;
 
 async function inflate(packed) {
@@ -14,7 +15,7 @@ async function inflate(packed) {
 
 function visible(text, limit = 120) {
   const characters = [...text.slice(0, 4 * limit)];
-  const escape = (character) => "\\u{" + character.codePointAt(0).toString(16) + "}";
+  const escape = (character) => NAMED[character] ?? "\\u{" + character.codePointAt(0).toString(16) + "}";
   const shown = characters.slice(0, limit).join("").replace(HIDDEN, escape);
   if (characters.length > limit) return `${shown}… (${text.length.toLocaleString("en")} characters)`;
   return shown.replace(/^ +| +$/g, (spaces) => "␣".repeat(spaces.length));
