@@ -127,10 +127,10 @@ def _turn(turn: Turn | None) -> dict[str, Any]:
 
 def curve_rows(curve: NormCurve) -> tuple[Row, ...]:
     """The test and the turn as quantities of a report."""
-    answer = "ruled out" if curve.bent else f"not ruled out ({curve.direction})"
+    answer = "ruled out" if curve.bent else "not ruled out"
     first, last = (number(round(end)) for end in curve.run)
     rows = [
-        Row("a monotone relation", answer, note=f"p = {number(curve.pvalue)} for a monotone one"),
+        Row("a monotone relation", answer, note=f"{curve.direction}; p = {number(curve.pvalue)} for a monotone one"),
         Row(
             "steepest run against it, in standard errors",
             curve.statistic,

@@ -73,11 +73,11 @@ def _unusual(result: NormsResult) -> Table:
     return Table(
         "unusual",
         "Rows that look hardly trained or unused",
-        ("row", "token", "kind", "occurrences", "norm", "norm, z", "distance from unused", "distance, z", "evidence"),
+        ("row", "token", "kind", "seen", "norm", "z", "from unused", "z", "evidence"),
         tuple(
             (r.row, r.token, r.kind, r.occurrences, r.norm, r.norm_z, r.distance, r.distance_z, "; ".join(r.evidence))
             for r in found.listed
         ),
-        f"{reference} Near-duplicates (cosine of at least {NEAR}) are sought among the {CANDIDATES:,} most unusual "
+        f"{reference} z is in robust standard deviations from the median. Near-duplicates (cosine of at least {NEAR}) are sought among the {CANDIDATES:,} most unusual "
         f"rows only, equal rows in the whole table.{more}",
     )

@@ -115,20 +115,22 @@ def link_radii(
 def link_rows(link: RadialLink) -> tuple[Row, ...]:
     """The link as quantities of a report."""
     span = f"over norms {number(link.smallest)} to {number(link.largest)}"
+    why = ""
     if link.zeta <= 0:
-        answer = "no: ζ is not positive, so larger radii are not the more frequent"
+        answer, why = "no", "ζ is not positive: larger radii are not the more frequent"
     elif link.implied is None:
-        answer = "undecided: the interval of ζ holds 0"
+        answer, why = "undecided", "the interval of ζ holds 0"
     else:
-        answer = "yes, within the errors" if link.holds else "no"
+        answer = "yes" if link.holds else "no"
+        why = "within the errors" if link.holds else ""
     if link.implied is not None and link.pvalue <= 0.05:
-        answer += "; and radii do not follow an exponential, so ζ describes little"
+        why += f"{'; ' if why else ''}radii do not follow an exponential, so ζ describes little"
     return (
         Row("rate ζ of the radial law", link.zeta, link.zeta_low, link.zeta_high, f"per unit of norm, {span}"),
         Row("distance of the radii from that law", link.ks, note=f"p = {number(link.pvalue)} for a true one"),
         Row("γ implied, 2/ζ + 1", link.implied, link.implied_low, link.implied_high, "norms as they are"),
         Row("γ of the counts", link.gamma, link.gamma_low, link.gamma_high, "bootstrap over types"),
-        Row("γ = 2/ζ + 1", answer),
+        Row("γ = 2/ζ + 1", answer, note=why),
         Row(
             "scale at which it would hold",
             link.scale,
