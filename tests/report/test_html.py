@@ -4,6 +4,7 @@ import hashlib
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from builders import HOSTILE, vocabulary_scatter
 from markupsafe import escape
@@ -106,3 +107,15 @@ def test_a_notebook_shows_the_page_in_a_sandboxed_frame(report: Report) -> None:
     assert attributes["sandbox"] is None
     assert attributes["srcdoc"] == render_html(report.view(), live=False)
     assert report._repr_html_() == notebook_html(report.view())
+
+
+def test_a_vocabulary_of_128_256_tokens_stays_within_three_megabytes(report: Report) -> None:
+    rng = np.random.default_rng(0)
+    letters = rng.integers(97, 123, (128_256, 9)).astype(np.uint8)
+    lengths = rng.integers(2, 10, len(letters))  # random letters pack worse than words
+    tokens = [bytes(row[:length]).decode() for row, length in zip(letters, lengths, strict=True)]
+    view = with_vocabulary(report)
+    first, *others = view.sections
+    large = dataclasses.replace(first, scatter=vocabulary_scatter(len(tokens), tokens))
+    page = render_html(dataclasses.replace(view, sections=(large, *others)))
+    assert len(page.encode()) < 3_000_000
