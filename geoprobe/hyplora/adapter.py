@@ -17,7 +17,9 @@ from geoprobe.hyplora.reference import reference_update
 if TYPE_CHECKING:
     from geoprobe.hyplora.config import HypLoraConfig
 
-__all__ = ["HypLoraAdapter"]
+__all__ = ["LARGEST_LOG_K", "HypLoraAdapter"]
+
+LARGEST_LOG_K = 60.0
 
 
 class HypLoraAdapter(nn.Module):
@@ -83,7 +85,10 @@ class HypLoraAdapter(nn.Module):
     def _log_k(self) -> Tensor:
         owner = self._owner[0]
         log_k: Tensor = (owner or self).log_k
-        return log_k.full_tensor() if owner is not None and isinstance(log_k, DTensor) else log_k
+        if owner is not None and isinstance(log_k, DTensor):
+            log_k = log_k.full_tensor()
+        # far flatter and far smaller than anything that float32 can tell apart, and no overflow if a run diverges
+        return log_k.clamp(-LARGEST_LOG_K, LARGEST_LOG_K)
 
     @property
     def curvature(self) -> float:

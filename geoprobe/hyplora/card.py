@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from huggingface_hub import ModelCard
 from safetensors import safe_open
 
+from geoprobe.hyplora.adapter import LARGEST_LOG_K
+
 if TYPE_CHECKING:
     from geoprobe.hyplora.config import HypLoraConfig
 
@@ -67,4 +69,4 @@ def _saved_curvatures(weights: Path) -> list[float]:
         return []
     with safe_open(weights, framework="pt") as file:
         names = [name for name in file.keys() if name.endswith(".log_k")]  # noqa: SIM118 (not a mapping)
-        return sorted(math.exp(float(file.get_tensor(name))) for name in names)
+        return sorted(math.exp(min(float(file.get_tensor(name)), LARGEST_LOG_K)) for name in names)

@@ -40,5 +40,17 @@ def test_layers_have_their_own_curvature_unless_they_share_one(llama, ids):
         assert record.curvature == pytest.approx(0.1 * math.exp(record.moved))
 
 
+@pytest.mark.parametrize("log_k", [-1e4, 1e4])
+def test_a_curvature_that_ran_away_gives_neither_nan_nor_an_error(llama, ids, log_k, tmp_path):
+    model = get_peft_model(llama, HypLoraConfig(**SETTINGS, init_weights=False))
+    for name, parameter in model.named_parameters():
+        if name.endswith("log_k"):
+            parameter.data.fill_(log_k)
+    model(ids, labels=ids).loss.backward()
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.requires_grad)
+    assert all(math.isfinite(record.curvature) for record in geometry(model))
+    model.save_pretrained(tmp_path)
+
+
 def test_a_model_without_hyplora_has_no_geometry(llama):
     assert geometry(llama) == ()
