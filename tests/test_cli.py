@@ -42,7 +42,7 @@ def test_json_on_standard_output_is_the_saved_report_and_nothing_else(model_fold
     done = command("scan", model_folder, "--corpus", corpus_file, "--out", out, "--json", "--format", "json")
     assert done.returncode == 0
     assert done.stdout == (out / "scan.json").read_text("utf-8")
-    assert json.loads(done.stdout)["schema_version"] == 1
+    assert json.loads(done.stdout)["schema_version"] == 2
     assert "\x1b" not in done.stdout + done.stderr  # no colours or bars in a pipe
     assert [path.name for path in out.iterdir()] == ["scan.json"]
 

@@ -78,6 +78,6 @@ def _unusual(result: NormsResult) -> Table:
             (r.row, r.token, r.kind, r.occurrences, r.norm, r.norm_z, r.distance, r.distance_z, "; ".join(r.evidence))
             for r in found.listed
         ),
-        f"{reference} z is in robust standard deviations from the median. Near-duplicates (cosine of at least {NEAR}) are sought among the {CANDIDATES:,} most unusual "
-        f"rows only, equal rows in the whole table.{more}",
+        f"{reference} z is in robust standard deviations from the median. Near-duplicates (cosine of at least {NEAR}) "
+        f"are sought among the {CANDIDATES:,} most unusual rows only, equal rows in the whole table.{more}",
     )

@@ -20,7 +20,7 @@ from geoprobe.results import Result, from_builtins
 __all__ = ["SCHEMA_VERSION", "CorpusFacts", "Envelope", "ModelFacts", "Report"]
 
 #: Raised whenever a reader of the old form could misread the new one.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
