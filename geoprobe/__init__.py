@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from geoprobe.report.document import Report
     from geoprobe.scanning import scan
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = ["Report", "__version__", "compare", "scan"]
 
