@@ -206,7 +206,7 @@ def part_speed():
 def brute_rate(distances):
     """Seconds that every pair of every base takes by the kernel of the fallback, with no bound at all."""
     from geoprobe.stats.hyperbolicity import exact_kernels as kernels
-    from geoprobe.stats.hyperbolicity.threads import run_tasks
+    from geoprobe.stats.threads import run_tasks
 
     n = len(distances)
     scaled = distances / distances.max()

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int64, Integer
 from scipy.special import ndtri
 
-from geoprobe.stats.hyperbolicity.threads import run_tasks
+from geoprobe.stats.threads import run_tasks
 
 __all__ = ["around", "document_bootstrap"]
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Shaped
 
-from geoprobe.stats.hyperbolicity.threads import run_tasks
 from geoprobe.stats.row_kernels import lengths_and_sums, products
+from geoprobe.stats.threads import run_tasks
 
 __all__ = ["ReadBlock", "RowStatistics", "project", "row_statistics"]
 

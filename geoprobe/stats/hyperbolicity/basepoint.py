@@ -8,7 +8,7 @@ from jaxtyping import Float, Int, Shaped
 from geoprobe.stats.hyperbolicity import basepoint_kernels as kernels
 from geoprobe.stats.hyperbolicity import gromov_kernels
 from geoprobe.stats.hyperbolicity.checks import ROUNDING, as_distances, check_base, check_base_triangles
-from geoprobe.stats.hyperbolicity.threads import row_blocks, run_tasks
+from geoprobe.stats.threads import row_blocks, run_tasks
 
 STARTS = 8
 """Local searches for a first incumbent, from the points with the largest bounds."""

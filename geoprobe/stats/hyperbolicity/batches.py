@@ -8,7 +8,7 @@ from jaxtyping import Float, Shaped
 
 from geoprobe.stats.hyperbolicity import gromov_kernels as kernels
 from geoprobe.stats.hyperbolicity.checks import as_points, check_base
-from geoprobe.stats.hyperbolicity.threads import run_tasks
+from geoprobe.stats.threads import run_tasks
 
 CLOUDS_A_TASK = 8
 

@@ -4,8 +4,8 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from geoprobe.stats.hyperbolicity.scan_kernels import scan_rows
-from geoprobe.stats.hyperbolicity.threads import row_blocks, run_tasks
 from geoprobe.stats.hyperbolicity.triangle_kernels import worst_triangle
+from geoprobe.stats.threads import row_blocks, run_tasks
 
 ROUNDING = 1e-6
 """Largest relative breach of an axiom put down to rounding (float32 input stays well below it)."""

@@ -8,7 +8,7 @@ from geoprobe.stats.hyperbolicity.basepoint import delta_basepoint
 from geoprobe.stats.hyperbolicity.checks import as_points, check_base
 from geoprobe.stats.hyperbolicity.exact import ExactDelta
 from geoprobe.stats.hyperbolicity.metrics import euclidean_distances
-from geoprobe.stats.hyperbolicity.threads import run_tasks
+from geoprobe.stats.threads import run_tasks
 
 STRIP = 384
 """Rows a task; a multiple of the kernels' tile."""

@@ -9,7 +9,7 @@ from jaxtyping import Float, Shaped
 from geoprobe.stats.hyperbolicity.checks import as_points
 from geoprobe.stats.hyperbolicity.embedding import Embedding, embed_in_all
 from geoprobe.stats.hyperbolicity.metrics import euclidean_distances
-from geoprobe.stats.hyperbolicity.threads import run_tasks
+from geoprobe.stats.threads import run_tasks
 
 EXACT = 1e-6
 """Stress put down to rounding: where E^k fits as well as that, no space gains."""

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int, Shaped
 from geoprobe.stats.hyperbolicity import exact_kernels as kernels
 from geoprobe.stats.hyperbolicity.basepoint import Delta
 from geoprobe.stats.hyperbolicity.checks import as_distances, check_triangles
-from geoprobe.stats.hyperbolicity.threads import run_tasks
+from geoprobe.stats.threads import run_tasks
 
 STARTS = 1_000
 """Local searches for the first incumbent."""

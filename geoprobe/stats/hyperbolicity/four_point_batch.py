@@ -11,7 +11,7 @@ from geoprobe.stats.hyperbolicity import four_point_kernels as kernels
 from geoprobe.stats.hyperbolicity.checks import as_distances, as_points
 from geoprobe.stats.hyperbolicity.euclidean_kernels import distances_of_rows
 from geoprobe.stats.hyperbolicity.holland import flat_spread, triangular_blocks
-from geoprobe.stats.hyperbolicity.threads import run_tasks
+from geoprobe.stats.threads import run_tasks
 
 CLOUDS_A_TASK = 8
 SMALL_CLOUD = 80

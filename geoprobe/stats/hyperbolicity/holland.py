@@ -9,7 +9,7 @@ from jaxtyping import Float, Int, Shaped
 from geoprobe.stats.hyperbolicity import four_point_kernels as kernels
 from geoprobe.stats.hyperbolicity.checks import as_distances
 from geoprobe.stats.hyperbolicity.intervals import Moments, exact_moments, sampled_moments, student_interval
-from geoprobe.stats.hyperbolicity.threads import row_blocks, run_tasks
+from geoprobe.stats.threads import row_blocks, run_tasks
 
 EXACT_POINTS = 256
 """Up to this many points every quadruple is read (1.7e8 of them)."""

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int, Shaped
 from geoprobe.stats.hyperbolicity import joining_kernels as kernels
 from geoprobe.stats.hyperbolicity.checks import as_distances
 from geoprobe.stats.hyperbolicity.metrics import euclidean_distances
-from geoprobe.stats.hyperbolicity.threads import run_tasks
+from geoprobe.stats.threads import run_tasks
 
 ONE_CALL = 512
 """Up to this many points, joined within a few hundredths of a second, an interrupt may wait."""

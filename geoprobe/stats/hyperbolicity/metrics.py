@@ -5,7 +5,7 @@ from jaxtyping import Float, Shaped
 
 from geoprobe.stats.hyperbolicity.checks import as_points
 from geoprobe.stats.hyperbolicity.euclidean_kernels import distances_of_rows
-from geoprobe.stats.hyperbolicity.threads import row_blocks, run_tasks
+from geoprobe.stats.threads import row_blocks, run_tasks
 
 
 def euclidean_distances(points: Shaped[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from geoprobe.stats.hyperbolicity.path_kernels import hops_from
-from geoprobe.stats.hyperbolicity.threads import row_blocks, run_tasks
+from geoprobe.stats.threads import row_blocks, run_tasks
 
 
 def geodesic_distances(

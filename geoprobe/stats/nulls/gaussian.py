@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from geoprobe.stats.hyperbolicity.batches import delta_and_diameter
 from geoprobe.stats.hyperbolicity.metrics import euclidean_distances
-from geoprobe.stats.hyperbolicity.threads import run_tasks
+from geoprobe.stats.threads import run_tasks
 
 
 def gaussian_points(n: int, dimension: int, rng: np.random.Generator) -> Float[np.ndarray, "n k"]:
