@@ -94,10 +94,12 @@ def scan(
 ) -> None:
     """Scan a model's token embeddings and write a report."""
     with _errors(debug):
+        from geoprobe.files import check_folder
         from geoprobe.report.terminal import ScanProgress, show_report
         from geoprobe.scanning import scan as run
 
         chosen = _formats(formats)
+        check_folder(out or Path("reports"))
         with ScanProgress(quiet=quiet) as progress:
             report = run(
                 model,
@@ -161,13 +163,15 @@ def count(
     with _errors(debug):
         from geoprobe import counts as counting
         from geoprobe.errors import UsageError
+        from geoprobe.files import check_folder
         from geoprobe.report.terminal import ScanProgress
-        from geoprobe.sources.counts_file import save_counts
+        from geoprobe.sources.counts_file import counts_file_path, save_counts
 
         if merge and corpus:
             raise UsageError("Both --merge and --corpus were given.", "Count first, then merge the files.")
         if not merge and len(inputs) > 1:
             raise UsageError(f"{len(inputs)} models were given.", "Give one, or --merge to add up counts files.")
+        check_folder(counts_file_path(out).parent)
         if merge:
             found = counting.merge(inputs)
         else:
