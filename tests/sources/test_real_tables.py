@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import missing
 
 import geoprobe
 from geoprobe.sources.demo import installed_file
@@ -17,7 +18,8 @@ def installed(distribution: str, pattern: str) -> Path:
     try:
         return installed_file(distribution, pattern)
     except PackageNotFoundError:
-        pytest.skip(f"{distribution} is not installed")
+        missing("gemma" if distribution in GEMMA_PARTS else "models", f"{distribution} is not installed")
+        raise
 
 
 def test_minilm_is_berts_table() -> None:
