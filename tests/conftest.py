@@ -1,7 +1,7 @@
 """Test-wide set-up: shapes in annotations are checked, and what a machine lacks is skipped with its reason.
 
 ``GEOPROBE_REQUIRE`` lists what a machine is known to have (``demo shared chromium poppler peers axe ray finetune
-models``): there, a skip is a failure.
+models bitsandbytes``): there, a skip is a failure.
 """
 
 import json

@@ -1,14 +1,23 @@
+from importlib.util import find_spec
+
 import pytest
 import torch
+from builders import missing
 from peft import get_peft_model
 from transformers.pytorch_utils import Conv1D
 
 from geoprobe.hyplora import HypLoraConfig
 
-bnb = pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed")
+
+@pytest.fixture(autouse=True)
+def _installed():
+    if find_spec("bitsandbytes") is None:
+        missing("bitsandbytes", "bitsandbytes is not installed")
 
 
 def quantised(kind, weight):
+    import bitsandbytes as bnb
+
     out, into = weight.shape
     if kind == "8-bit":
         layer = bnb.nn.Linear8bitLt(into, out, bias=False, has_fp16_weights=False)
