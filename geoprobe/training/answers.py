@@ -15,7 +15,7 @@ from typing import Literal
 
 from geoprobe.training.numbers import canonical, find_numbers, last_number
 
-__all__ = ["Kind", "TOLERANCE", "extract", "finished", "is_right", "normalised"]
+__all__ = ["TOLERANCE", "Kind", "extract", "finished", "is_right", "normalised"]
 
 Kind = Literal["number", "letter", "words"]
 
@@ -23,7 +23,9 @@ Kind = Literal["number", "letter", "words"]
 TOLERANCE = 0.001
 
 _NEXT_TURN = re.compile(r"### Instruction:|Below is an instruction that describes")
-_STATES = re.compile(r"#{4}(?!#)|(?:answer(?: choice| option)?|correct (?:choice|option))(?: is|:| ?=)|\\boxed ?\{", re.I)
+_STATES = re.compile(
+    r"#{4}(?!#)|(?:answer(?: choice| option)?|correct (?:choice|option))(?: is|:| ?=)|\\boxed ?\{", re.I
+)
 #: Where a stated answer ends: with its line or its sentence.
 _END, _LINE_END = re.compile(r"\n|[.!?](?=\s)"), re.compile(r"\n")
 _LETTER = re.compile(r"(?<![A-Za-z0-9'\u2019])([A-E])(?![A-Za-z0-9'\u2019])")

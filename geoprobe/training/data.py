@@ -156,7 +156,7 @@ def _file(path: Path) -> tuple[str, Iterable[Record], str]:
 
 
 def _learned(name: str, row: dict[str, object]) -> dict[str, object]:
-    """A row of a known hub set with its response: the reasoning it comes with, else the answer as LLM-Adapters says it."""
+    """A known hub set's row with its response: the reasoning that it has, else the answer in LLM-Adapters' words."""
     if {"question", "answer"} <= row.keys() and name == "gsm8k":
         return row
     asked = instruction_of(name, row)

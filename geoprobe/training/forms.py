@@ -41,7 +41,8 @@ def form_of(record: Mapping[str, Any], where: str, field: str | None) -> tuple[F
         names = [name.strip() for name in field.split(",")]
         if len(names) != 2 or not all(names):
             raise UsageError(
-                f"The columns {field!r} are not two.", "Name the question's and the response's: --field QUESTION,RESPONSE."
+                f"The columns {field!r} are not two.",
+                "Name the question's and the response's: --field QUESTION,RESPONSE.",
             )
         for name in names:
             _column(record, name, where)
@@ -54,7 +55,8 @@ def form_of(record: Mapping[str, Any], where: str, field: str | None) -> tuple[F
         return _gsm8k, "GSM8K's form; its calculator annotations <<...>> are taken out."
     raise BadDataError(
         f"{where} has the columns {_listed(record)}, which are of no known form of training data.",
-        "Known: instruction and output; question and answer; messages. Name other columns by --field QUESTION,RESPONSE.",
+        "Known: instruction and output; question and answer; messages. Name other columns by --field "
+        "QUESTION,RESPONSE.",
     )
 
 

@@ -43,9 +43,7 @@ class Question:
     text: str = ""
 
 
-def read_questions(
-    name: str, kind: Kind, records: Iterable[Record], where: str, template: str
-) -> tuple[Question, ...]:
+def read_questions(name: str, kind: Kind, records: Iterable[Record], where: str, template: str) -> tuple[Question, ...]:
     """Records in LLM-Adapters' form (``instruction``, ``answer``) or GSM8K's (``question``, ``answer``) as questions.
 
     Raises

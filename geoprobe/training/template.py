@@ -24,8 +24,8 @@ def prompt(instruction: str, context: str = "", template: str = "alpaca") -> str
     context : str
         Further input, often empty.
     template : {"alpaca", "plain"}
-        ``alpaca``: the words that LLM-Adapters and the paper train and test with, which are Alpaca's; the sixteen spaces
-        before each line in LLM-Adapters' source are left out. ``plain``: the instruction and an empty line.
+        ``alpaca``: the words that LLM-Adapters and the paper train and test with, which are Alpaca's; the sixteen
+        spaces before each line in LLM-Adapters' source are left out. ``plain``: the instruction and an empty line.
 
     Raises
     ------

@@ -15,7 +15,16 @@ from geoprobe.sources.corpora.streams import STDIN, Source
 from geoprobe.sources.corpora.tables import csv_rows, parquet_rows
 from geoprobe.sources.corpora.text import paragraphs
 
-__all__ = ["FORMATS", "file_corpus", "file_records", "folder_corpus", "read_source", "readable", "split_file", "stdin_corpus"]
+__all__ = [
+    "FORMATS",
+    "file_corpus",
+    "file_records",
+    "folder_corpus",
+    "read_source",
+    "readable",
+    "split_file",
+    "stdin_corpus",
+]
 
 #: Suffix to reader; each may be followed by .gz or .zst.
 _READERS: dict[str, Callable[[Source], Iterator[Record]]] = {

@@ -46,8 +46,9 @@ def parquet_rows(source: Source, field: str | None, *, whole: bool = False) -> I
                 for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=columns, use_threads=False):
                     yield from batch.to_pylist()
         except UnicodeDecodeError as error:
+            column = f"column {wanted!r}" if wanted else "a column"
             raise BadDataError(
-                f"{source.where} is not UTF-8 text:{f' column {wanted!r}' if wanted else ''} holds byte 0x{error.object[error.start]:02x}.",
+                f"{source.where} is not UTF-8 text: {column} holds byte 0x{error.object[error.start]:02x}.",
                 "Write the column again as UTF-8.",
             ) from error
         except (ArrowException, OSError) as error:
