@@ -177,10 +177,9 @@ class BaseRecord:
 
 
 def record_to_dict(record: RunRecord | BaseRecord) -> dict[str, Any]:
-    """A record as builtin types, its predictions left out: they are lines of their own files."""
+    """A record as builtin types; of its predictions, which are lines of their own files, the names of the tasks."""
     data = dict(msgspec.to_builtins(record))
-    del data["predictions"]
-    return data
+    return {**data, "predictions": list(record.predictions)}
 
 
 def record_from_dict(

@@ -65,6 +65,8 @@ class Setup:
         Steps between validations and between checkpoints; 0: at the end only, and never.
     examples : int or None
         Training examples used, of a seeded sample; None: all.
+    longest : int or None
+        Training examples of more tokens are left out instead of cut; None: none.
     questions : int or None
         Test questions a task, of a seeded sample; None: all.
     max_new_tokens : int or None
@@ -117,6 +119,7 @@ class Setup:
     validate_every: int = 0
     save_every: int = 100
     examples: int | None = None
+    longest: int | None = None
     questions: int | None = None
     max_new_tokens: int | None = None
     evaluation_batch: int = 16
@@ -217,6 +220,7 @@ def _check(setup: Setup) -> None:
         "sweep_steps",
         "micro_batch",
         "examples",
+        "longest",
         "questions",
         "max_new_tokens",
         "threads",
