@@ -147,8 +147,9 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What a scan said of the model: one question, its verdict and the sentence behind it."""
+    """What a scan said of the model: one diagnostic, its question, verdict and the sentence behind it."""
 
+    name: str
     question: str
     verdict: str
     reason: str
@@ -194,7 +195,7 @@ def run_facts(record: RunRecord) -> RunFacts:
 def _finite(value: Any) -> Any:
     """A value as JSON can hold it: no NaN, no infinity."""
     if isinstance(value, float):
-        return value if math.isfinite(value) else None
+        return float(value) if math.isfinite(value) else None
     if isinstance(value, dict):
         return {key: each for key, each in value.items() if _finite(each) is not None}
     if isinstance(value, tuple):

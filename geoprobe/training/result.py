@@ -229,6 +229,6 @@ def make_result(
 
 def _diagnosis(scan: Report) -> tuple[Diagnosis, ...]:
     return tuple(
-        Diagnosis(each.question, each.verdict.label, each.verdict.reason, estimate_line(each))
-        for each in scan.results.values()
+        Diagnosis(name, each.question, each.verdict.label, each.verdict.reason, estimate_line(each))
+        for name, each in scan.results.items()
     )

@@ -26,7 +26,7 @@ _CURVE_POINTS = 30
 
 def titles(result: ComparisonResult) -> dict[str, str]:
     """What each set is called in figures and tables, by its name."""
-    return {task.name: visible(task.title, 30) for task in result.tasks}
+    return {task.name: visible(task.title, 16) for task in result.tasks}
 
 
 def accuracy_figures(result: ComparisonResult) -> Iterator[Figure]:
@@ -36,7 +36,7 @@ def accuracy_figures(result: ComparisonResult) -> Iterator[Figure]:
     ]
     called = titles(result)
     if compared:
-        rows = ("all sets", *(called.get(one.task, visible(one.task, 30)) for one in compared[0].tasks))
+        rows = ("all sets", *(called.get(one.task, visible(one.task, 16)) for one in compared[0].tasks))
         layers: list[Layer] = [Rule(0.0, "no difference", "muted")]
         for place, each in enumerate(compared):
             sets = [each.overall, *each.tasks]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from geoprobe.report.text import visible
 from geoprobe.results import Cell, Table
 from geoprobe.training.result_figures import titles
-from geoprobe.training.result_words import name
+from geoprobe.training.result_words import name, points
 from geoprobe.training.verdict import ALL
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def accuracy_tables(result: ComparisonResult) -> Iterator[Table]:
         "method",
         "set",
         "questions",
-        "reference",
+        "reference %",
         "method %",
         "difference",
         "low",
@@ -77,19 +77,19 @@ def _difference_row(each: MethodComparison, one: SetDifference, of: str) -> tupl
         name(each.method),
         of,
         found.questions,
-        _points(one.reference_accuracy),
-        _points(one.method_accuracy),
-        _points(found.value),
+        points(one.reference_accuracy),
+        points(one.method_accuracy),
+        points(found.value, sign=True),
         _points(found.low),
         _points(found.high),
         one.label,
         one.corrected,
-        None if found.detectable is None or found.detectable >= 1 else _points(found.detectable),
+        _points(None if found.detectable is None or found.detectable >= 1 else found.detectable),
     )
 
 
-def _points(share: float | None) -> float | None:
-    return None if share is None else round(100 * share, 1) + 0.0
+def _points(share: float | None) -> str:
+    return "–" if share is None else points(share)
 
 
 def _by_run(result: ComparisonResult, called: dict[str, str]) -> Table:
@@ -106,9 +106,9 @@ def _by_run(result: ComparisonResult, called: dict[str, str]) -> Table:
 
 def _percents(rights: dict[str, str], sets: Sequence[str]) -> tuple[Cell, ...]:
     marks = [rights.get(task, "") for task in sets]
-    shares = [_points(each.count("1") / len(each)) if each else None for each in marks]
+    shares = [_points(each.count("1") / len(each) if each else None) for each in marks]
     every = "".join(marks)
-    return (*shares, _points(every.count("1") / len(every)) if every else None)
+    return (*shares, _points(every.count("1") / len(every) if every else None))
 
 
 def _likelihoods(result: ComparisonResult, called: dict[str, str]) -> Iterator[Table]:
@@ -135,7 +135,7 @@ def loss_tables(result: ComparisonResult) -> Iterator[Table]:
         (
             name(run.method),
             str(run.seed),
-            run.learning_rate,
+            f"{run.learning_rate:g}",
             run.steps,
             run.validation_loss,
             run.gradient_norm,
@@ -153,7 +153,7 @@ def loss_tables(result: ComparisonResult) -> Iterator[Table]:
         note += f" Loss before training: {result.base.validation_loss:.3f}."
     yield Table("runs", "Runs", columns, rows, note)
     sweep = tuple(
-        (name(run.method), run.learning_rate, str(run.seed), run.steps, run.validation_loss)
+        (name(run.method), f"{run.learning_rate:g}", str(run.seed), run.steps, run.validation_loss)
         for run in result.runs
         if run.purpose == "sweep" and run.status == "finished"
     )
@@ -161,7 +161,7 @@ def loss_tables(result: ComparisonResult) -> Iterator[Table]:
         "sweep", "Sweep of learning rates", ("method", "learning rate", "seed", "steps", "validation loss"), sweep
     )
     failed = tuple(
-        (name(run.method), run.purpose, str(run.seed), run.learning_rate, run.steps, run.error or "")
+        (name(run.method), run.purpose, str(run.seed), f"{run.learning_rate:g}", run.steps, run.error or "")
         for run in result.runs
         if run.status == "failed"
     )

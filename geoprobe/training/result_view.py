@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,9 @@ from geoprobe.training.result_figures import accuracy_figures, geometry_figures,
 from geoprobe.training.result_tables import accuracy_tables, cost_table, geometry_tables, leak_tables, loss_tables
 from geoprobe.training.result_words import (
     accuracy_reason,
+    borne_out,
     difference_line,
+    learned_by_heart,
     loss_line,
     loss_reason,
     name,
@@ -93,6 +97,10 @@ _SCAN_METHODS = (
     "the embeddings is the paper's argument for HypLoRA: where a scan supports it and the experiment finds no "
     "difference, or the other way round, the argument does not hold for this model.",
 )
+
+
+#: A number as it is shown, or the dash of a missing one.
+_FIGURE = re.compile(r"[+−]?[\d.,]+(?:e[+−]?\d+)?|–|")
 
 
 def result_view(result: ComparisonResult) -> View:
@@ -187,13 +195,14 @@ def _accuracy(result: ComparisonResult) -> Section:
             )
         )
         question = f"Does {name(single.method)} answer more test questions right than {reference}?"
-        card = Card("accuracy", question, single.label, accuracy_reason(single), lines)
+        card = Card("accuracy", question, single.label, f"{accuracy_reason(single)}{learned_by_heart(result)}", lines)
     else:
         answers = tuple(
             Answer(name(each.method), each.label, difference_line(each.overall.difference) if each.overall else "")
             for each in result.comparisons
         )
         reason = " ".join(map(accuracy_reason, result.comparisons)) or "There is one method, so nothing is compared."
+        reason += learned_by_heart(result)
         card = Card(
             "accuracy", f"Do they answer more test questions right than {reference}?", "", reason, answers=answers
         )
@@ -251,12 +260,18 @@ def _scan(result: ComparisonResult) -> Section:
             Answer(visible(each.question, 200), visible(each.verdict, 40), visible(each.estimate, 200))
             for each in result.diagnosis
         ),
-        *(Answer(f"Experiment: does {name(each.method)} help?", each.label, "") for each in result.comparisons),
+        *(
+            Answer(
+                f"Experiment: does {name(each.method)} help?",
+                each.label,
+                difference_line(each.overall.difference) if each.overall else "",
+            )
+            for each in result.comparisons
+        ),
     )
     rows = tuple((each.question, each.verdict, each.reason) for each in result.diagnosis)
     tables = (Table("scan", "What the scan said", ("question", "verdict", "reason"), rows),)
-    reason = "The scan's answers about the embeddings, and the experiment's about training:"
-    card = Card("scan", "Does the experiment bear out what the geometry said?", "", reason, answers=answers)
+    card = Card("scan", "Does the experiment bear out what the geometry said?", "", borne_out(result), answers=answers)
     return Section("scan", "Scan and experiment", card, "", (), (), _shown(tables), _SCAN_METHODS)
 
 
@@ -289,16 +304,20 @@ def _cost(result: ComparisonResult) -> Section:
         runs = result.final(method)
         if runs and reference and (speed := fmean(run.tokens_per_second for run in reference)):
             more = runs[0].trainable_parameters - reference[0].trainable_parameters
-            share = (
-                f" ({100 * more / reference[0].trainable_parameters:.3f}%)" if reference[0].trainable_parameters else ""
-            )
+            rate = fmean(run.tokens_per_second for run in runs) / speed
             parts.append(
-                f"{name(method)} trains {fmean(run.tokens_per_second for run in runs) / speed:.2f} times as many "
-                f"tokens a second as {name(result.methods[0])}, with {number(abs(more))} "
-                f"{'more' if more >= 0 else 'fewer'} parameters{share}."
+                f"{name(method)} trains {rate:.2f} times as many tokens a second as {name(result.methods[0])}, "
+                f"with {_more(more, reference[0].trainable_parameters)}."
             )
     card = Card("cost", "What does it cost?", "", " ".join(parts) or "There is nothing to compare.")
     return Section("cost", "Cost", card, "", (), (), _shown((cost_table(result),)), _COST_METHODS)
+
+
+def _more(parameters: int, of: int) -> str:
+    if not parameters:
+        return "as many parameters"
+    share = f" ({100 * abs(parameters) / of:.2g}%)" if of else ""
+    return f"{number(abs(parameters))} {'more' if parameters > 0 else 'fewer'} parameters{share}"
 
 
 def _leaks(result: ComparisonResult) -> Section:
@@ -313,7 +332,13 @@ def _leaks(result: ComparisonResult) -> Section:
 
 
 def _shown(tables: Iterable[Table]) -> tuple[ShownTable, ...]:
-    return tuple(shown_table(table) for table in tables if table.rows)
+    """Tables with rows; a column of figures written out, such as percentages, is aligned as numbers are."""
+    shown = (shown_table(table) for table in tables if table.rows)
+    return tuple(replace(each, numeric=tuple(map(_figures, zip(*each.rows, strict=True)))) for each in shown)
+
+
+def _figures(column: tuple[str, ...]) -> bool:
+    return all(_FIGURE.fullmatch(cell) for cell in column)
 
 
 def _provenance(result: ComparisonResult) -> tuple[tuple[str, str], ...]:

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from geoprobe.report.text import visible
 from geoprobe.results import number
 from geoprobe.stats.paired import Difference
-from geoprobe.training.verdict import MethodComparison, SetDifference
+from geoprobe.training.verdict import MethodComparison
 
-__all__ = ["accuracy_reason", "difference_line", "loss_line", "loss_reason", "name", "percent", "points", "seen_line"]
+if TYPE_CHECKING:
+    from geoprobe.training.result import ComparisonResult
+
+__all__ = [
+    "accuracy_reason",
+    "borne_out",
+    "difference_line",
+    "learned_by_heart",
+    "loss_line",
+    "loss_reason",
+    "name",
+    "percent",
+    "points",
+    "seen_line",
+]
 
 _NAMES = {"lora": "LoRA", "dora": "DoRA", "hyplora": "HypLoRA"}
 
@@ -74,7 +90,7 @@ def accuracy_reason(each: MethodComparison) -> str:
     else:
         opening = (
             f"{method} answers {percent(overall.method_accuracy)} of the questions right and {reference} "
-            f"{percent(overall.reference_accuracy)} ({asked}), which luck explains."
+            f"{percent(overall.reference_accuracy)} ({asked}), a difference that luck explains."
         )
     return f"{opening} {_unseen(found)}"
 
@@ -104,9 +120,37 @@ def loss_reason(each: MethodComparison) -> str:
     return f"{opening}, which luck explains; {number(loss.detectable)} could have been seen."
 
 
-def set_line(one: SetDifference) -> str:
-    """One set's difference, for a line of several."""
-    return difference_line(one.difference)
+def learned_by_heart(result: ComparisonResult) -> str:
+    """What leaks add to the verdict: a sentence with a space before it, or nothing."""
+    if result.leaks is None or not result.leaks.found:
+        return ""
+    asked = sum(task.questions for task in result.leaks.tasks)
+    return (
+        f" But {len(result.leaks.leaks):,} of the {asked:,} test questions are in the training data, so this is "
+        "partly about what was learned by heart."
+    )
+
+
+def borne_out(result: ComparisonResult) -> str:
+    """Whether what a scan said of tree-likeness and what HypLoRA did agree."""
+    said = next((each.verdict for each in result.diagnosis if each.name == "hyperbolicity"), None)
+    found = next((each.label for each in result.comparisons if each.method == "hyplora"), None)
+    if said is None or found in (None, "no verdict"):
+        return "The scan's answers about the embeddings, and the experiment's about training."
+    tree = said in ("supported", "weak")
+    if tree and found == "helps":
+        return "They agree: the embeddings are more tree-like than chance, and hyperbolic adaptation helps."
+    if not tree and found != "helps":
+        return (
+            "They agree: the scan finds no hyperbolic embeddings to build on, and hyperbolic adaptation brings no gain "
+            "that this experiment could see."
+        )
+    if tree:
+        return (
+            "They do not agree: the embeddings are more tree-like than chance, and yet hyperbolic adaptation brings no "
+            "gain that this experiment could see."
+        )
+    return "They do not agree: hyperbolic adaptation helps, though the scan finds no hyperbolic embeddings to build on."
 
 
 def _counted(amount: int, what: str) -> str:
