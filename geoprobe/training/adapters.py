@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -43,7 +44,9 @@ def adapted(model: Any, setup: Setup, method: str, seed: int, alpha: float | Non
         When no layer, or a layer that cannot have such an adapter, is targeted.
     """
     try:
-        peft_model = get_peft_model(model, _config(setup, method, alpha or setup.alpha))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`")  # peft's way of asking
+            peft_model = get_peft_model(model, _config(setup, method, alpha or setup.alpha))
     except ValueError as error:
         raise UsageError(
             f"The model {setup.model} cannot get {method} adapters of rank {setup.rank}: {error}",

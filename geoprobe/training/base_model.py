@@ -12,10 +12,11 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from geoprobe.errors import BadDataError, NotFoundError, UsageError
-from geoprobe.sources.demo import demo_model
+from geoprobe.sources.demo import DEMO_NAME, demo_model
+from geoprobe.training.facts import TrainedModel
 from geoprobe.training.setup import Setup
 
-__all__ = ["LoadedBase", "load_base", "training_device"]
+__all__ = ["LoadedBase", "load_base", "model_facts", "training_device"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +111,22 @@ def load_base(setup: Setup, *, offline: bool = False) -> LoadedBase:
     model.eval()
     model.generation_config = _greedy(model.generation_config, tokenizer)
     return LoadedBase(model, tokenizer, half)
+
+
+def model_facts(base: LoadedBase, setup: Setup) -> TrainedModel:
+    """What a report says of the model."""
+    config, device = base.model.config, base.model.device
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    name = DEMO_NAME if setup.model == "demo" else str(getattr(config, "_name_or_path", "") or setup.model)
+    return TrainedModel(
+        model=setup.model,
+        name=name.rstrip("/").rpartition("/")[2],
+        architecture=str(config.model_type),
+        parameters=base.model.num_parameters(),
+        dtype="4 bits" if setup.four_bit else "bfloat16" if base.half else "float32",
+        device=where,
+        revision=getattr(config, "_commit_hash", None),
+    )
 
 
 def _greedy(config: Any, tokenizer: Any) -> Any:

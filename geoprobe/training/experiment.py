@@ -3,42 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from geoprobe.errors import GeoprobeError
 from geoprobe.training.adapters import count_parameters, curvatures, geometry_parameters
-from geoprobe.training.base_model import LoadedBase, load_base
+from geoprobe.training.base_model import LoadedBase, load_base, model_facts
 from geoprobe.training.data import TrainingData
 from geoprobe.training.distributed import rank, wait
 from geoprobe.training.evaluate import evaluate
 from geoprobe.training.examples import Prepared, prepare
+from geoprobe.training.facts import TrainedModel
 from geoprobe.training.records import BaseRecord, RunRecord
 from geoprobe.training.runs import Run
 from geoprobe.training.scale import Scale, measure_scale
 from geoprobe.training.setup import Setup
 from geoprobe.training.store import Store
 from geoprobe.training.tasks import LoadedTask
+from geoprobe.training.told import QUESTION, Told
 from geoprobe.training.train import ordered_examples, trained
 from geoprobe.training.trainer import StorageError
 from geoprobe.training.validation import validation_loss
 
-__all__ = ["Experiment", "Told", "Workbench", "run_here"]
-
-
-class Told(Protocol):
-    """Told how a run goes, so that a terminal can show it."""
-
-    def run(self, title: str, steps: int) -> None:
-        """A run begins, of so many steps or questions."""
-
-    def advance(self, done: int, loss: float | None = None) -> None:
-        """It has done so many, the last with this loss."""
-
-    def finished(self, record: RunRecord) -> None:
-        """It is over."""
+__all__ = ["Experiment", "Start", "Workbench", "failed_record"]
 
 
 @dataclass(frozen=True)
@@ -69,9 +58,40 @@ class Experiment:
     offline: bool = False
 
     @property
+    def questions(self) -> int:
+        """Asked of every model."""
+        return sum(len(task.questions) for task in self.tasks)
+
+    @property
     def store(self) -> Store:
         """Where everything is kept."""
         return Store(self.out)
+
+
+@dataclass(frozen=True)
+class Start:
+    """What is known before any training.
+
+    Parameters
+    ----------
+    model : TrainedModel
+        Facts of the model.
+    training, validation : int
+        Examples learned from and held out.
+    note : str
+        Which were left out.
+    base : BaseRecord
+        What the model does.
+    scales : tuple of Scale
+        Every method's alpha with every seed.
+    """
+
+    model: TrainedModel
+    training: int
+    validation: int
+    note: str
+    base: BaseRecord
+    scales: tuple[Scale, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +118,17 @@ class Workbench:
         base = load_base(experiment.setup, offline=experiment.offline)
         return cls(experiment, base, prepare(experiment.training, base.tokenizer, experiment.setup))
 
+    def start(self, told: Told) -> Start:
+        """Everything before the first training."""
+        return Start(
+            model_facts(self.base, self.experiment.setup),
+            len(self.prepared.training),
+            len(self.prepared.validation),
+            self.prepared.note,
+            self.base_record(told),
+            self.scales(told),
+        )
+
     def base_record(self, told: Told) -> BaseRecord:
         """What the model does before any training, from the store or measured now."""
         experiment = self.experiment
@@ -105,7 +136,7 @@ class Workbench:
         if found is not None:
             return found
         setup, base = experiment.setup, self.base
-        told.run("the model before training", sum(len(task.questions) for task in experiment.tasks))
+        told.run("the model before training", experiment.questions, experiment.questions * QUESTION)
         began = time.perf_counter()
         evaluation = evaluate(base.model, base, setup, experiment.tasks, told.advance)
         loss = validation_loss(
@@ -125,7 +156,7 @@ class Workbench:
         """Every method's alpha with every seed, from the store or measured now, the reference's first."""
         setup, store = self.experiment.setup, self.experiment.store
         found = {(scale.method, scale.seed): scale for scale in store.scales()}
-        told.run("gradients at the start", len(setup.methods) * len(setup.seeds))
+        told.run("gradients at the start", len(setup.methods) * len(setup.seeds), 0.0)
         for seed in setup.seeds:
             for method in setup.methods:
                 if (method, seed) not in found:
@@ -157,18 +188,9 @@ class Workbench:
         except StorageError:
             raise
         except Exception as error:  # one run's failure, whatever it is, must not lose the others
-            said = error.message if isinstance(error, GeoprobeError) else f"{type(error).__name__}: {error}"
-            record = RunRecord(
-                method=run.method,
-                seed=run.seed,
-                learning_rate=run.learning_rate,
-                purpose=run.purpose,
-                status="failed",
-                error=said,
-                steps=losses[-1][0] if losses else 0,
-                train_losses=tuple(losses),
-                alpha=scale.alpha,
-            )
+            record = failed_record(run, scale, error, losses)
+            if rank() == 0:
+                store.save_trace(run, traceback.format_exc())
         if rank() == 0:
             store.save(run, record)
         told.finished(record)
@@ -177,7 +199,7 @@ class Workbench:
     def _train(self, run: Run, scale: Scale, losses: list[tuple[int, float]], told: Told) -> RunRecord:
         experiment = self.experiment
         setup, store = experiment.setup, experiment.store
-        told.run(run.title, run.steps)
+        told.run(run.title, run.steps, run.steps)
 
         def step(number: int, loss: float) -> None:
             losses.append((number, loss))
@@ -197,7 +219,7 @@ class Workbench:
             began = time.perf_counter()
             evaluation = None
             if run.purpose == "final":
-                told.run(f"{run.title}: questions", sum(len(task.questions) for task in experiment.tasks))
+                told.run(f"{run.title}: questions", experiment.questions, experiment.questions * QUESTION)
                 evaluation = evaluate(done.model, self.base, setup, experiment.tasks, told.advance)
             return RunRecord(
                 method=run.method,
@@ -224,7 +246,16 @@ class Workbench:
             )
 
 
-def run_here(bench: Workbench, runs: Iterable[tuple[Run, Scale]], told: Told) -> Iterator[RunRecord]:
-    """Do runs one after the other in this process."""
-    for run, scale in runs:
-        yield bench.record(run, scale, told)
+def failed_record(run: Run, scale: Scale, error: Exception, losses: Sequence[tuple[int, float]] = ()) -> RunRecord:
+    """The record of a run that failed: why, and how far it came."""
+    return RunRecord(
+        method=run.method,
+        seed=run.seed,
+        learning_rate=run.learning_rate,
+        purpose=run.purpose,
+        status="failed",
+        error=error.message if isinstance(error, GeoprobeError) else f"{type(error).__name__}: {error}",
+        steps=losses[-1][0] if losses else 0,
+        train_losses=tuple(losses),
+        alpha=scale.alpha,
+    )

@@ -151,8 +151,9 @@ class Setup:
 
 #: What each preset changes. demo: ten minutes of two cores on a model of 135 million parameters; small: an hour.
 BUDGETS: dict[str, dict[str, Any]] = {
-    "paper": {},
+    "paper": {"tasks": ("gsm8k", "svamp", "mawps", "aqua")},
     "small": {
+        "tasks": ("addsub", "mawps"),
         "rates": (3e-4, 1e-3),
         "steps": 60,
         "sweep_steps": 20,
@@ -162,10 +163,14 @@ BUDGETS: dict[str, dict[str, Any]] = {
         "validation": 40,
         "validate_every": 20,
         "save_every": 20,
+        "longest": 96,
+        "template": "plain",
         "questions": 100,
+        "max_new_tokens": 96,
         "delta_prompts": 24,
     },
     "demo": {
+        "tasks": ("addsub", "mawps"),
         "seeds": (0,),
         "rates": (1e-3,),
         "steps": 20,
@@ -175,7 +180,10 @@ BUDGETS: dict[str, dict[str, Any]] = {
         "validation": 24,
         "validate_every": 10,
         "save_every": 10,
+        "longest": 96,
+        "template": "plain",
         "questions": 40,
+        "max_new_tokens": 64,
         "delta_prompts": 16,
     },
 }

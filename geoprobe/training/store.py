@@ -110,6 +110,11 @@ class Store:
         self._save(self.folder(run), record)
         if record.status == "finished":
             clear_checkpoints(self.folder(run))
+            (self.folder(run) / "error.txt").unlink(missing_ok=True)
+
+    def save_trace(self, run: Run, trace: str) -> None:
+        """Save where in the code a run failed."""
+        write_whole({self.folder(run) / "error.txt": trace.encode("utf-8", "replace")})
 
     def save_base(self, record: BaseRecord) -> None:
         """Save what the model did before any training."""
