@@ -92,10 +92,12 @@ def scan(
 ) -> None:
     """Scan a model's token embeddings and write a report."""
     with errors(debug):
+        from geoprobe.files import check_folder
         from geoprobe.report.terminal import ScanProgress, show_report
         from geoprobe.scanning import scan as run
 
         chosen = formats_of(formats)
+        check_folder(out or Path("reports"))
         with ScanProgress(quiet=quiet) as progress:
             report = run(
                 model,
@@ -159,13 +161,15 @@ def count(
     with errors(debug):
         from geoprobe import counts as counting
         from geoprobe.errors import UsageError
+        from geoprobe.files import check_folder
         from geoprobe.report.terminal import ScanProgress
-        from geoprobe.sources.counts_file import save_counts
+        from geoprobe.sources.counts_file import counts_file_path, save_counts
 
         if merge and corpus:
             raise UsageError("Both --merge and --corpus were given.", "Count first, then merge the files.")
         if not merge and len(inputs) > 1:
             raise UsageError(f"{len(inputs)} models were given.", "Give one, or --merge to add up counts files.")
+        check_folder(counts_file_path(out).parent)
         if merge:
             found = counting.merge(inputs)
         else:

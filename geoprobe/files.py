@@ -9,7 +9,26 @@ from pathlib import Path
 
 from geoprobe.errors import AccessError, GeoprobeError
 
-__all__ = ["write_whole"]
+__all__ = ["check_folder", "write_whole"]
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that could not be written in, before the work whose result is to go there; makes nothing.
+
+    Raises
+    ------
+    AccessError
+        When it, or the folder that it would be made in, may not be written.
+    GeoprobeError
+        When it is a file, or below one.
+    """
+    for place in (folder, *folder.absolute().parents):
+        if place.is_dir():
+            if not os.access(place, os.W_OK | os.X_OK):
+                raise AccessError(f"{folder} may not be written.", "Choose another folder by --out.")
+            return
+        if os.path.lexists(place):
+            raise GeoprobeError(f"{folder} cannot be written: {place} is a file.", "Choose another folder by --out.")
 
 
 def write_whole(contents: Mapping[Path, bytes]) -> None:

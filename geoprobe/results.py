@@ -291,7 +291,9 @@ def number(value: Cell, digits: int = 3) -> str:
     if value != 0 and not 1e-4 <= abs(value) < 1e6:
         text = f"{value:.{digits - 1}e}"
     else:
-        decimals = digits if abs(value) < 1 else max(digits - 1 - int(math.log10(abs(value))), 0)
+        size = math.floor(math.log10(abs(value))) if value else 0
+        # below one as many decimals as it takes to show a digit that is not 0
+        decimals = max(digits, -size) if abs(value) < 1 else max(digits - 1 - size, 0)
         text = f"{value:,.{decimals}f}"
     return text.replace("-", "−")
 

@@ -7,9 +7,10 @@ there, a skip is a failure.
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import jaxtyping
 import numpy as np
 import pytest
 from jaxtyping import install_import_hook
@@ -35,9 +36,17 @@ def _annotated_modules() -> list[str]:
 
 
 # before anything else of geoprobe is imported
-install_import_hook(_annotated_modules(), "beartype.beartype")
+install_import_hook(_annotated_modules(), "annotations_checked.checked")
 
 from builders import WORDS, make_model, make_report, missing, scan_inputs  # noqa: E402
+
+
+@pytest.fixture
+def unchecked() -> Iterator[None]:
+    """As a user runs it: wrong types and shapes reach the code's own checks, and not the annotations'."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture(scope="session")

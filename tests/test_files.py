@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from geoprobe.errors import AccessError, GeoprobeError
-from geoprobe.files import write_whole
+from geoprobe.files import check_folder, write_whole
 
 
 def test_every_file_is_written_with_its_folders(tmp_path: Path) -> None:
@@ -45,3 +45,14 @@ def test_a_folder_that_may_not_be_written_is_no_access(tmp_path: Path, monkeypat
 def test_new_files_are_readable_by_others(tmp_path: Path) -> None:
     write_whole({tmp_path / "a": b"x"})
     assert (tmp_path / "a").stat().st_mode & 0o444 == 0o444
+
+
+def test_a_folder_is_checked_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    check_folder(tmp_path / "new" / "deep")
+    assert not (tmp_path / "new").exists()
+    with pytest.raises(GeoprobeError, match="file is a file"):
+        check_folder(tmp_path / "file" / "deep")
+    monkeypatch.setattr("os.access", lambda *_: False)  # root may write anywhere
+    with pytest.raises(AccessError, match="may not be written"):
+        check_folder(tmp_path / "new")

@@ -16,6 +16,8 @@ from geoprobe.results import Estimate, Interval, NullDistribution, from_builtins
         (0.0, "0.000"),
         (0.0213, "0.021"),
         (-0.4127, "−0.413"),
+        (-0.0003, "−0.0003"),
+        (0.00051, "0.0005"),
         (1.96, "1.96"),
         (23.84, "23.8"),
         (999.7, "1,000"),

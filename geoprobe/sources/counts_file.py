@@ -18,7 +18,7 @@ from geoprobe.errors import AccessError, BadDataError, NotFoundError, UsageError
 from geoprobe.files import write_whole
 from geoprobe.sources.counting import combined_sha256
 
-__all__ = ["CountedCorpus", "Counts", "merge_counts", "read_counts", "save_counts"]
+__all__ = ["CountedCorpus", "Counts", "counts_file_path", "merge_counts", "read_counts", "save_counts"]
 
 #: The key in the file's metadata, and the version of what is under it.
 _KEY, _VERSION = b"geoprobe.counts", 1
@@ -153,6 +153,20 @@ def merge_counts(parts: Sequence[Counts], names: Sequence[str]) -> Counts:
     return Counts(corpora, first.tokenizer, tokens, totals[0], totals[1])
 
 
+def counts_file_path(path: str | Path) -> Path:
+    """The path of a counts file to write.
+
+    Raises
+    ------
+    UsageError
+        When its name does not end in ``.parquet``.
+    """
+    file = Path(path)
+    if file.suffix.lower() != ".parquet":
+        raise UsageError(f"A counts file is parquet, and {file.name!r} is not called so.", "Name it .parquet.")
+    return file
+
+
 def save_counts(path: str | Path, counts: Counts) -> None:
     """Write a counts file, whole or not at all; the same counts give the same bytes.
 
@@ -164,9 +178,7 @@ def save_counts(path: str | Path, counts: Counts) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    file = Path(path)
-    if file.suffix.lower() != ".parquet":
-        raise UsageError(f"A counts file is parquet, and {file.name!r} is not called so.", "Name it .parquet.")
+    file = counts_file_path(path)
     header = asdict(_Header(_VERSION, counts.tokenizer, counts.corpora))
     schema = pa.schema([(name, pa.int64()) for name in _COLUMNS], metadata={_KEY: json.dumps(header).encode()})
     buffer = io.BytesIO()

@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from builders import scan_inputs
@@ -139,13 +142,16 @@ def test_only_the_first_prompts_of_each_corpus_are_measured() -> None:
     assert result.corpora[0].mean == result.corpora[1].mean
 
 
-def test_values_of_the_paper_protocol_on_the_demo_model(demo: object, shared_datasets: object) -> None:
+def test_values_of_the_paper_protocol_on_the_demo_model(demo: Path, shared_datasets: Path, tmp_path: Path) -> None:
     """Relative δ of the first 150 prompts, mean ± sd, as measured with the paper's own script."""
     from geoprobe.scanning import scan
 
     analyzer = HyperbolicityAnalyzer(draws=19)
     names = ("gsm8k", "mawps", "SVAMP", "AQuA")
-    files = [f"{shared_datasets}/{name}/test.json" for name in names]
+    files = [tmp_path / name / "test.json" for name in names]
+    for name, file in zip(names, files, strict=True):
+        file.parent.mkdir()
+        file.write_text(json.dumps(json.loads((shared_datasets / name / "test.json").read_text())[:150]))
     result = scan("demo", files, analyzers=[analyzer])["hyperbolicity"]
     assert isinstance(result, HyperbolicityResult)
     expected = {"gsm8k": (0.195, 0.026), "mawps": (0.186, 0.027), "SVAMP": (0.190, 0.028), "AQuA": (0.193, 0.026)}

@@ -82,7 +82,7 @@ def broken(report: Report, *path: str | int, value: object) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("schema_version",), 99, "schema version 99; this geoprobe reads 1"),
+        (("schema_version",), 99, "schema version 99; this geoprobe reads 2"),
         (("schema_version",), "1", "no schema_version"),
         (("seed",), "zero", r"Expected `int`, got `str` - at `\$.seed`"),
         (("model", "rows"), None, r"\$.model.rows"),

@@ -216,6 +216,7 @@ def test_every_graph_of_given_degrees_is_drawn_about_equally_often():
         (lambda rng: nulls.row_rotation(np.zeros(3), rng), "must be"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_what_cannot_be_drawn_is_refused_by_name(call, message):
     with pytest.raises(ValueError, match=message):
         call(np.random.default_rng(0))

@@ -9,11 +9,21 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Protocol, runtime_checkable
 
 from geoprobe.errors import AccessError, BadDataError, GeoprobeError, NotFoundError
 
-__all__ = ["COMPRESSIONS", "LONGEST_RECORD", "STDIN", "Source", "decoded", "joined_lines", "line_pieces", "lines"]
+__all__ = [
+    "COMPRESSIONS",
+    "LONGEST_RECORD",
+    "STDIN",
+    "Readable",
+    "Source",
+    "decoded",
+    "joined_lines",
+    "line_pieces",
+    "lines",
+]
 
 #: File suffix to the codec's name in pyarrow, which finds a file that was cut short and reads frames in a row.
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
@@ -21,6 +31,14 @@ COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 LONGEST_RECORD = 16_000_000
 STDIN = "standard input"
 BLOCK_BYTES = 1 << 20
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """Bytes that are read in order: a file's, standard input's, or unpacked ones."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes, at most `size` of them; none at the end."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +72,7 @@ class Source:
         return cls(STDIN if path is None else str(path), suffixes[-1] if suffixes else "", compression, path)
 
     @contextmanager
-    def open(self) -> Iterator[IO[bytes]]:
+    def open(self) -> Iterator[Readable]:
         """The content's bytes, unpacked as they are read."""
         with self._raw() as raw:
             if self.compression is None:
@@ -74,7 +92,7 @@ class Source:
                 ) from error
 
     @contextmanager
-    def seekable(self) -> Iterator[IO[bytes]]:
+    def seekable(self) -> Iterator[Readable]:
         """The same for a format that is read from its end; what cannot be sought is copied to a temporary file."""
         if self.path is not None and self.compression is None:
             with self.open() as stream:
@@ -88,7 +106,7 @@ class Source:
             yield copy
 
     @contextmanager
-    def _raw(self) -> Iterator[IO[bytes]]:
+    def _raw(self) -> Iterator[Readable]:
         if self.path is None:
             yield _take_stdin()
             return
@@ -108,7 +126,7 @@ class _Once:
     taken: Any = None
 
 
-def _take_stdin() -> IO[bytes]:
+def _take_stdin() -> Readable:
     if _Once.taken is sys.stdin:
         raise GeoprobeError(
             "Standard input was read already, and can be read once.", "Save it to a file to use it again."
@@ -117,7 +135,7 @@ def _take_stdin() -> IO[bytes]:
     return sys.stdin.buffer
 
 
-def decoded(stream: IO[bytes], where: str) -> Iterator[str]:
+def decoded(stream: Readable, where: str) -> Iterator[str]:
     """A stream's text, block by block.
 
     Raises

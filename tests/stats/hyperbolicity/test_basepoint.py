@@ -104,6 +104,7 @@ def _spoil(x, y, value):
         (_spoil(2, 3, 0.5), r"symmetric"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_what_is_no_distance_matrix_is_refused_by_name(distances, message):
     with pytest.raises(ValueError, match=message):
         delta_basepoint(distances)

@@ -109,6 +109,7 @@ def test_no_clouds_give_no_values():
         ([np.vstack([np.eye(3), np.full((1, 3), -np.inf)])], r"points\[0\] row 3"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_a_bad_cloud_is_named(clouds, message):
     with pytest.raises(ValueError, match=message):
         delta_basepoint_batch(clouds)

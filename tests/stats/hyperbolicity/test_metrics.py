@@ -121,6 +121,7 @@ def test_hops_equal_floyd_warshall():
         (lambda: hyp.hop_distances(np.array([[0, 1]]), 3), "no path joins points 0 and 2"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()

@@ -107,6 +107,7 @@ def test_malformed_rows_are_named_in_the_error(arguments, message):
 
 
 @pytest.mark.parametrize("confidence", [0.0, 1.0, 95])
+@pytest.mark.usefixtures("unchecked")
 def test_confidence_outside_zero_and_one_is_refused(confidence):
     with pytest.raises(ValueError, match="confidence is"):
         bootstrap(np.arange(1, 30), confidence=confidence)

@@ -140,11 +140,13 @@ def test_xmin_below_or_between_the_observed_values_is_held():
 @pytest.mark.parametrize(
     ("xmin", "message"), [(0, "at least 1"), (2.5, "xmin is 2.5"), (90, "leaves 1 distinct"), (91, "leaves 0 distinct")]
 )
+@pytest.mark.usefixtures("unchecked")
 def test_unusable_xmin_is_named_in_the_error(xmin, message):
     with pytest.raises(ValueError, match=message):
         fit(np.r_[1:20, 90], xmin=xmin)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_unknown_support_is_refused():
     with pytest.raises(ValueError, match="support is 'all'"):
         fit([1, 2, 3], support="all")
