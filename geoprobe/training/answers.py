@@ -31,6 +31,9 @@ _END, _LINE_END = re.compile(r"\n|[.!?](?=\s)"), re.compile(r"\n")
 _LETTER = re.compile(r"(?<![A-Za-z0-9'\u2019])([A-E])(?![A-Za-z0-9'\u2019])")
 #: A letter at the very start, as an answer and not as an article: "A", "B.", "(C)", "D) 12".
 _OPENING_LETTER = re.compile(r"\s*\(?([A-E])(?=\s*$|\s*[).:,\n])")
+#: A letter by itself; "A" before a word is an article.
+_ALONE = re.compile(rf"(?!A [a-z]){_LETTER.pattern}")
+_RESTATED = 4
 _BRACKETED = re.compile(r"\(([A-E])\)")
 _WORD = re.compile(r"\b(?:(true|false)\b|(answer|solution|ending|option) ?([1-9])(?!\d))", re.IGNORECASE)
 
@@ -50,9 +53,10 @@ def extract(kind: Kind, output: str) -> str | None:
     Parameters
     ----------
     kind : {"number", "letter", "words"}
-        A number: the first behind ``####``, or the last of the line or sentence that says "the answer is", or else the
-        last of all. A letter A to E: the first behind "the answer is", or a letter that the output opens with, or
-        the last in brackets, or the last alone. Words: the first of ``true``, ``false``, ``answer1``, ``solution1``,
+        A number: the first behind ``####`` (behind the last ``=`` of that line), or the last of the line or sentence
+        that says "the answer is", or else the last of all. A letter A to E: the first behind "the answer is", or one
+        that the output opens with, or the last in brackets, or the last alone; none where the options are only
+        written down again. Words: the first of ``true``, ``false``, ``answer1``, ``solution1``,
         ``ending1``, ``option1`` and so on.
     output : str
         What the model wrote behind the prompt.
@@ -71,8 +75,9 @@ def extract(kind: Kind, output: str) -> str | None:
     opening = _OPENING_LETTER.match(text)
     if opening is not None:
         return opening[1]
-    letters = _BRACKETED.findall(text) or _LETTER.findall(text)
-    return letters[-1] if letters else None
+    letters = _BRACKETED.findall(text) or _ALONE.findall(text)
+    # a model that writes the options down again has not chosen one
+    return letters[-1] if letters and len(set(letters)) < _RESTATED else None
 
 
 def finished(kind: Kind, output: str) -> bool:
@@ -131,5 +136,5 @@ def _read(kind: Kind, stated: _Stated) -> str | None:
     if kind == "letter":
         letter = _LETTER.search(stated.text)
         return None if letter is None else letter[1]
-    numbers = list(find_numbers(stated.text))
+    numbers = list(find_numbers(stated.text.rpartition("=")[2] if stated.hashes else stated.text))
     return canonical(numbers[0 if stated.hashes else -1]) if numbers else None

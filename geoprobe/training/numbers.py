@@ -11,9 +11,9 @@ __all__ = ["canonical", "find_numbers", "last_number"]
 _DIGITS = r"\d{1,3}(?:,\d{2,3})*,\d{3}(?!\d)|\d+"  # commas between thousands, or lakhs, belong to the number
 _DECIMAL = rf"(?:(?:{_DIGITS})(?:\.\d+)?(?:[eE][+-]?\d{{1,3}}(?!\w))?|\.\d+)"
 # directly behind a word, a digit or a bracket a minus joins or takes away; elsewhere it is a sign
-_SIGN = "(?:(?<![\\w)\\]}.])[-\u2212\u2013](?: ?[$€£])?)?"
+_SIGN = "(?:(?<![\\w)\\]}.])[-\u2212\u2013](?:[$€£] ?)?)?"
 _NUMBER = re.compile(
-    rf"(?P<sign>{_SIGN}) ?"
+    rf"(?P<sign>{_SIGN})"
     r"(?:(?P<latex_whole>\d+)? ?\\[dt]?frac ?\{ ?(?P<latex_top>\d+) ?\} ?\{ ?(?P<latex_bottom>\d+) ?\}"
     rf"|(?:(?P<whole>\d+) +)?(?<![\d.,/])(?P<top>{_DECIMAL}) ?[/\u2044] ?(?P<bottom>{_DECIMAL})(?!\d| ?[/\u2044])"
     rf"|(?P<plain>{_DECIMAL}))",
@@ -68,7 +68,7 @@ def _spelt(text: str) -> str:
 def _spelt_character(character: str) -> str:
     if character.isascii() or not character.isnumeric():
         return character
+    if character.isdecimal():
+        return str(unicodedata.decimal(character))
     plain = unicodedata.normalize("NFKC", character)
-    if "\u2044" in plain:
-        return f" {plain}"
-    return plain if character.isdecimal() else character
+    return f" {plain}" if "\u2044" in plain else character

@@ -131,7 +131,7 @@ def _compare(
         for task in tasks
         if pairs
         and len({len(run.rights.get(task, "")) for pair in pairs for run in pair}) == 1
-        and pairs[0][0].rights[task]
+        and pairs[0][0].rights.get(task)
     ]
     rights = {
         task: (_matrix([a.rights[task] for a, _ in pairs]), _matrix([b.rights[task] for _, b in pairs]))
