@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from geoprobe.errors import UsageError
+from geoprobe.training.template import TEMPLATES
 
 __all__ = ["BUDGETS", "METHODS", "Budget", "Precision", "Setup", "make_setup"]
 
@@ -17,6 +18,7 @@ METHODS: tuple[str, ...] = ("lora", "dora", "hyplora")
 
 Budget = Literal["demo", "small", "paper"]
 Precision = Literal["auto", "float32", "bfloat16"]
+PRECISIONS: tuple[str, ...] = ("auto", "float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -140,8 +142,8 @@ class Setup:
         _check(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Builtin types only."""
-        return dict(msgspec.to_builtins(self))
+        """Builtin types only, as JSON gives them back."""
+        return dict(msgspec.json.decode(msgspec.json.encode(self)))
 
     def differences(self, other: dict[str, Any]) -> list[str]:
         """Names of the fields in which a saved set-up differs."""
@@ -155,14 +157,14 @@ BUDGETS: dict[str, dict[str, Any]] = {
     "small": {
         "tasks": ("addsub", "mawps"),
         "rates": (3e-4, 1e-3),
-        "steps": 60,
-        "sweep_steps": 20,
+        "steps": 50,
+        "sweep_steps": 15,
         "batch": 8,
-        "warmup": 6,
+        "warmup": 5,
         "dropout": 0.0,
         "validation": 40,
-        "validate_every": 20,
-        "save_every": 20,
+        "validate_every": 25,
+        "save_every": 10,
         "longest": 96,
         "template": "plain",
         "questions": 100,
@@ -247,6 +249,10 @@ def _check(setup: Setup) -> None:
             f"A batch of {setup.batch} cannot be cut into micro-batches of {setup.micro_batch}.",
             "Give a divisor of the batch.",
         )
+    if setup.precision not in PRECISIONS:
+        raise UsageError(f"The precision is {setup.precision!r}.", f"Give one of {', '.join(PRECISIONS)}.")
+    if setup.template not in TEMPLATES:
+        raise UsageError(f"There is no prompt template {setup.template!r}.", f"Give one of {', '.join(TEMPLATES)}.")
     if any(seed < 0 for seed in setup.seeds) or setup.seed < 0:
         raise UsageError(f"A seed is {min(*setup.seeds, setup.seed)}.", "Give whole numbers from 0.")
 

@@ -97,6 +97,7 @@ class AdapterTrainer(Trainer):
             half=self.args.bf16,
         )
         self.log({"eval_loss": loss})
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, {"eval_loss": loss})
         return {"eval_loss": loss}
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
