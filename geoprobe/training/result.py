@@ -103,11 +103,14 @@ class ComparisonResult(Rendered):
         raise NotFoundError(f"There is no comparison of {method!r} with {self.methods[:1]}.", f"There is: {known}.")
 
     def final(self, method: str | None = None) -> tuple[RunFacts, ...]:
-        """Finished final runs, of one method or of all."""
+        """Finished final runs, of one method or of all: method by method, in order of their seeds."""
+        done = [run for run in self.runs if run.purpose == "final" and run.status == "finished"]
         return tuple(
             run
-            for run in self.runs
-            if run.purpose == "final" and run.status == "finished" and method in (None, run.method)
+            for each in self.methods
+            if method in (None, each)
+            for run in sorted(done, key=lambda run: run.seed)
+            if run.method == each
         )
 
     def to_dict(self) -> dict[str, Any]:

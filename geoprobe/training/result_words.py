@@ -16,6 +16,7 @@ __all__ = [
     "accuracy_reason",
     "borne_out",
     "difference_line",
+    "leaks_asked",
     "learned_by_heart",
     "loss_line",
     "loss_reason",
@@ -120,14 +121,24 @@ def loss_reason(each: MethodComparison) -> str:
     return f"{opening}, which luck explains; {number(loss.detectable)} could have been seen."
 
 
+def leaks_asked(result: ComparisonResult) -> int:
+    """How many test questions that are among the training data were asked."""
+    if result.leaks is None:
+        return 0
+    asked = {question for task in result.tasks for question in task.asked}
+    whole = {task.name for task in result.tasks if not task.asked}
+    return sum(leak.question in asked or leak.question.rpartition("/")[0] in whole for leak in result.leaks.leaks)
+
+
 def learned_by_heart(result: ComparisonResult) -> str:
     """What leaks add to the verdict: a sentence with a space before it, or nothing."""
-    if result.leaks is None or not result.leaks.found:
+    leaked = leaks_asked(result)
+    if not leaked:
         return ""
-    asked = sum(task.questions for task in result.leaks.tasks)
+    asked = sum(task.questions for task in result.tasks)
     return (
-        f" But {len(result.leaks.leaks):,} of the {asked:,} test questions are in the training data, so this is "
-        "partly about what was learned by heart."
+        f" But {leaked:,} of the {asked:,} questions asked are among the training data, so this is partly about what "
+        "was learned by heart."
     )
 
 

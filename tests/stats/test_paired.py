@@ -220,7 +220,7 @@ def test_a_naive_bootstrap_of_three_seeds_would_be_far_too_sure() -> None:
     rng = np.random.default_rng(3)
     alarms = 0
     for _ in range(400):
-        reference, method = simulate(rng, 3, 395, 0.25, 1.5, 0.3, 0.0)
+        reference, method = simulate(rng, 3, 395, 0.25, 1.5, 0.6, 0.0)
         differences = method.astype(float) - reference
         seeds = rng.integers(3, size=(500, 3))
         questions = rng.integers(395, size=(500, 395))

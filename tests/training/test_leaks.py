@@ -32,10 +32,17 @@ def test_the_same_words_are_exact_whatever_their_case_and_punctuation() -> None:
     assert report.summary() == "gsm8k 1 of 2 (1 word for word)"
 
 
-def test_a_story_with_other_numbers_and_names_is_near() -> None:
-    changed = STORY.replace("48", "96").replace("Natalia", "Amira")
-    (leak,) = find_leaks(training("Another one?", changed), [asked(STORY)]).leaks
+def test_a_story_with_another_name_is_near() -> None:
+    (leak,) = find_leaks(training("Another one?", STORY.replace("Natalia", "Amira")), [asked(STORY)]).leaks
     assert (leak.training, leak.kind) == (1, "near")
+
+
+def test_a_story_with_other_numbers_is_another_question() -> None:
+    story = STORY.replace("half as many", "12 more")
+    other = story.replace("48", "96").replace("12", "30")
+    assert not find_leaks(training(other), [asked(story)]).found
+    both = find_leaks(training(other, story.replace("Natalia", "Amira")), [asked(story)])
+    assert [leak.training for leak in both.leaks] == [1]  # the less alike of the two, but with its numbers
 
 
 def test_the_overlap_is_the_share_of_the_questions_runs_counted_by_hand() -> None:
@@ -87,14 +94,14 @@ def test_the_training_file_that_holds_the_tests_is_caught(shared_datasets: Path,
     assert all(leak.training < len(leaky.examples) for leak in report.leaks)
 
 
-def test_gsm8ks_training_set_is_nearly_free_of_its_test_set(
+def test_nothing_of_gsm8ks_test_set_is_found_in_its_training_set(
     shared_datasets: Path, arithmetic: list[LoadedTask]
 ) -> None:
     start = time.monotonic()
     report = find_leaks(load_training("gsm8k", data=shared_datasets), arithmetic)
     assert time.monotonic() - start < 30  # about a second here
     (gsm8k, *_) = report.tasks
-    assert (gsm8k.exact, gsm8k.near) == (0, 2)
+    assert (gsm8k.exact, gsm8k.near) == (0, 0)
 
 
 def test_most_questions_are_found_again_after_words_are_replaced(arithmetic: list[LoadedTask]) -> None:

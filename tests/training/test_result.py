@@ -1,4 +1,5 @@
 import copy
+import dataclasses
 import json
 import re
 from importlib import resources
@@ -118,9 +119,17 @@ def test_three_methods_are_answered_one_by_one(three: ComparisonResult) -> None:
 
 def test_leaks_go_with_the_verdict(three: ComparisonResult) -> None:
     view = three.view()
-    assert any("addsub 2 of 120 (1 word for word)" in warning for warning in view.warnings)
-    assert "learned by heart" in view.sections[0].card.reason
+    assert "But 2 of the 300 questions asked are among the training data" in view.sections[0].card.reason
+    assert "Yes: 2 of 300, and 2 of them were asked" in view.sections[-1].card.reason
     assert "addsub/9" in words(three)
+
+
+def test_leaks_that_were_left_out_of_the_test_do_not(three: ComparisonResult) -> None:
+    kept = tuple(f"addsub/{at}" for at in range(120) if at not in (3, 9))
+    tasks = (dataclasses.replace(three.tasks[0], asked=kept), *three.tasks[1:])
+    view = dataclasses.replace(three, tasks=tasks).view()
+    assert "training data" not in view.sections[0].card.reason
+    assert "Yes: 2 of 300, and they were left out" in view.sections[-1].card.reason
 
 
 @pytest.mark.parametrize(("gain", "agrees"), [(0.0, "They agree"), (0.3, "They do not agree")])

@@ -164,7 +164,7 @@ def test_an_experiment_without_a_difference_says_so_nineteen_times_in_twenty() -
         for method in ("lora", "dora", "hyplora"):
             for seed in range(3):
                 right = (hard + rng.normal(0, 0.15, 150) + rng.normal(0, 0.05)) < 0.35
-                made.append(marked(method, seed, {"addsub": "".join("01"[each] for each in right)}))
+                made.append(marked(method, seed, {"addsub": "".join("01"[int(each)] for each in right)}))
         found = compare_runs(made, ("lora", "dora", "hyplora"), ["addsub"], seed=repetition)
         alarms += any(each.label in ("helps", "hurts") for each in found)
     assert alarms <= stats.binom.ppf(0.999, 300, 0.05)
