@@ -18,7 +18,8 @@ __all__ = ["FEWEST", "NGRAM", "THRESHOLD", "Leak", "LeakReport", "TaskLeaks", "f
 #: A near-duplicate shares this part of a test question's runs of so many words with one training example, at least so
 #: many runs, and at least half of the question's numbers: one story with other numbers is another question. Measured:
 #: none of GSM8K's test questions is found in its training set (BoolQ: 0.15%, ARC-e: 0.8%); of its questions with every
-#: tenth word replaced 87% are found (AddSub: 80%). Short formulas ("will there be a season 8 of ...") are why runs are counted too.
+#: tenth word replaced 87% are found (AddSub: 80%). Short formulas ("will there be a season 8 of ...") are why runs are
+#: counted too.
 NGRAM, THRESHOLD, FEWEST = 4, 0.5, 8
 
 _WORD = re.compile(r"\w+")
