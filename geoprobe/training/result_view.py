@@ -89,8 +89,8 @@ _COST_METHODS = (
 )
 _LEAK_METHODS = (
     "Word for word: the same words in the same order, without case and punctuation. Nearly: one training example has "
-    "at least half of the question's runs of four words, eight of them or more, and half of its numbers. Measured on "
-    "GSM8K's own training and test sets, none is found so, and 87% of questions are found again after every tenth "
+    "at least half of the question's runs of four words, eight of them or more, and most of its numbers. Measured on "
+    "GSM8K's own training and test sets, none is found so, and 84% of questions are found again after every tenth "
     "word is replaced. A rewording in other words is not found, nor one story told with other numbers.",
 )
 _SCAN_METHODS = (
