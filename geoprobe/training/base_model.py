@@ -105,6 +105,8 @@ def load_base(setup: Setup, *, offline: bool = False) -> LoadedBase:
         if tokenizer.eos_token is None:
             raise BadDataError(f"The tokenizer of {setup.model} has no end token.", "Add one to its configuration.")
         tokenizer.pad_token = tokenizer.eos_token
+    if "gguf_file" in options:
+        _plain(model)
     if not setup.four_bit:
         model.to(device)
     model.requires_grad_(False)
@@ -127,6 +129,14 @@ def model_facts(base: LoadedBase, setup: Setup) -> TrainedModel:
         device=where,
         revision=getattr(config, "_commit_hash", None),
     )
+
+
+def _plain(model: Any) -> None:
+    """Undo a mark: a GGUF file's weights are dequantised as they load, but transformers refuses to train the model."""
+    model.is_quantized = False
+    model.hf_quantizer = None
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
 
 
 def _greedy(config: Any, tokenizer: Any) -> Any:
