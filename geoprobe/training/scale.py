@@ -91,6 +91,7 @@ def _gradient_norm(base: LoadedBase, setup: Setup, method: str, seed: int, first
     size = setup.micro_batch or setup.batch
     device = base.model.device
     with adapted(base.model, setup, method, seed) as model:
+        model.eval()  # no dropout: two methods are compared, not two draws
         matrices = b_matrices(model).values()
         tokens = 0
         for start in range(0, len(first_batch), size):

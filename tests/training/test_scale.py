@@ -39,6 +39,13 @@ def test_the_matched_alpha_gives_the_references_gradient(
     assert hyplora.gradient_norm == pytest.approx(lora.gradient_norm, rel=1e-6)
 
 
+def test_dropout_has_no_part_in_it(base: Any, prepared: Any, make: Callable[..., Any]) -> None:
+    plain, dropped = (
+        measure_scale(base, make(dropout=dropout), "hyplora", 0, prepared.training[:4], None) for dropout in (0.0, 0.5)
+    )
+    assert plain == dropped
+
+
 def test_dora_needs_no_matching_and_keeps_the_alpha_asked_for(
     base: Any, prepared: Any, make: Callable[..., Any]
 ) -> None:
