@@ -1,6 +1,7 @@
 import copy
 import dataclasses
 import json
+import os
 import re
 from importlib import resources
 from pathlib import Path
@@ -210,6 +211,21 @@ def test_the_page_fits_its_width_and_asks_nothing(
         assert not browser.evaluate("document.documentElement.scrollWidth > innerWidth")
         assert browser.logged() == []
         assert browser.requests() == [path.resolve().as_uri()]
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_axe_finds_no_serious_fault(three: ComparisonResult, chromium: str, tmp_path: Path, dark: bool) -> None:
+    from browser import Browser
+
+    axe = Path(os.environ.get("GEOPROBE_AXE", "node_modules/axe-core/axe.min.js"))
+    if not axe.is_file():
+        missing("axe", f"no axe-core at {axe}: npm install axe-core, and set GEOPROBE_AXE to its axe.min.js")
+    with Browser(chromium) as browser:
+        browser.look(1280, 20_000, dark=dark)  # laid out as a whole
+        browser.open(three.save(tmp_path / "report.html"))
+        browser.evaluate(axe.read_text(encoding="utf-8") + "; true")
+        serious = "v.filter((each) => ['serious', 'critical'].includes(each.impact)).map((each) => each.id)"
+        assert browser.evaluate(f"axe.run().then(({{violations: v}}) => {serious})") == []
 
 
 def test_the_pdf_is_tagged_and_of_few_pages(result: ComparisonResult, tmp_path: Path) -> None:
