@@ -61,8 +61,8 @@ def formats_of(listed: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def errors(debug: bool) -> Iterator[None]:
-    """Print geoprobe's errors without a traceback and leave with their exit code."""
+def errors(debug: bool, *, interrupted: str = "nothing was written") -> Iterator[None]:
+    """Print geoprobe's errors without a traceback and leave with their exit code; say what an interruption left."""
     from geoprobe.errors import GeoprobeError
 
     try:
@@ -75,7 +75,7 @@ def errors(debug: bool) -> Iterator[None]:
             typer.echo(error.hint, err=True)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
-        typer.echo("geoprobe: interrupted; nothing was written.", err=True)
+        typer.echo(f"geoprobe: interrupted; {interrupted}.", err=True)
         raise typer.Exit(130) from None
     except BrokenPipeError:
         # the reader of the pipe has gone: say nothing, and let nothing be said at exit

@@ -5,12 +5,14 @@ from __future__ import annotations
 import platform
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from geoprobe import __version__
-from geoprobe.errors import GeoprobeError
+from geoprobe.errors import GeoprobeError, NotFoundError
 from geoprobe.report.document import Report
 from geoprobe.training.distributed import join_processes, rank, wait
 from geoprobe.training.engines import open_engine
@@ -94,6 +96,7 @@ def finetune(
         When something is not there, not readable or makes no sense; when test questions are among the training data;
         or when no run could be finished. A run that fails alone is reported and does not raise.
     """
+    _check_integrations(report_to)
     join_processes()
     told = (progress or Nobody()) if rank() == 0 else Nobody()
     folder = out_folder(out, model, from_scan)
@@ -142,7 +145,7 @@ def finetune(
         model=start.model,
         training=training,
         tasks=[
-            task_facts(whole, tuple(question.id for question in asked.questions))
+            task_facts(replace(whole, note=asked.note), tuple(question.id for question in asked.questions))
             for whole, asked in zip(inputs.tasks, inputs.asked, strict=True)
         ],
         setup=setup.to_dict(),
@@ -153,7 +156,7 @@ def finetune(
         scan=inputs.scan,
         versions=_versions(),
         seed=setup.seed,
-        command=_command(inputs, budget, leaks, from_scan, choices),
+        command=_command(inputs, budget, leaks, from_scan, data, choices),
         warnings=inputs.warnings,
     )
 
@@ -169,6 +172,14 @@ def out_folder(out: str | Path | None, model: str | Path | None, from_scan: str 
     return Path("reports") / f"{kept.strip('.') or 'model'}-finetune"
 
 
+def _check_integrations(names: Sequence[str]) -> None:
+    for name in names:
+        if find_spec(name) is None:
+            raise NotFoundError(
+                f"Losses cannot be reported to {name}: there is no such package.", f"Install it by: pip install {name}"
+            )
+
+
 def _weight(setup: Setup, experiment: Experiment, examples: int) -> float:
     """What all runs weigh, in steps."""
     sweep = sum(run.steps for run in sweep_runs(setup, examples))
@@ -182,7 +193,12 @@ def _asked(inputs: Inputs) -> str:
 
 
 def _command(
-    inputs: Inputs, budget: str, leaks: str, from_scan: str | Path | Report | None, choices: dict[str, Any]
+    inputs: Inputs,
+    budget: str,
+    leaks: str,
+    from_scan: str | Path | Report | None,
+    data: str | Path | None,
+    choices: dict[str, Any],
 ) -> str:
     """The command line that makes the result again, paths by their ends; empty where none does."""
     setup = inputs.setup
@@ -191,6 +207,7 @@ def _command(
     words += ["--eval", ",".join(setup.tasks), "--budget", budget]
     if from_scan is not None:
         words += ["--from-scan", "scan.json" if isinstance(from_scan, Report) else Path(from_scan).name]
+    words += [] if data is None else ["--data", Path(data).name]
     words += {"drop": ["--drop-leak"], "allow": ["--allow-leak"]}.get(leaks, [])
     for name, value in choices.items():
         if value is None or value is False:

@@ -218,22 +218,24 @@ def _evaluation_seconds(base: LoadedBase, inputs: Inputs, prepared: Prepared, fi
     setup = inputs.setup
     learned = float(np.percentile([len(each.ids) - each.prompt for each in prepared.training], 95))
     total = 0.0
-    for task in inputs.asked:
-        limit = min(setup.max_new_tokens or task.task.max_new_tokens, task.task.max_new_tokens)
-        few = sampled(task, setup).questions[: setup.evaluation_batch]
-        times = [_answering(base, few, count) for count in (1, 1, 1 + min(_MEASURED_TOKENS, limit))]
-        prefill, each = times[1], max(times[2] - times[1], 0.0) / min(_MEASURED_TOKENS, limit)
-        batches = len(task.questions) / len(few)
-        options = sum(len(question.options) for question in few) / len(few)
-        reading = prefill * (1 + options)  # an option's likelihood is about one more prompt
-        total += batches * (reading + each * limit + finals * (reading + each * min(limit, learned)))
+    with adapted(base.model, setup, setup.methods[-1], setup.seeds[0]) as model:
+        model.eval()
+        for task in inputs.asked:
+            limit = min(setup.max_new_tokens or task.task.max_new_tokens, task.task.max_new_tokens)
+            few = sampled(task, setup).questions[: setup.evaluation_batch]
+            times = [_answering(model, base, few, count) for count in (1, 1, 1 + min(_MEASURED_TOKENS, limit))]
+            prefill, each = times[1], max(times[2] - times[1], 0.0) / min(_MEASURED_TOKENS, limit)
+            batches = len(task.questions) / len(few)
+            options = sum(len(question.options) for question in few) / len(few)
+            reading = prefill * (1 + options)  # an option's likelihood is about one more prompt
+            total += batches * (reading + each * limit + finals * (reading + each * min(limit, learned)))
     return total
 
 
-def _answering(base: LoadedBase, questions: Sequence[Any], tokens: int) -> float:
+def _answering(model: Any, base: LoadedBase, questions: Sequence[Any], tokens: int) -> float:
     began = time.perf_counter()
     greedy_answers(
-        base.model,
+        model,
         base,
         [question.prompt for question in questions],
         max_new_tokens=tokens,

@@ -169,6 +169,7 @@ BUDGETS: dict[str, dict[str, Any]] = {
         "template": "plain",
         "questions": 100,
         "max_new_tokens": 96,
+        "evaluation_batch": 25,
         "delta_prompts": 24,
     },
     "demo": {
@@ -186,6 +187,7 @@ BUDGETS: dict[str, dict[str, Any]] = {
         "template": "plain",
         "questions": 40,
         "max_new_tokens": 64,
+        "evaluation_batch": 20,
         "delta_prompts": 16,
     },
 }

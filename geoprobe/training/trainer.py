@@ -45,6 +45,8 @@ class AdapterTrainer(Trainer):
         As of `transformers.Trainer`.
     """
 
+    control: Any  # Trainer's own, untyped
+
     def __init__(
         self,
         *,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import geoprobe
-from geoprobe.errors import BadDataError, GeoprobeError, UsageError
+from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError, UsageError
 from geoprobe.training.result import ComparisonResult
 
 SMALL: dict[str, Any] = {
@@ -138,6 +138,7 @@ def test_leaks_are_listed_and_refused_left_out_or_accepted(
         ({"colour": "red"}, "no choice 'colour'"),
         ({"budget": "huge"}, "no budget 'huge'"),
         ({"engine": "dask"}, "no engine 'dask'"),
+        ({"eval": ()}, "No tasks"),
     ],
 )
 def test_what_makes_no_sense_is_refused(
@@ -146,6 +147,22 @@ def test_what_makes_no_sense_is_refused(
     choices = {"train": training_file, "eval": "addsub", "out": tmp_path / "out", "data": test_sets, **SMALL, **wrong}
     with pytest.raises(UsageError, match=said):
         geoprobe.finetune(tiny_model, **choices)
+
+
+def test_losses_go_to_installed_packages_only(tiny_model: Path) -> None:
+    with pytest.raises(NotFoundError, match="pip install nowhere_board"):
+        geoprobe.finetune(tiny_model, report_to=["nowhere_board"])
+
+
+def test_an_interruption_says_how_to_go_on(
+    run_cli: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("geoprobe.training.finetuning.finetune", interrupted)
+    code, _, told = run_cli("finetune", "demo")
+    assert (code, "--resume goes on from the last checkpoint" in told) == (130, True)
 
 
 def test_no_model_and_a_wrong_column_are_errors(
