@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from geoprobe.report.text import visible
 from geoprobe.results import number
 from geoprobe.stats.paired import Difference
-from geoprobe.training.verdict import MethodComparison
+from geoprobe.training.verdict import MethodComparison, SetDifference
 
 if TYPE_CHECKING:
     from geoprobe.training.result import ComparisonResult
@@ -91,9 +91,17 @@ def accuracy_reason(each: MethodComparison) -> str:
     else:
         opening = (
             f"{method} answers {percent(overall.method_accuracy)} of the questions right and {reference} "
-            f"{percent(overall.reference_accuracy)} ({asked}), a difference that luck explains."
+            f"{percent(overall.reference_accuracy)} ({asked}), a difference that luck explains{_several(overall)}."
         )
     return f"{opening} {_unseen(found)}"
+
+
+def _several(overall: SetDifference) -> str:
+    """Why an interval without 0 is still luck: one of several methods would have one so often."""
+    found = overall.difference
+    if found.low is None or found.high is None or found.low <= 0 <= found.high:
+        return ""
+    return f" once it counts that several methods were tried (p = {number(overall.corrected)})"
 
 
 def _unseen(found: Difference) -> str:

@@ -118,6 +118,15 @@ def test_three_methods_are_answered_one_by_one(three: ComparisonResult) -> None:
     assert three["hyplora"].seeds == (0, 2)
 
 
+def test_an_interval_without_zero_that_holms_correction_undoes_is_explained(three: ComparisonResult) -> None:
+    each = three["dora"]
+    assert each.overall is not None
+    undone = dataclasses.replace(each.overall, label="no detectable difference", corrected=0.07)
+    changed = dataclasses.replace(each, label="no detectable difference", overall=undone)
+    reason = dataclasses.replace(three, comparisons=(changed, three["hyplora"])).view().sections[0].card.reason
+    assert "once it counts that several methods were tried (p = 0.070)" in reason
+
+
 def test_leaks_go_with_the_verdict(three: ComparisonResult) -> None:
     view = three.view()
     assert "But 2 of the 300 questions asked are among the training data" in view.sections[0].card.reason
