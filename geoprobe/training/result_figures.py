@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from geoprobe.training.facts import RunFacts
     from geoprobe.training.result import ComparisonResult
 
-__all__ = ["accuracy_figures", "geometry_figures", "loss_figures", "titles"]
+__all__ = ["accuracy_figures", "depth", "geometry_figures", "loss_figures", "titles"]
 
 _ROLES: tuple[Role, ...] = ("data", "fit", "alternative", "null")
 _DEPTH = re.compile(r"(?:^|\.)(\d+)(?=\.)")
@@ -27,6 +27,12 @@ _CURVE_POINTS = 30
 def titles(result: ComparisonResult) -> dict[str, str]:
     """What each set is called in figures and tables, by its name."""
     return {task.name: visible(task.title, 16) for task in result.tasks}
+
+
+def depth(module: str) -> int:
+    """The layer that a module is in: the first number in its name."""
+    found = _DEPTH.search(module)
+    return int(found[1]) if found else 0
 
 
 def accuracy_figures(result: ComparisonResult) -> Iterator[Figure]:
@@ -190,15 +196,14 @@ def _curvatures(result: ComparisonResult, method: str, runs: Sequence[RunFacts])
     starts = []
     for run in runs:
         for layer in run.curvatures:
-            depth = _DEPTH.search(layer.layer)
-            by_depth[int(depth[1]) if depth else 0].append(layer.end)
+            by_depth[depth(layer.layer)].append(layer.end)
             starts.append(layer.start)
     depths = sorted(by_depth)
-    places = [(depth, value) for depth in depths for value in by_depth[depth]]
+    places = [(at, value) for at in depths for value in by_depth[at]]
     layers: tuple[Layer, ...] = (
         Rule(median(starts), "K at the start", "muted", vertical=False),
         Points(floats(x for x, _ in places), floats(y for _, y in places), "each module", "null", 2.5),
-        Line(floats(depths), floats(median(by_depth[depth]) for depth in depths), "median", _role(result, method)),
+        Line(floats(depths), floats(median(by_depth[at]) for at in depths), "median", _role(result, method)),
     )
     return Figure(
         f"curvature-{visible(method, 20)}",

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from geoprobe.report.text import visible
 from geoprobe.results import Cell, Table
-from geoprobe.training.result_figures import titles
+from geoprobe.training.records import LayerCurvature
+from geoprobe.training.result_figures import depth, titles
 from geoprobe.training.result_words import name, points
 from geoprobe.training.verdict import ALL
 
@@ -211,6 +212,23 @@ def geometry_tables(result: ComparisonResult) -> Iterator[Table]:
         "The curvature is −1/K. Radius: median √K in the units of the module's input; inputs much shorter than it "
         "see a flat space.",
     )
+    yield _by_layer(result)
+
+
+def _by_layer(result: ComparisonResult) -> Table:
+    """Medians over the modules and seeds of each layer."""
+    rows: list[tuple[Cell, ...]] = []
+    for method in result.methods:
+        found: dict[int, list[LayerCurvature]] = defaultdict(list)
+        for run in result.final(method):
+            for each in run.curvatures:
+                found[depth(each.layer)].append(each)
+        for place, layers in sorted(found.items()):
+            radii = [each.scale for each in layers if each.scale is not None]
+            start, end = median(each.start for each in layers), median(each.end for each in layers)
+            rows.append((name(method), place, start, end, median(radii) if radii else None))
+    columns = ("method", "layer", "K at start", "median K", "median radius")
+    return Table("layers", "Learned curvature by layer", columns, tuple(rows))
 
 
 def _by_kind(runs: Sequence[RunFacts]) -> dict[str, list[tuple[float, float, float | None]]]:

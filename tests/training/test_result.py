@@ -178,6 +178,15 @@ def test_every_figure_can_be_drawn_by_name(result: ComparisonResult) -> None:
         result.plot("loss")
 
 
+def test_learned_curvatures_are_given_by_layer_and_by_kind_of_module(result: ComparisonResult) -> None:
+    tables = {table.title: table for section in result.view().sections for table in section.tables}
+    assert [row[1:4] for row in tables["Learned curvature by layer"].rows[:2]] == [
+        ("0", "1.00", "1.01"),
+        ("1", "1.00", "1.05"),
+    ]
+    assert [row[1] for row in tables["Learned curvature by kind of module"].rows] == ["q_proj", "v_proj"]
+
+
 def test_the_frame_has_a_row_for_every_run_and_set(result: ComparisonResult) -> None:
     frame = result.to_frame()
     assert len(frame) == 6 * 3
