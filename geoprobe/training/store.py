@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,7 +127,10 @@ class Store:
         part = folder.with_name("adapter.part")
         try:
             shutil.rmtree(part, ignore_errors=True)
-            model.save_pretrained(str(part))
+            with warnings.catch_warnings():
+                # a GGUF file has no config beside it, and adapters do not touch the vocabulary
+                warnings.filterwarnings("ignore", message="Could not find a config file")
+                model.save_pretrained(str(part))
             shutil.rmtree(folder, ignore_errors=True)
             part.rename(folder)
         except (OSError, RuntimeError, SafetensorError) as error:

@@ -127,7 +127,7 @@ def trained(
         if checkpoint is not None:
             trainer.before = _seconds(checkpoint)
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*use_reentrant.*|.*pin_memory.*|.*lr_scheduler.step.*")
+            warnings.filterwarnings("ignore", message=".*use_reentrant.*|.*Could not find a config file.*")
             trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         history = trainer.state.log_history
         validation = _series(history, "eval_loss")
