@@ -169,7 +169,7 @@ BUDGETS: dict[str, dict[str, Any]] = {
         "template": "plain",
         "questions": 80,
         "max_new_tokens": 96,
-        "evaluation_batch": 20,
+        "evaluation_batch": 40,
         "delta_prompts": 20,
     },
     "demo": {
@@ -187,7 +187,7 @@ BUDGETS: dict[str, dict[str, Any]] = {
         "template": "plain",
         "questions": 40,
         "max_new_tokens": 64,
-        "evaluation_batch": 20,
+        "evaluation_batch": 40,
         "delta_prompts": 16,
     },
 }
