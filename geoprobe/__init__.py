@@ -2,7 +2,7 @@
 
 ``scan`` reads a model's token embeddings and answers, each with an interval, a null and a plain verdict: is
 token frequency a power law, do frequent tokens sit near the origin, is the space hyperbolic?
-``compare`` puts several models side by side.
+``compare`` puts several models side by side. ``finetune`` finds out by experiment whether hyperbolic adaptation helps.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ if TYPE_CHECKING:
     from geoprobe.comparing import compare
     from geoprobe.report.document import Report
     from geoprobe.scanning import scan
+    from geoprobe.training.finetuning import finetune
 
 __version__ = "0.2.0"
 
-__all__ = ["Report", "__version__", "compare", "scan"]
+__all__ = ["Report", "__version__", "compare", "finetune", "scan"]
 
 # imported when first used: `import geoprobe` stays below a tenth of a second
 _LAZY = {
     "Report": "geoprobe.report.document",
     "compare": "geoprobe.comparing",
+    "finetune": "geoprobe.training.finetuning",
     "scan": "geoprobe.scanning",
 }
 

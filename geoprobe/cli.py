@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from geoprobe.command_line import (
+    CorpusOption,
+    DataOption,
+    DebugOption,
+    EngineOption,
+    FieldOption,
+    FormatOption,
+    OfflineOption,
+    QuietOption,
+    RevisionOption,
+    errors,
+    formats_of,
+)
+from geoprobe.finetune_command import finetune
 
 if TYPE_CHECKING:
     from geoprobe.report.document import Report
@@ -24,19 +35,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-FormatOption = Annotated[str, typer.Option("--format", help="Formats to write, separated by commas.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
-DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-CorpusOption = Annotated[
-    list[str] | None,
-    typer.Option("--corpus", help="A file, folder, -, hub id, or a name that `geoprobe corpora` lists; repeatable."),
-]
-FieldOption = Annotated[str | None, typer.Option(help="Column of the corpora that holds the text.")]
-DataOption = Annotated[Path | None, typer.Option(help="Folder of local sets, a folder each.  [default: GEOPROBE_DATA]")]
-EngineOption = Annotated[str, typer.Option(help="Where to count: local, or ray (the cluster at RAY_ADDRESS).")]
-RevisionOption = Annotated[str | None, typer.Option(help="Branch, tag or commit of a hub model.")]
-OfflineOption = Annotated[bool, typer.Option("--offline", help="Ask no network; hub models come from the cache.")]
 
 
 def _version(wanted: bool) -> None:
@@ -93,12 +91,12 @@ def scan(
     debug: DebugOption = False,
 ) -> None:
     """Scan a model's token embeddings and write a report."""
-    with _errors(debug):
+    with errors(debug):
         from geoprobe.files import check_folder
         from geoprobe.report.terminal import ScanProgress, show_report
         from geoprobe.scanning import scan as run
 
-        chosen = _formats(formats)
+        chosen = formats_of(formats)
         check_folder(out or Path("reports"))
         with ScanProgress(quiet=quiet) as progress:
             report = run(
@@ -135,12 +133,12 @@ def report(
     debug: DebugOption = False,
 ) -> None:
     """Draw a saved report again; the model need not be there."""
-    with _errors(debug):
+    with errors(debug):
         from geoprobe.report.opening import open_report
         from geoprobe.report.terminal import show_report
 
         loaded = open_report(saved)
-        paths = loaded.write(out or saved.parent, _formats(formats))
+        paths = loaded.write(out or saved.parent, formats_of(formats))
         if not quiet:
             show_report(loaded.view(), paths)
 
@@ -160,7 +158,7 @@ def count(
     debug: DebugOption = False,
 ) -> None:
     """Count corpora by a model's tokenizer, for `scan --counts`; or add up such counts."""
-    with _errors(debug):
+    with errors(debug):
         from geoprobe import counts as counting
         from geoprobe.errors import UsageError
         from geoprobe.files import check_folder
@@ -199,7 +197,7 @@ def corpora(
     debug: DebugOption = False,
 ) -> None:
     """List the corpora that have names, and what files can be read."""
-    with _errors(debug):
+    with errors(debug):
         import json
 
         from geoprobe.report.corpora_list import list_corpora, show_corpora
@@ -223,11 +221,11 @@ def compare(
     debug: DebugOption = False,
 ) -> None:
     """Put scans of several models side by side."""
-    with _errors(debug):
+    with errors(debug):
         from geoprobe.comparing import compare as run
         from geoprobe.report.terminal import show_report
 
-        chosen = _formats(formats)
+        chosen = formats_of(formats)
         comparison = run(*scans)
         paths = comparison.write(out, chosen)
         if not quiet:
@@ -236,55 +234,13 @@ def compare(
             typer.echo(comparison.to_json(), nl=False)
 
 
+app.command()(finetune)
+
+
 def report_folder(report: Report) -> str:
     """Folder name for a report: the model as the user called it, with nothing that a path could be made of."""
     kept = "".join(c if c.isalnum() or c in "-_." else "--" for c in report.model.source.model)
     return kept.strip(".") or "model"
-
-
-def _formats(listed: str) -> tuple[str, ...]:
-    from geoprobe.errors import UsageError
-    from geoprobe.report.formats import FORMATS
-
-    chosen = tuple(dict.fromkeys(part.strip().lower() for part in listed.split(",") if part.strip()))
-    unknown = [name for name in chosen if name not in FORMATS]
-    if unknown or not chosen:
-        raise UsageError(
-            f"There is no report format {', '.join(unknown)!r}." if unknown else "No report format was given.",
-            f"Give one or more of {', '.join(FORMATS)}, separated by commas.",
-        )
-    return chosen
-
-
-@contextmanager
-def _errors(debug: bool) -> Iterator[None]:
-    """Print geoprobe's errors without a traceback and leave with their exit code."""
-    from geoprobe.errors import GeoprobeError
-
-    try:
-        yield
-    except GeoprobeError as error:
-        if debug:
-            raise
-        typer.echo(f"geoprobe: {error.message}", err=True)
-        if error.hint:
-            typer.echo(error.hint, err=True)
-        raise typer.Exit(error.exit_code) from None
-    except KeyboardInterrupt:
-        typer.echo("geoprobe: interrupted; nothing was written.", err=True)
-        raise typer.Exit(130) from None
-    except BrokenPipeError:
-        # the reader of the pipe has gone: say nothing, and let nothing be said at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(1) from None
-    except (typer.Exit, typer.Abort):
-        raise
-    except Exception as error:
-        if debug:
-            raise
-        typer.echo(f"geoprobe: a fault of its own, {type(error).__name__}: {error}", err=True)
-        typer.echo("Run again with --debug for the traceback, and report it with the command.", err=True)
-        raise typer.Exit(1) from None
 
 
 def main(arguments: list[str] | None = None) -> Any:

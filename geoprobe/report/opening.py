@@ -10,17 +10,18 @@ from geoprobe.errors import BadDataError
 from geoprobe.report.formats import Rendered, read_json
 from geoprobe.report.text import visible
 
-__all__ = ["open_report"]
+__all__ = ["open_report", "report_type"]
 
 #: Value of the JSON's ``kind``, which a scan does without, to the class that reads it.
 _KINDS: dict[str, tuple[str, str]] = {
     "scan": ("geoprobe.report.document", "Report"),
     "comparison": ("geoprobe.report.comparison", "Comparison"),
+    "finetune": ("geoprobe.training.result", "ComparisonResult"),
 }
 
 
 def open_report(path: str | Path) -> Rendered:
-    """Read a saved ``scan.json`` or ``comparison.json``.
+    """Read a saved ``scan.json``, ``comparison.json`` or ``finetune.json``.
 
     Raises
     ------
@@ -29,13 +30,19 @@ def open_report(path: str | Path) -> Rendered:
     BadDataError
         When it is none of geoprobe's, or of a version that cannot be read.
     """
-    data = read_json(path, "scan.json or comparison.json")
+    data = read_json(path, "scan.json, comparison.json or finetune.json")
     kind = data.get("kind", "scan") if isinstance(data, dict) else "scan"
     if kind not in _KINDS:
         raise BadDataError(
             f"{path} is a report of an unknown kind, {visible(str(kind))!r}.", "Was it written by another version?"
         )
-    module, name = _KINDS[kind]
-    reader: Any = getattr(import_module(module), name)
+    reader: Any = report_type(kind)
     opened: Rendered = reader.from_dict(data)
     return opened
+
+
+def report_type(kind: str) -> type[Rendered]:
+    """The class of reports of a kind: named here and imported when asked for, as some stand above this package."""
+    module, name = _KINDS[kind]
+    found: type[Rendered] = getattr(import_module(module), name)
+    return found

@@ -1,6 +1,6 @@
 """The published JSON Schema of reports, made from the types that write and read them.
 
-``python -m geoprobe.report.schema scan`` (or ``comparison``) prints it.
+``python -m geoprobe.report.schema scan`` (or ``comparison``, ``finetune``) prints it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from geoprobe.analyzers.base import BUILTIN, ON_REQUEST, result_type
-from geoprobe.report.comparison import COMPARISON_VERSION, Comparison
 from geoprobe.report.document import SCHEMA_VERSION, Envelope
+from geoprobe.report.opening import report_type
 
 __all__ = ["json_schema"]
 
@@ -23,10 +23,10 @@ def json_schema(kind: str) -> dict[str, Any]:
 
     Parameters
     ----------
-    kind : {"scan", "comparison"}
+    kind : {"scan", "comparison", "finetune"}
         Which report; a scan's holds that of every built-in diagnostic's result.
     """
-    return _scan() if kind == "scan" else _comparison()
+    return _scan() if kind == "scan" else _other(kind)
 
 
 def _scan() -> dict[str, Any]:
@@ -38,12 +38,14 @@ def _scan() -> dict[str, Any]:
     return _finished("geoprobe scan report", definition, components)
 
 
-def _comparison() -> dict[str, Any]:
-    (outer,), components = msgspec.json.schema_components([Comparison], ref_template="#/$defs/{name}")
-    definition = _taken(outer, components, COMPARISON_VERSION)
-    definition["properties"]["kind"] = {"const": "comparison"}
+def _other(kind: str) -> dict[str, Any]:
+    """The form of what says its own kind and version."""
+    reported: Any = report_type(kind)
+    (outer,), components = msgspec.json.schema_components([reported], ref_template="#/$defs/{name}")
+    definition = _taken(outer, components, reported.schema_version)
+    definition["properties"]["kind"] = {"const": kind}
     definition["required"] += ["kind", "schema_version"]
-    return _finished("geoprobe comparison", definition, components)
+    return _finished(f"geoprobe {kind}", definition, components)
 
 
 def _taken(reference: dict[str, Any], components: dict[str, Any], version: int) -> dict[str, Any]:

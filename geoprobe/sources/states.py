@@ -76,6 +76,7 @@ class ModelStates:
             )
         found: list[list[np.ndarray]] = [[np.empty((0, 0), np.float32)] * len(prompts) for _ in layers]
         order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))
+        device = self.model.device
         for start in range(0, len(order), BATCH):
             places = order[start : start + BATCH]
             longest = max(len(prompts[place]) for place in places)
@@ -85,10 +86,12 @@ class ModelStates:
                 ids[row, : len(prompts[place])] = torch.from_numpy(prompts[place].astype(np.int64))
                 mask[row, : len(prompts[place])] = 1
             with torch.inference_mode():
-                states = self.model(input_ids=ids, attention_mask=mask, output_hidden_states=True).hidden_states
+                states = self.model(
+                    input_ids=ids.to(device), attention_mask=mask.to(device), output_hidden_states=True
+                ).hidden_states
             for which, layer in enumerate(layers):
                 for row, place in enumerate(places):
-                    mine = states[layer][row, : len(prompts[place])].float().numpy().copy()
+                    mine = states[layer][row, : len(prompts[place])].float().cpu().numpy().copy()
                     if not np.isfinite(mine).all():
                         raise BadDataError(
                             f"Layer {layer} of {self.name} gives states that are not finite.",

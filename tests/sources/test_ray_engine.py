@@ -11,7 +11,7 @@ from builders import missing
 from test_cli import command
 
 from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError
-from geoprobe.sources import ray_engine, tally
+from geoprobe.sources import ray_cluster, tally
 from geoprobe.sources.corpora import Corpus, open_corpus
 from geoprobe.sources.counting import count_tokens
 from geoprobe.sources.models import LoadedModel, load_model
@@ -110,15 +110,15 @@ def test_a_cluster_is_used_where_ray_address_says_and_left_running(
 
 
 def test_a_cluster_that_does_not_answer_is_said_at_once() -> None:
-    ray_engine._answers("auto")
+    ray_cluster._answers("auto")
     with pytest.raises(GeoprobeError, match=r"Ray at 127\.0\.0\.1:9 cannot be reached"):
-        ray_engine._answers("127.0.0.1:9")
+        ray_cluster._answers("127.0.0.1:9")
 
 
 def test_a_missing_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with (
         pytest.raises(NotFoundError, match=r"pip install 'geoprobe\[scale\]'"),
-        ray_engine._cluster(),
+        ray_cluster.ray_cluster(),
     ):
         pass

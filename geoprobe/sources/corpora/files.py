@@ -15,7 +15,16 @@ from geoprobe.sources.corpora.streams import STDIN, Source
 from geoprobe.sources.corpora.tables import csv_rows, parquet_rows
 from geoprobe.sources.corpora.text import paragraphs
 
-__all__ = ["FORMATS", "file_corpus", "folder_corpus", "read_source", "readable", "stdin_corpus"]
+__all__ = [
+    "FORMATS",
+    "file_corpus",
+    "file_records",
+    "folder_corpus",
+    "read_source",
+    "readable",
+    "split_file",
+    "stdin_corpus",
+]
 
 #: Suffix to reader; each may be followed by .gz or .zst.
 _READERS: dict[str, Callable[[Source], Iterator[Record]]] = {
@@ -53,6 +62,43 @@ def file_corpus(path: Path, field: str | None) -> Corpus:
     _known(path.name, f"corpus {str(path)!r}")
     return Corpus(
         f"{path.resolve().parent.name}/{path.name}", (partial(read_source, Source.of(path.name, path), field),)
+    )
+
+
+def file_records(path: Path) -> Iterator[Record]:
+    """A file's records with all their fields.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such file.
+    UsageError
+        When its name does not end in a known suffix.
+    """
+    if not path.is_file():
+        raise NotFoundError(f"There is no file {str(path)!r}.", "Give the path of a file of records.")
+    _known(path.name, f"file {str(path)!r}")
+    source = Source.of(path.name, path)
+    reader = _READERS.get(source.suffix) or partial(parquet_rows, field=None, whole=True)
+    return reader(source)
+
+
+def split_file(folder: Path, *splits: str) -> Path:
+    """The file of the first of these splits that a folder has one of, such as ``test.json``.
+
+    Raises
+    ------
+    NotFoundError
+        When it has none, with what it has.
+    """
+    files = sorted(path for path in folder.iterdir() if path.is_file() and readable(path.name))
+    for split in splits:
+        for path in files:
+            if path.name.split(".")[0].lower() == split.lower():
+                return path
+    raise NotFoundError(
+        f"{folder} has no file for the split {splits[0]!r}; it has {', '.join(path.name for path in files) or 'none'}.",
+        "Name a split that is there.",
     )
 
 

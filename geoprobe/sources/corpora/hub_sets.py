@@ -12,7 +12,7 @@ from geoprobe.errors import AccessError, BadDataError, GeoprobeError, NotFoundEr
 from geoprobe.sources.corpora.corpus import Corpus, bounded
 from geoprobe.sources.corpora.records import texts
 
-__all__ = ["HubSet", "hub_corpus", "parse_hub_id"]
+__all__ = ["HubSet", "hub_corpus", "hub_records", "parse_hub_id"]
 
 _HUB_ID = re.compile(r"(?P<id>[A-Za-z0-9][\w.-]*/[\w.-]+)(:(?P<config>[^:/]*))?(:(?P<split>[^:/]+))?")
 _INSTALL = "Install it by: pip install 'geoprobe[finetune]'"
@@ -47,17 +47,33 @@ def hub_corpus(wanted: HubSet, name: str, *, offline: bool) -> Corpus:
     NotFoundError
         When the network is switched off, or `datasets` is not installed.
     """
+    _allowed(wanted, f"corpus {name!r}", offline)
+    field = f", column {wanted.field}" if wanted.field else ""
+    note = f"{wanted.id} on the hub, {wanted.config or 'default'} configuration, split {wanted.split}{field}."
+    return Corpus(name, (partial(_documents, wanted),), note)
+
+
+def hub_records(wanted: HubSet, name: str, *, offline: bool) -> Iterator[dict[str, Any]]:
+    """The records of a set on the hub with all their fields.
+
+    Raises
+    ------
+    NotFoundError
+        When the network is switched off, or `datasets` is not installed; when read, if there is no such set.
+    """
+    _allowed(wanted, f"set {name!r}", offline)
+    return _rows(wanted)
+
+
+def _allowed(wanted: HubSet, what: str, offline: bool) -> None:
     from huggingface_hub import is_offline_mode
 
     if offline or is_offline_mode():
         raise NotFoundError(
-            f"The corpus {name!r} is on the hub ({wanted.id}), and the network is switched off.",
+            f"The {what} is on the hub ({wanted.id}), and the network is switched off.",
             "Run without --offline (and with HF_HUB_OFFLINE unset), or name a folder that has it by --data.",
         )
     _datasets()
-    field = f", column {wanted.field}" if wanted.field else ""
-    note = f"{wanted.id} on the hub, {wanted.config or 'default'} configuration, split {wanted.split}{field}."
-    return Corpus(name, (partial(_documents, wanted),), note)
 
 
 def _datasets() -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from geoprobe.errors import NotFoundError
 from geoprobe.sources.corpora.corpus import Corpus, bounded
-from geoprobe.sources.corpora.files import file_corpus, folder_corpus, readable
+from geoprobe.sources.corpora.files import file_corpus, folder_corpus, split_file
 
 __all__ = ["NAMED_SETS", "PYTHON_DOCS", "NamedSet", "local_folder", "local_set", "python_docs"]
 
@@ -100,13 +100,9 @@ def local_set(folder: Path, split: str | None, field: str | None) -> Corpus:
     NotFoundError
         When the folder has no file of the split.
     """
-    files = sorted(path for path in folder.iterdir() if path.is_file() and readable(path.name))
-    for path in files:
-        if path.name.split(".")[0].lower() == (split or "test").lower():
-            return file_corpus(path, field)
     if split is not None:
-        raise NotFoundError(
-            f"{folder} has no file for the split {split!r}; it has {', '.join(path.name for path in files) or 'none'}.",
-            "Name a split that is there.",
-        )
-    return folder_corpus(folder, field)
+        return file_corpus(split_file(folder, split), field)
+    try:
+        return file_corpus(split_file(folder, "test"), field)
+    except NotFoundError:
+        return folder_corpus(folder, field)

@@ -32,8 +32,8 @@ def csv_rows(source: Source) -> Iterator[Record]:
             ) from error
 
 
-def parquet_rows(source: Source, field: str | None) -> Iterator[Record]:
-    """The rows' text column; no other is read."""
+def parquet_rows(source: Source, field: str | None, *, whole: bool = False) -> Iterator[Record]:
+    """The rows' text column, and no other is read; with `whole`, every column."""
     from pyarrow import ArrowException, parquet
 
     with source.seekable() as stream:
@@ -41,13 +41,14 @@ def parquet_rows(source: Source, field: str | None) -> Iterator[Record]:
             # read page by page: a row group may be larger than memory
             with parquet.ParquetFile(stream, pre_buffer=False, buffer_size=1 << 16) as file:
                 present = dict.fromkeys(file.schema_arrow.names)
-                wanted = find_field(present, source.where, field)
-                for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=[wanted], use_threads=False):
-                    for value in batch.column(0).to_pylist():
-                        yield {wanted: value}
+                wanted = "" if whole else find_field(present, source.where, field)
+                columns = [*present] if whole else [wanted]
+                for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=columns, use_threads=False):
+                    yield from batch.to_pylist()
         except UnicodeDecodeError as error:
+            column = f"column {wanted!r}" if wanted else "a column"
             raise BadDataError(
-                f"{source.where} is not UTF-8 text: column {wanted!r} holds byte 0x{error.object[error.start]:02x}.",
+                f"{source.where} is not UTF-8 text: {column} holds byte 0x{error.object[error.start]:02x}.",
                 "Write the column again as UTF-8.",
             ) from error
         except (ArrowException, OSError) as error:

@@ -1,0 +1,1 @@
+"""`geoprobe finetune`: adapters trained equally, evaluated, and compared with intervals."""

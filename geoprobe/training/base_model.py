@@ -1,0 +1,179 @@
+"""The model that is adapted: loaded once, all its weights frozen."""
+
+from __future__ import annotations
+
+import io
+from contextlib import redirect_stderr
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from geoprobe.errors import BadDataError, NotFoundError, UsageError
+from geoprobe.sources.demo import DEMO_NAME, demo_model
+from geoprobe.training.facts import TrainedModel
+from geoprobe.training.setup import Setup
+
+__all__ = ["LoadedBase", "load_base", "model_facts", "training_device"]
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedBase:
+    """A causal language model to adapt.
+
+    Parameters
+    ----------
+    model : object
+        A transformers model, frozen, on its device.
+    tokenizer : object
+        A transformers tokenizer with a padding token.
+    half : bool
+        Whether products are computed in bfloat16.
+    """
+
+    model: Any
+    tokenizer: Any
+    half: bool
+
+    @property
+    def padding(self) -> int:
+        """Id that fills up short rows; it is masked out everywhere."""
+        return int(self.tokenizer.pad_token_id)
+
+
+def training_device() -> torch.device:
+    """Device of this process: its own GPU under ``accelerate launch``, the first one otherwise, or the CPU."""
+    if torch.cuda.is_available():
+        from accelerate import PartialState
+
+        return torch.device(PartialState().device)
+    return torch.device("cpu")
+
+
+def load_base(setup: Setup, *, offline: bool = False) -> LoadedBase:
+    """Load the model of a set-up and its tokenizer.
+
+    Parameters
+    ----------
+    setup : Setup
+        Its model: ``demo``, a folder, a ``.gguf`` file (dequantised) or a hub id.
+    offline : bool
+        Ask no network.
+
+    Raises
+    ------
+    NotFoundError
+        When there are no such weights, or no tokenizer.
+    BadDataError
+        When they cannot be loaded.
+    UsageError
+        When 4 bits are asked for where they cannot be had.
+    """
+    if setup.threads is not None:
+        torch.set_num_threads(setup.threads)
+    device = training_device()
+    half = setup.precision == "bfloat16" or (
+        setup.precision == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported()
+    )
+    name, options = _where(setup.model)
+    options |= {"revision": setup.revision} if setup.revision else {}
+    if setup.four_bit:
+        options["quantization_config"] = _four_bits(device)
+    try:
+        # the library draws progress bars on standard error, in pipes too
+        with redirect_stderr(io.StringIO()):
+            tokenizer = AutoTokenizer.from_pretrained(
+                name, local_files_only=offline, trust_remote_code=False, **_tokenizer_options(options)
+            )
+            model = AutoModelForCausalLM.from_pretrained(
+                name,
+                local_files_only=offline,
+                trust_remote_code=False,
+                # half the weights' memory on a GPU; a CPU keeps them whole and casts in products
+                dtype=torch.bfloat16 if half and device.type == "cuda" else torch.float32,
+                **options,
+            )
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        kind = NotFoundError if isinstance(error, OSError) else BadDataError
+        raise kind(
+            f"The model {setup.model} cannot be loaded to train it: {error}.",
+            "Give `demo`, a folder, a .gguf file or a hub id of a causal language model that transformers knows.",
+        ) from error
+    if tokenizer.pad_token_id is None:
+        if tokenizer.eos_token is None:
+            raise BadDataError(f"The tokenizer of {setup.model} has no end token.", "Add one to its configuration.")
+        tokenizer.pad_token = tokenizer.eos_token
+    if "gguf_file" in options:
+        _plain(model)
+    if not setup.four_bit:
+        model.to(device)
+    model.requires_grad_(False)
+    model.eval()
+    model.generation_config = _greedy(model.generation_config, tokenizer)
+    return LoadedBase(model, tokenizer, half)
+
+
+def model_facts(base: LoadedBase, setup: Setup) -> TrainedModel:
+    """What a report says of the model."""
+    config, device = base.model.config, base.model.device
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    name = DEMO_NAME if setup.model == "demo" else str(getattr(config, "_name_or_path", "") or setup.model)
+    return TrainedModel(
+        model=setup.model,
+        name=name.rstrip("/").rpartition("/")[2],
+        architecture=str(config.model_type),
+        parameters=base.model.num_parameters(),
+        dtype="4 bits" if setup.four_bit else "bfloat16" if base.half else "float32",
+        device=where,
+        revision=getattr(config, "_commit_hash", None),
+    )
+
+
+def _plain(model: Any) -> None:
+    """Undo a mark: a GGUF file's weights are dequantised as they load, but transformers refuses to train the model."""
+    model.is_quantized = False
+    model.hf_quantizer = None
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+
+
+def _greedy(config: Any, tokenizer: Any) -> Any:
+    """What ends generation kept, sampling left out: a model's own taste must not decide a comparison."""
+    from transformers import GenerationConfig
+
+    ends = config.eos_token_id if config.eos_token_id is not None else []
+    ends = set(ends if isinstance(ends, list) else [ends]) | {tokenizer.eos_token_id} - {None}
+    return GenerationConfig(
+        do_sample=False, eos_token_id=sorted(ends) or None, pad_token_id=tokenizer.pad_token_id, use_cache=True
+    )
+
+
+def _tokenizer_options(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name in ("gguf_file", "revision")}
+
+
+def _four_bits(device: torch.device) -> Any:
+    from importlib.util import find_spec
+
+    from transformers import BitsAndBytesConfig
+
+    if find_spec("bitsandbytes") is None or device.type != "cuda":
+        raise UsageError(
+            "A base model in 4 bits needs bitsandbytes and a GPU.",
+            "Install bitsandbytes, or leave out --four-bit.",
+        )
+    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16)
+
+
+def _where(model: str) -> tuple[str, dict[str, Any]]:
+    """The folder or hub id that transformers loads from, and the GGUF file in it."""
+    path = demo_model() if model == "demo" else Path(model).expanduser()
+    if path.is_file() and path.suffix == ".gguf":
+        return str(path.parent), {"gguf_file": path.name}
+    if path.is_dir():
+        return str(path), {}
+    if path.suffix in (".gguf", ".safetensors") or model.count("/") > 1 or model.startswith((".", "/", "~")):
+        raise NotFoundError(f"There is no model at {model!r}.", "Give `demo`, a folder, a .gguf file or a hub id.")
+    return model, {}

@@ -1,0 +1,173 @@
+"""Training data: from a name, a file or a hub set to prompts and the responses that are learned."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from geoprobe.errors import BadDataError, NotFoundError
+from geoprobe.sources.corpora import DATA_VARIABLE, NAMED_SETS, local_folder
+from geoprobe.sources.corpora.files import file_records, readable, split_file
+from geoprobe.sources.corpora.hub_sets import HubSet, hub_records, parse_hub_id
+from geoprobe.sources.corpora.records import Record
+from geoprobe.training.forms import Form, form_of
+from geoprobe.training.hub_questions import HUB_SETS, instruction_of
+from geoprobe.training.template import prompt
+
+__all__ = ["Example", "TrainingData", "load_training"]
+
+
+@dataclass(frozen=True)
+class Example:
+    """What the model is shown, and the response that it learns.
+
+    Parameters
+    ----------
+    prompt : str
+        The whole prompt, template applied; it is not learned.
+    response : str
+        What is learned.
+    question : str
+        The bare question, for finding leaks.
+    """
+
+    prompt: str
+    response: str
+    question: str
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Examples to train on.
+
+    Parameters
+    ----------
+    name : str
+        For the report: never a whole path.
+    examples : tuple of Example
+        In file order.
+    sha256 : str
+        Of all questions and responses, whatever file they came in.
+    note : str
+        Form and source, and what was left out.
+    """
+
+    name: str
+    examples: tuple[Example, ...]
+    sha256: str
+    note: str = ""
+
+
+def load_training(
+    spec: str,
+    *,
+    data: str | Path | None = None,
+    field: str | None = None,
+    offline: bool = False,
+    template: str = "alpaca",
+) -> TrainingData:
+    """Read training data.
+
+    Parameters
+    ----------
+    spec : str
+        In the order looked for: a folder in the data folder, as ``NAME`` or ``NAME:SPLIT`` (``train`` by default); the
+        path of a file (JSON, JSONL, CSV, TSV, parquet; also .gz and .zst) or of a folder with a ``train`` file; a set
+        that geoprobe knows by name, or any set on the hub as ``owner/name:config:split``.
+    data : str or Path, optional
+        Folder of local sets; by default what ``GEOPROBE_DATA`` names, if anything.
+    field : str, optional
+        ``QUESTION,RESPONSE``: names of the two columns, where they are not of a known form.
+    offline : bool
+        Ask no network.
+    template : str
+        Of the prompts; see `geoprobe.training.template.prompt`.
+
+    Returns
+    -------
+    TrainingData
+        Examples without a response are left out, which the note says.
+
+    Raises
+    ------
+    NotFoundError
+        When there are no such data.
+    BadDataError
+        When the columns are of no known form, or no example has a response.
+    """
+    name, records, source = _open(spec, data, offline)
+    examples: list[Example] = []
+    form: Form | None = None
+    said, empty = "", 0
+    for position, record in enumerate(records, start=1):
+        where = f"{source}: record {position:,}"
+        if not isinstance(record, dict):
+            raise BadDataError(f"{where} is {type(record).__name__}, not an object with columns.", "Give records.")
+        if form is None:
+            form, said = form_of(record, source, field)
+        for asked, context, response in form(record, where):
+            if response.strip() and asked.strip():
+                question = f"{asked}\n{context}" if context else asked
+                examples.append(Example(prompt(asked, context, template), response.strip(), question))
+            else:
+                empty += 1
+    if not examples:
+        left = f"none of its {empty:,} records has both a question and a response" if empty else "it has no record"
+        raise BadDataError(f"{source} holds no example to train on: {left}.", "Give data with responses.")
+    note = f"{name}. {said}" + (f" {empty:,} records without a question or a response were left out." * bool(empty))
+    return TrainingData(name, tuple(examples), _sha256(examples), note)
+
+
+def _open(spec: str, data: str | Path | None, offline: bool) -> tuple[str, Iterable[Record], str]:
+    """What to call the data in a report, their records, and what to call them in errors."""
+    title, _, split = spec.partition(":")
+    where = data or os.environ.get(DATA_VARIABLE)
+    if where and "/" not in title and (folder := local_folder(Path(where).expanduser(), title)):
+        return _file(_split(folder, split))
+    path = Path(spec).expanduser()
+    if path.is_dir():
+        return _file(_split(path, ""))
+    if path.exists() or (readable(spec) and parse_hub_id(spec) is None):
+        return _file(path)
+    if title.lower() in HUB_SETS:
+        called = title.lower()
+        hub = HubSet(HUB_SETS[called].id, HUB_SETS[called].config, split or "train")
+        rows = hub_records(hub, spec, offline=offline)
+        return str(hub), (_learned(called, row) for row in rows), str(hub)
+    wanted = parse_hub_id(spec)
+    if wanted is not None and not readable(spec):
+        return str(wanted), hub_records(wanted, spec, offline=offline), str(wanted)
+    raise NotFoundError(
+        f"There are no training data {spec!r}: neither a known name, a file, a folder nor a hub set.",
+        "Give the path of a file, a hub set as owner/name:config:split, or one of "
+        f"{', '.join(name for name in HUB_SETS if name in NAMED_SETS)}.",
+    )
+
+
+def _split(folder: Path, split: str) -> Path:
+    return split_file(folder, *((split,) if split else ("train", "trainset", "training")))
+
+
+def _file(path: Path) -> tuple[str, Iterable[Record], str]:
+    return f"{path.resolve().parent.name}/{path.name}", file_records(path), str(path)
+
+
+def _learned(name: str, row: dict[str, object]) -> dict[str, object]:
+    """A known hub set's row with its response: the reasoning that it has, else the answer in LLM-Adapters' words."""
+    if {"question", "answer"} <= row.keys() and name == "gsm8k":
+        return row
+    asked = instruction_of(name, row)
+    reasoning = row.get("rationale") if name == "aqua" else None
+    said = f"the correct answer is {asked['answer']}" if "Answer format" in asked["instruction"] else ""
+    ending = f"The answer is ({asked['answer']})." if name == "aqua" else f"The answer is {asked['answer']}."
+    return {**asked, "output": said or (f"{reasoning}\n{ending}" if reasoning else ending)}
+
+
+def _sha256(examples: Iterable[Example]) -> str:
+    digest = hashlib.sha256()
+    for example in examples:
+        digest.update(f"{example.question}\0{example.response}\0".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()

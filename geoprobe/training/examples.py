@@ -1,0 +1,165 @@
+"""Training examples as token ids: prompts masked, long ones cut, and in an order that all methods share."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from geoprobe.errors import BadDataError
+from geoprobe.training.data import Example, TrainingData
+from geoprobe.training.setup import Setup
+
+__all__ = ["Prepared", "Tokens", "prepare", "training_order"]
+
+#: Batches within which examples are sorted by length, so that a batch pads little and batches still differ in kind.
+_SORTED_TOGETHER = 16
+
+_SAMPLE, _SPLIT, _ORDER = 0, 1, 2  # streams of a seed
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """One example.
+
+    Parameters
+    ----------
+    ids : tuple of int
+        Prompt, response and end token.
+    prompt : int
+        How many of these are the prompt's, whose loss does not count.
+    """
+
+    ids: tuple[int, ...]
+    prompt: int
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Examples to train on and examples held out.
+
+    Parameters
+    ----------
+    training, validation : tuple of Tokens
+        No question is in both.
+    cut : int
+        Examples that were longer than the cutoff.
+    note : str
+        What was left out.
+    """
+
+    training: tuple[Tokens, ...]
+    validation: tuple[Tokens, ...]
+    cut: int
+    note: str = ""
+
+
+def prepare(data: TrainingData, tokenizer: Any, setup: Setup) -> Prepared:
+    """Tokenise, cut at the cutoff, sample, and hold out the validation split.
+
+    Parameters
+    ----------
+    data : TrainingData
+        What is trained on.
+    tokenizer
+        The model's.
+    setup : Setup
+        Cutoff, sizes and seed.
+
+    Raises
+    ------
+    BadDataError
+        When too few examples are left.
+    """
+    found: list[tuple[str, Tokens]] = []
+    cut = left = hopeless = 0
+    for example in data.examples:
+        tokens = _tokens(example, tokenizer)
+        if setup.longest is not None and len(tokens.ids) > setup.longest:
+            left += 1
+            continue
+        if tokens.prompt >= setup.cutoff:  # no token of the response would be learned
+            hopeless += 1
+            continue
+        cut += len(tokens.ids) > setup.cutoff
+        found.append((_same(example.question), Tokens(tokens.ids[: setup.cutoff], tokens.prompt)))
+    if setup.examples is not None and setup.examples < len(found):
+        rng = np.random.default_rng((setup.seed, _SAMPLE))
+        found = [found[place] for place in np.sort(rng.choice(len(found), setup.examples, replace=False))]
+    training, validation = _split(found, setup)
+    if not training or not validation:
+        raise BadDataError(
+            f"{data.name} leaves {len(training)} examples to train on and {len(validation)} to validate on.",
+            "Give more data, a longer cutoff, or fewer --validation examples.",
+        )
+    notes = [
+        f"{left:,} examples of more than {setup.longest} tokens were left out." if left else "",
+        f"{hopeless:,} whose prompt fills the cutoff of {setup.cutoff} tokens were left out." if hopeless else "",
+        f"{cut:,} were cut at {setup.cutoff} tokens." if cut else "",
+    ]
+    return Prepared(tuple(training), tuple(validation), cut, " ".join(filter(None, notes)))
+
+
+def training_order(lengths: Sequence[int], batch: int, steps: int, seed: int) -> list[int]:
+    """Indices of the examples of every step, one after the other.
+
+    Every example comes once before any comes twice. Within `_SORTED_TOGETHER` batches examples are sorted by length and
+    the batches shuffled, so that padding is not what is computed.
+
+    Parameters
+    ----------
+    lengths : sequence of int
+        Tokens of each example.
+    batch, steps : int
+        Examples a step, and steps.
+    seed : int
+        The same seed gives the same order, whatever the method.
+
+    Returns
+    -------
+    list of int
+        ``steps * batch`` indices.
+    """
+    rng = np.random.default_rng((seed, _ORDER))
+    wanted = steps * batch
+    stream: list[int] = []
+    while len(stream) < wanted:
+        stream += rng.permutation(len(lengths)).tolist()
+    order: list[int] = []
+    for start in range(0, wanted, _SORTED_TOGETHER * batch):
+        chunk = sorted(stream[start : min(start + _SORTED_TOGETHER * batch, wanted)], key=lengths.__getitem__)
+        for place in rng.permutation(len(chunk) // batch):
+            order += chunk[place * batch : (place + 1) * batch]
+    return order
+
+
+def _tokens(example: Example, tokenizer: Any) -> Tokens:
+    # apart, as at test time the prompt is there alone
+    prompt = tokenizer(example.prompt)["input_ids"]
+    response = tokenizer(example.response, add_special_tokens=False)["input_ids"]
+    return Tokens((*prompt, *response, tokenizer.eos_token_id), len(prompt))
+
+
+def _split(found: list[tuple[str, Tokens]], setup: Setup) -> tuple[list[Tokens], list[Tokens]]:
+    """Hold out a random sample; a question that comes twice goes to one side."""
+    rng = np.random.default_rng((setup.seed, _SPLIT))
+    wanted = min(setup.validation, len(found) // 2)
+    twins = Counter(question for question, _ in found)
+    held: set[str] = set()
+    so_far = 0
+    for place in rng.permutation(len(found)):
+        question = found[place][0]
+        if question not in held and so_far < wanted:
+            held.add(question)
+            so_far += twins[question]
+    training = [tokens for question, tokens in found if question not in held]
+    validation = [tokens for question, tokens in found if question in held]
+    return training, validation
+
+
+def _same(question: str) -> str:
+    return " ".join(re.findall(r"\w+", question.casefold()))

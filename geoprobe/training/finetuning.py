@@ -1,0 +1,237 @@
+"""Train adapters by several methods, evaluate them, and say whether one helps."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from geoprobe import __version__
+from geoprobe.errors import GeoprobeError, NotFoundError
+from geoprobe.report.document import Report
+from geoprobe.training.distributed import join_processes, rank, wait
+from geoprobe.training.engines import open_engine
+from geoprobe.training.experiment import Experiment
+from geoprobe.training.facts import TrainingFacts, task_facts
+from geoprobe.training.inputs import Inputs, read_inputs
+from geoprobe.training.questions import questions_sha256
+from geoprobe.training.records import RunRecord
+from geoprobe.training.result import ComparisonResult, make_result
+from geoprobe.training.runs import chosen_rates, final_runs, final_steps, sweep_runs
+from geoprobe.training.setup import Setup
+from geoprobe.training.told import QUESTION, Nobody, Told
+
+__all__ = ["finetune", "out_folder"]
+
+#: What computes the numbers, and so belongs into the provenance.
+_PACKAGES = ("torch", "transformers", "peft", "accelerate", "numpy", "numba", "tokenizers")
+
+
+def finetune(
+    model: str | Path | None = None,
+    *,
+    train: str | Path = "gsm8k",
+    eval: str | Sequence[str] | None = None,
+    from_scan: str | Path | Report | None = None,
+    budget: str = "paper",
+    out: str | Path | None = None,
+    resume: bool = False,
+    leaks: str = "refuse",
+    data: str | Path | None = None,
+    engine: str = "local",
+    report_to: Sequence[str] = (),
+    offline: bool = False,
+    progress: Told | None = None,
+    **choices: Any,
+) -> ComparisonResult:
+    """Find out by experiment whether a method of adaptation helps a model: LoRA, DoRA and HypLoRA, trained equally.
+
+    Parameters
+    ----------
+    model : str or Path, optional
+        ``demo``, a folder, a ``.gguf`` file or a hub id of a causal language model.
+    train : str or Path
+        Training data: a set by name, a file in LLM-Adapters' form, GSM8K's or of chat messages, or a hub set as
+        ``owner/name:config:split``.
+    eval : str or sequence of str, optional
+        Test sets by name, of `geoprobe.training.tasks.TASKS`; the budget's by default.
+    from_scan : str, Path or Report, optional
+        A scan whose model is taken, where none is given, and whose verdicts are set beside the experiment's.
+    budget : {"demo", "small", "paper"}
+        What the choices begin with: ten minutes or an hour of two cores for the demo, or the paper's set-up.
+    out : str or Path, optional
+        Folder of the experiment; ``reports/MODEL-finetune`` by default.
+    resume : bool
+        Go on with the experiment in the folder: finished runs are kept, others go on from their last checkpoint.
+    leaks : {"refuse", "drop", "allow"}
+        Where test questions are among the training data: raise, leave them out of the test, or ask them all the same.
+    data : str or Path, optional
+        Folder of local sets; by default what GEOPROBE_DATA names.
+    engine : {"local", "ray"}
+        Where runs are done.
+    report_to : sequence of str
+        Integrations of transformers' Trainer, such as ``tensorboard`` or ``wandb``.
+    offline : bool
+        Ask no network.
+    progress : Told, optional
+        Told how it goes.
+    **choices
+        Fields of `geoprobe.training.setup.Setup`, such as ``methods=("lora", "hyplora")``, ``seeds=(0, 1, 2)``,
+        ``rates=(3e-4, 1e-3)``, ``rank=32``, ``steps=100``.
+
+    Returns
+    -------
+    ComparisonResult
+        The verdicts with their intervals, every run, and what the experiment could not see. Its folder holds every
+        prediction and every adapter.
+
+    Raises
+    ------
+    GeoprobeError
+        When something is not there, not readable or makes no sense; when test questions are among the training data;
+        or when no run could be finished. A run that fails alone is reported and does not raise.
+    """
+    _check_integrations(report_to)
+    join_processes()
+    told = (progress or Nobody()) if rank() == 0 else Nobody()
+    folder = out_folder(out, model, from_scan)
+    inputs = read_inputs(
+        model,
+        train,
+        eval,
+        from_scan=from_scan,
+        budget=budget,
+        data=data,
+        leaks=leaks,
+        offline=offline,
+        out=folder,
+        choices=choices,
+    )
+    setup = inputs.setup
+    experiment = Experiment(setup, inputs.training, inputs.asked, folder, tuple(report_to), offline)
+    if rank() == 0:
+        experiment.store.open(setup, {**inputs.hashes, "asked": _asked(inputs)}, resume=resume)
+    wait()
+    with open_engine(engine, experiment, told) as works:
+        told.begin(_weight(setup, experiment, len(inputs.training.examples)))
+        start = works.start()
+        scales = {(scale.method, scale.seed): scale for scale in start.scales}
+        records: list[RunRecord] = []
+        sweep = sweep_runs(setup, start.training)
+        records += works.runs([(run, scales[run.method, run.seed]) for run in sweep])
+        rates = chosen_rates(setup, records)
+        told.chosen(rates)
+        final = final_runs(setup, rates, start.training)
+        records += works.runs([(run, scales[run.method, run.seed]) for run in final])
+    if not any(record.status == "finished" and record.purpose == "final" for record in records):
+        first = next((record for record in records if record.error), None)
+        raise GeoprobeError(
+            f"No run could be finished{'' if first is None else f'; the first one failed: {first.error}'}",
+            f"Each run's error.txt is in {folder / 'runs'}. --resume tries again.",
+        )
+    training = TrainingFacts(
+        inputs.training.name,
+        start.training,
+        start.validation,
+        inputs.training.sha256,
+        f"{inputs.training.note} {start.note}".strip(),
+    )
+    return make_result(
+        model=start.model,
+        training=training,
+        tasks=[
+            task_facts(replace(whole, note=asked.note), tuple(question.id for question in asked.questions))
+            for whole, asked in zip(inputs.tasks, inputs.asked, strict=True)
+        ],
+        setup=setup.to_dict(),
+        methods=setup.methods,
+        base=start.base,
+        records=records,
+        leaks=inputs.leaks,
+        scan=inputs.scan,
+        versions=_versions(),
+        seed=setup.seed,
+        command=_command(inputs, budget, leaks, from_scan, data, choices),
+        warnings=inputs.warnings,
+    )
+
+
+def out_folder(out: str | Path | None, model: str | Path | None, from_scan: str | Path | Report | None) -> Path:
+    """The folder of an experiment, by default one named after its model."""
+    if out is not None:
+        return Path(out)
+    if model is None and from_scan is not None:
+        scan = from_scan if isinstance(from_scan, Report) else Report.load(from_scan)
+        model = scan.model.source.model
+    kept = "".join(c if c.isalnum() or c in "-_." else "--" for c in str(model or "model"))
+    return Path("reports") / f"{kept.strip('.') or 'model'}-finetune"
+
+
+def _check_integrations(names: Sequence[str]) -> None:
+    for name in names:
+        if find_spec(name) is None:
+            raise NotFoundError(
+                f"Losses cannot be reported to {name}: there is no such package.", f"Install it by: pip install {name}"
+            )
+
+
+def _weight(setup: Setup, experiment: Experiment, examples: int) -> float:
+    """What all runs weigh, in steps."""
+    sweep = sum(run.steps for run in sweep_runs(setup, examples))
+    finals = len(setup.methods) * len(setup.seeds)
+    return sweep + finals * final_steps(setup, examples) + (finals + 1) * experiment.questions * QUESTION
+
+
+def _asked(inputs: Inputs) -> str:
+    """Hash of the questions that are asked, for telling an experiment from another."""
+    return questions_sha256([question for task in inputs.asked for question in task.questions])
+
+
+def _command(
+    inputs: Inputs,
+    budget: str,
+    leaks: str,
+    from_scan: str | Path | Report | None,
+    data: str | Path | None,
+    choices: dict[str, Any],
+) -> str:
+    """The command line that makes the result again, paths by their ends; empty where none does."""
+    setup = inputs.setup
+    words = ["geoprobe", "finetune", Path(setup.model).name if Path(setup.model).exists() else setup.model]
+    words += ["--train", Path(setup.train).name if Path(setup.train).exists() else setup.train]
+    words += ["--eval", ",".join(setup.tasks), "--budget", budget]
+    if from_scan is not None:
+        words += ["--from-scan", "scan.json" if isinstance(from_scan, Report) else Path(from_scan).name]
+    words += [] if data is None else ["--data", Path(data).name]
+    words += {"drop": ["--drop-leak"], "allow": ["--allow-leak"]}.get(leaks, [])
+    for name, value in choices.items():
+        if value is None or value is False:
+            continue
+        if name == "seeds":
+            if tuple(value) != tuple(range(len(value))):
+                return ""  # the command line counts seeds from 0
+            words += ["--seeds", str(len(value))]
+            continue
+        option = "--" + name.replace("_", "-")
+        if value is True:
+            words.append(option)
+        elif isinstance(value, list | tuple):
+            words += [option, ",".join(f"{each:g}" if isinstance(each, float) else str(each) for each in value)]
+        else:
+            words += [option, f"{value:g}" if isinstance(value, float) else str(value)]
+    return shlex.join(words)
+
+
+def _versions() -> dict[str, str]:
+    found = {"geoprobe": __version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # vendored or frozen installs carry no metadata
+            found[package] = "unknown"
+    return found

@@ -1,0 +1,252 @@
+"""The figures of an experiment's report."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from statistics import fmean, median
+from typing import TYPE_CHECKING
+
+from geoprobe.figure import Axis, Figure, Forest, Layer, Line, Points, Role, Rule, floats
+from geoprobe.report.text import visible
+from geoprobe.training.result_words import name
+
+if TYPE_CHECKING:
+    from geoprobe.training.facts import RunFacts
+    from geoprobe.training.result import ComparisonResult
+
+__all__ = ["accuracy_figures", "depth", "geometry_figures", "loss_figures", "titles"]
+
+_ROLES: tuple[Role, ...] = ("data", "fit", "alternative", "null")
+_DEPTH = re.compile(r"(?:^|\.)(\d+)(?=\.)")
+#: Points of a training curve: more are averaged, so that the noise of single batches does not hide it.
+_CURVE_POINTS = 30
+
+
+def titles(result: ComparisonResult) -> dict[str, str]:
+    """What each set is called in figures and tables, by its name."""
+    return {task.name: visible(task.title, 16) for task in result.tasks}
+
+
+def depth(module: str) -> int:
+    """The layer that a module is in: the first number in its name."""
+    found = _DEPTH.search(module)
+    return int(found[1]) if found else 0
+
+
+def accuracy_figures(result: ComparisonResult) -> Iterator[Figure]:
+    """Differences with their intervals, and the accuracies themselves."""
+    compared = [
+        each for each in result.comparisons if each.overall is not None and each.overall.difference.low is not None
+    ]
+    called = titles(result)
+    if compared:
+        rows = ("all sets", *(called.get(one.task, visible(one.task, 16)) for one in compared[0].tasks))
+        layers: list[Layer] = [Rule(0.0, "no difference", "muted")]
+        for place, each in enumerate(compared):
+            sets = [each.overall, *each.tasks]
+            found = [one.difference for one in sets if one is not None]
+            if len(found) != len(rows):
+                continue
+            layers.append(
+                Forest(
+                    rows,
+                    floats(100 * one.value for one in found),
+                    floats(100 * min(one.value, _number(one.low, one.value)) for one in found),
+                    floats(100 * max(one.value, _number(one.high, one.value)) for one in found),
+                    f"{name(each.method)} less {name(each.reference)}",
+                    _role(result, each.method),
+                    _offset(place, len(compared)),
+                )
+            )
+        yield Figure(
+            "differences",
+            "Difference in accuracy",
+            "Percentage points more (right of the line) or fewer (left) of the questions answered right, with 95% "
+            "intervals over seeds and questions. An interval that crosses the line leaves open which method is better.",
+            Axis("percentage points"),
+            Axis(""),
+            tuple(layers),
+            _aspect(len(rows), len(compared)),
+        )
+    yield from _accuracies(result, called)
+
+
+def _accuracies(result: ComparisonResult, called: dict[str, str]) -> Iterator[Figure]:
+    sets = [task.name for task in result.tasks]
+    layers: list[Layer] = []
+    rows = tuple(called[task] for task in sets)
+    if all(result.base.rights.get(task) for task in sets):
+        before = floats(100 * _share(result.base.rights[task]) for task in sets)
+        layers.append(Forest(rows, before, before, before, "before training", "muted", -0.25))
+    for place, method in enumerate(result.methods):
+        runs = [run for run in result.final(method) if all(run.rights.get(task) for task in sets)]
+        if not runs:
+            continue
+        seeds = [[100 * _share(run.rights[task]) for run in runs] for task in sets]
+        layers.append(_over_seeds(result, method, place, rows, seeds))
+    if layers and sets:
+        yield Figure(
+            "accuracies",
+            "Accuracy by set",
+            "Share of questions answered right: the mean over seeds, and the lowest and highest seed. What the bars "
+            "overlap by is luck of the seed.",
+            Axis("% of questions right"),
+            Axis(""),
+            tuple(layers),
+            _aspect(len(rows), len(layers)),
+        )
+
+
+def loss_figures(result: ComparisonResult) -> Iterator[Figure]:
+    """Training and validation loss over the steps, and the sweep of learning rates."""
+    layers: list[Layer] = []
+    for method in result.methods:
+        runs = result.final(method)
+        for curves, dashed, label in (
+            ([_thinned(run.train_losses) for run in runs], True, "training"),
+            ([run.validation_losses for run in runs], False, "held out"),
+        ):
+            steps, losses = _mean_curve(curves)
+            if len(steps) > 1 or (steps and not dashed):
+                layers.append(Line(steps, losses, f"{name(method)}, {label}", _role(result, method), dashed))
+                if not dashed:
+                    layers.append(Points(steps, losses, "", _role(result, method), 4.0))
+    if layers:
+        yield Figure(
+            "losses",
+            "Loss while training",
+            "Mean loss a response token, averaged over seeds: on what is learned (dashed) and on held-out examples. "
+            "Lower is better; lines that lie on each other mean that the methods learn alike.",
+            Axis("step"),
+            Axis("nats a token"),
+            tuple(layers),
+        )
+    yield from _rates(result)
+
+
+def _rates(result: ComparisonResult) -> Iterator[Figure]:
+    layers: list[Layer] = []
+    for method in result.methods:
+        tried: dict[float, list[float]] = defaultdict(list)
+        for run in result.runs:
+            if run.purpose == "sweep" and run.method == method and run.validation_loss is not None:
+                tried[run.learning_rate].append(run.validation_loss)
+        if len(tried) > 1:
+            rates = sorted(tried)
+            means = floats(fmean(tried[rate]) for rate in rates)
+            layers += [
+                Line(tuple(rates), means, name(method), _role(result, method)),
+                Points(tuple(rates), means, "", _role(result, method), 5.0),
+            ]
+    if layers:
+        yield Figure(
+            "rates",
+            "Choosing the learning rate",
+            "Loss on held-out examples by learning rate: the same rates for every method, each takes its own best one. "
+            "A lowest point at an end means that a rate further on may be better still.",
+            Axis("learning rate", "log"),
+            Axis("nats a token"),
+            tuple(layers),
+        )
+
+
+def geometry_figures(result: ComparisonResult) -> Iterator[Figure]:
+    """δ of the final hidden layer before and after, and the learned curvature by layer."""
+    sets = [task.name for task in result.tasks if task.name in result.base.hidden_delta]
+    called = titles(result)
+    if sets:
+        rows = tuple(called[task] for task in sets)
+        before = floats(result.base.hidden_delta[task] for task in sets)
+        layers: list[Layer] = [Forest(rows, before, before, before, "before training", "muted", -0.25)]
+        for place, method in enumerate(result.methods):
+            runs = [run for run in result.final(method) if all(task in run.hidden_delta for task in sets)]
+            if runs:
+                seeds = [[run.hidden_delta[task] for run in runs] for task in sets]
+                layers.append(_over_seeds(result, method, place, rows, seeds))
+        yield Figure(
+            "deltas",
+            "Relative δ of the final hidden layer",
+            "How far the hidden states of a prompt are from a tree (0) by 2δ/diam, on average over prompts: before "
+            "training, and after it as mean, lowest and highest seed.",
+            Axis("2δ / diam"),
+            Axis(""),
+            tuple(layers),
+            _aspect(len(rows), len(layers)),
+        )
+    for method in result.methods:
+        runs = [run for run in result.final(method) if run.curvatures]
+        if runs:
+            yield _curvatures(result, method, runs)
+
+
+def _over_seeds(
+    result: ComparisonResult, method: str, place: int, rows: tuple[str, ...], seeds: Sequence[Sequence[float]]
+) -> Forest:
+    """A method's means with the lowest and highest seed of each row."""
+    means = [min(max(fmean(each), min(each)), max(each)) for each in seeds]  # a mean of equals may round out of them
+    low, high = floats(map(min, seeds)), floats(map(max, seeds))
+    offset = _offset(place, len(result.methods))
+    return Forest(rows, floats(means), low, high, name(method), _role(result, method), offset)
+
+
+def _curvatures(result: ComparisonResult, method: str, runs: Sequence[RunFacts]) -> Figure:
+    by_depth: dict[int, list[float]] = defaultdict(list)
+    starts = []
+    for run in runs:
+        for layer in run.curvatures:
+            by_depth[depth(layer.layer)].append(layer.end)
+            starts.append(layer.start)
+    depths = sorted(by_depth)
+    places = [(at, value) for at in depths for value in by_depth[at]]
+    layers: tuple[Layer, ...] = (
+        Rule(median(starts), "K at the start", "muted", vertical=False),
+        Points(floats(x for x, _ in places), floats(y for _, y in places), "each module", "null", 2.5),
+        Line(floats(depths), floats(median(by_depth[at]) for at in depths), "median", _role(result, method)),
+    )
+    return Figure(
+        f"curvature-{visible(method, 20)}",
+        f"K by layer, {name(method)}",
+        "The curvature is −1/K: a larger K is a flatter space, nearer to plain LoRA. Each dot is one adapted module of "
+        "one seed after training.",
+        Axis("layer"),
+        Axis("K"),
+        layers,
+    )
+
+
+def _mean_curve(curves: Sequence[Sequence[tuple[int, float]]]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean over the runs at the steps that all of them have."""
+    tables = [dict(curve) for curve in curves if curve]
+    if not tables:
+        return (), ()
+    steps = sorted(set.intersection(*(set(table) for table in tables)))
+    return floats(steps), floats(fmean(table[step] for table in tables) for step in steps)
+
+
+def _thinned(curve: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    block = max(1, -(-len(curve) // _CURVE_POINTS))
+    parts = [curve[start : start + block] for start in range(0, len(curve), block)]
+    return [(part[-1][0], fmean(loss for _, loss in part)) for part in parts]
+
+
+def _share(marks: str) -> float:
+    return marks.count("1") / len(marks)
+
+
+def _number(value: float | None, other: float) -> float:
+    return other if value is None else value
+
+
+def _role(result: ComparisonResult, method: str) -> Role:
+    place = result.methods.index(method) if method in result.methods else 0
+    return _ROLES[place % len(_ROLES)]
+
+
+def _offset(place: int, of: int) -> float:
+    return 0.0 if of < 2 else 0.36 * (place / (of - 1)) - 0.12
+
+
+def _aspect(rows: int, layers: int) -> float:
+    return min(1.6, 0.3 + (0.05 + 0.025 * layers) * rows)

@@ -1,0 +1,285 @@
+"""The tables of an experiment's report."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from statistics import fmean, median
+from typing import TYPE_CHECKING
+
+from geoprobe.report.text import visible
+from geoprobe.results import Cell, Table
+from geoprobe.training.records import LayerCurvature
+from geoprobe.training.result_figures import depth, titles
+from geoprobe.training.result_words import name, points
+from geoprobe.training.verdict import ALL
+
+if TYPE_CHECKING:
+    from geoprobe.training.facts import RunFacts
+    from geoprobe.training.result import ComparisonResult
+    from geoprobe.training.verdict import MethodComparison, SetDifference
+
+__all__ = ["accuracy_tables", "cost_table", "geometry_tables", "leak_tables", "loss_tables"]
+
+_LEAKS_SHOWN = 200
+
+
+def accuracy_tables(result: ComparisonResult) -> Iterator[Table]:
+    """Differences by set, accuracy by run, and McNemar's test by seed."""
+    called = titles(result)
+    rows: list[tuple[Cell, ...]] = []
+    tests: list[tuple[Cell, ...]] = []
+    for each in result.comparisons:
+        for one in (each.overall, *each.tasks):
+            if one is not None:
+                of = "all sets" if one.task == ALL else called.get(one.task, one.task)
+                rows.append(_difference_row(each, one, of))
+                for each_seed in one.tests:
+                    test = each_seed.test
+                    counts = (test.only_reference, test.only_method, test.pvalue)
+                    tests.append((name(each.method), of, str(each_seed.seed), *counts))
+    columns = (
+        "method",
+        "set",
+        "questions",
+        "reference %",
+        "method %",
+        "difference",
+        "low",
+        "high",
+        "verdict",
+        "p (Holm)",
+        "could see",
+    )
+    yield Table(
+        "differences",
+        "Differences in accuracy",
+        columns,
+        tuple(rows),
+        "In percent and percentage points: the mean over seeds of the reference and of the method, the method's less "
+        "the reference's, its 95% interval; p over all single sets (and over methods) corrected by Holm; the "
+        "smallest true difference that four of five such experiments would find.",
+    )
+    yield _by_run(result, called)
+    yield from _likelihoods(result, called)
+    yield Table(
+        "mcnemar",
+        "McNemar's exact test, seed by seed",
+        ("method", "set", "seed", "only reference right", "only method right", "p"),
+        tuple(tests),
+        "Questions that one of the two runs of a seed answers right and the other wrong. A p below 0.05 says that "
+        "these two runs differ, which another seed need not repeat; not corrected.",
+    )
+
+
+def _difference_row(each: MethodComparison, one: SetDifference, of: str) -> tuple[Cell, ...]:
+    found = one.difference
+    return (
+        name(each.method),
+        of,
+        found.questions,
+        points(one.reference_accuracy),
+        points(one.method_accuracy),
+        points(found.value, sign=True),
+        _points(found.low),
+        _points(found.high),
+        one.label,
+        one.corrected,
+        _points(None if found.detectable is None or found.detectable >= 1 else found.detectable),
+    )
+
+
+def _points(share: float | None) -> str:
+    return "–" if share is None else points(share)
+
+
+def _by_run(result: ComparisonResult, called: dict[str, str]) -> Table:
+    sets = [task.name for task in result.tasks]
+    rows: list[tuple[Cell, ...]] = []
+    if result.base.rights:
+        rows.append(("before training", "", *_percents(result.base.rights, sets)))
+    rows += [(name(run.method), str(run.seed), *_percents(run.rights, sets)) for run in result.final()]
+    note = "Percent of questions answered right; the last column counts all questions alike (micro-average)."
+    return Table(
+        "runs", "Accuracy by run", ("method", "seed", *(called[task] for task in sets), "all"), tuple(rows), note
+    )
+
+
+def _percents(rights: dict[str, str], sets: Sequence[str]) -> tuple[Cell, ...]:
+    marks = [rights.get(task, "") for task in sets]
+    shares = [_points(each.count("1") / len(each) if each else None) for each in marks]
+    every = "".join(marks)
+    return (*shares, _points(every.count("1") / len(every) if every else None))
+
+
+def _likelihoods(result: ComparisonResult, called: dict[str, str]) -> Iterator[Table]:
+    sets = [task.name for task in result.tasks if any(task.name in run.likelihood_rights for run in result.final())]
+    if not sets:
+        return
+    rows: list[tuple[Cell, ...]] = []
+    if result.base.likelihood_rights:
+        rows.append(("before training", "", *_percents(result.base.likelihood_rights, sets)))
+    rows += [(name(run.method), str(run.seed), *_percents(run.likelihood_rights, sets)) for run in result.final()]
+    yield Table(
+        "likelihoods",
+        "Accuracy of the likeliest option",
+        ("method", "seed", *(called[task] for task in sets), "all"),
+        tuple(rows),
+        "Percent of questions whose right option has the highest log-likelihood a token: what the model prefers, "
+        "whether or not it can say so. Not part of the verdict.",
+    )
+
+
+def loss_tables(result: ComparisonResult) -> Iterator[Table]:
+    """Final runs, the sweep, and what failed."""
+    rows = tuple(
+        (
+            name(run.method),
+            str(run.seed),
+            f"{run.learning_rate:g}",
+            run.steps,
+            run.validation_loss,
+            run.gradient_norm,
+            run.unmatched_gradient_norm,
+            run.alpha,
+        )
+        for run in result.final()
+    )
+    columns = ("method", "seed", "learning rate", "steps", "validation loss", "gradient norm", "unmatched", "alpha")
+    note = (
+        "Gradient norm: of all B matrices at step 0 over the same batch, at the alpha of the training; unmatched: at "
+        "the alpha that was asked for. Methods whose gradient norms are equal start at the same scale."
+    )
+    if result.base.validation_loss is not None:
+        note += f" Loss before training: {result.base.validation_loss:.3f}."
+    yield Table("runs", "Runs", columns, rows, note)
+    sweep = tuple(
+        (name(run.method), f"{run.learning_rate:g}", str(run.seed), run.steps, run.validation_loss)
+        for run in result.runs
+        if run.purpose == "sweep" and run.status == "finished"
+    )
+    yield Table(
+        "sweep", "Sweep of learning rates", ("method", "learning rate", "seed", "steps", "validation loss"), sweep
+    )
+    failed = tuple(
+        (name(run.method), run.purpose, str(run.seed), f"{run.learning_rate:g}", run.steps, run.error or "")
+        for run in result.runs
+        if run.status == "failed"
+    )
+    yield Table("failed", "Runs that failed", ("method", "purpose", "seed", "learning rate", "steps", "why"), failed)
+
+
+def geometry_tables(result: ComparisonResult) -> Iterator[Table]:
+    """δ by set, and the learned curvatures."""
+    called = titles(result)
+    sets = [task.name for task in result.tasks if task.name in result.base.hidden_delta]
+    after = {method: result.final(method) for method in result.methods}
+    rows: list[tuple[Cell, ...]] = []
+    for task in sets:
+        means = [_mean([run.hidden_delta[task] for run in runs if task in run.hidden_delta]) for runs in after.values()]
+        rows.append((called[task], result.base.hidden_delta[task], *means))
+    yield Table(
+        "deltas",
+        "Relative δ of the final hidden layer",
+        ("set", "before training", *map(name, result.methods)),
+        tuple(rows),
+        "Means over prompts and seeds. In the paper HypLoRA's are mostly the lowest, by 0.01 to 0.1.",
+    )
+    kept: list[tuple[Cell, ...]] = []
+    for method, runs in after.items():
+        for kind, ends in sorted(_by_kind(runs).items()):
+            start = median(first for first, _, _ in ends)
+            last = [end for _, end, _ in ends]
+            radii = [radius for _, _, radius in ends if radius is not None]
+            kept.append(
+                (
+                    name(method),
+                    kind,
+                    len(ends),
+                    start,
+                    median(last),
+                    min(last),
+                    max(last),
+                    median(radii) if radii else None,
+                )
+            )
+    columns = ("method", "module", "adapters", "K at start", "median K", "lowest", "highest", "radius")
+    yield Table(
+        "curvatures",
+        "Learned curvature by kind of module",
+        columns,
+        tuple(kept),
+        "The curvature is −1/K. Radius: median √K in the units of the module's input; inputs much shorter than it "
+        "see a flat space.",
+    )
+    yield _by_layer(result)
+
+
+def _by_layer(result: ComparisonResult) -> Table:
+    """Medians over the modules and seeds of each layer."""
+    rows: list[tuple[Cell, ...]] = []
+    for method in result.methods:
+        found: dict[int, list[LayerCurvature]] = defaultdict(list)
+        for run in result.final(method):
+            for each in run.curvatures:
+                found[depth(each.layer)].append(each)
+        for place, layers in sorted(found.items()):
+            radii = [each.scale for each in layers if each.scale is not None]
+            start, end = median(each.start for each in layers), median(each.end for each in layers)
+            rows.append((name(method), place, start, end, median(radii) if radii else None))
+    columns = ("method", "layer", "K at start", "median K", "median radius")
+    return Table("layers", "Learned curvature by layer", columns, tuple(rows))
+
+
+def _by_kind(runs: Sequence[RunFacts]) -> dict[str, list[tuple[float, float, float | None]]]:
+    found: dict[str, list[tuple[float, float, float | None]]] = defaultdict(list)
+    for run in runs:
+        for layer in run.curvatures:
+            found[layer.layer.rpartition(".")[2]].append((layer.start, layer.end, layer.scale))
+    return found
+
+
+def cost_table(result: ComparisonResult) -> Table:
+    """What a run of each method costs."""
+    rows: list[tuple[Cell, ...]] = []
+    for method in result.methods:
+        runs = result.final(method)
+        if runs:
+            rows.append(
+                (
+                    name(method),
+                    runs[0].trainable_parameters,
+                    runs[0].geometry_parameters,
+                    _mean([run.tokens_per_second for run in runs]),
+                    _mean([run.seconds for run in runs]),
+                    _mean([run.evaluation_seconds for run in runs]),
+                    max(run.peak_memory for run in runs) / 2**30,
+                )
+            )
+    columns = ("method", "parameters", "of them geometry", "tokens/s", "training s", "evaluation s", "peak GiB")
+    note = "A final run: means over seeds, and the highest peak of memory. Geometry: curvatures and scales."
+    return Table("cost", "Cost of a run", columns, tuple(rows), note)
+
+
+def leak_tables(result: ComparisonResult) -> Iterator[Table]:
+    """Test questions found among the training data."""
+    if result.leaks is None:
+        return
+    called = titles(result)
+    rows = tuple((called.get(t.task, t.task), t.questions, t.exact, t.near) for t in result.leaks.tasks)
+    yield Table("leaks", "Test questions in the training data", ("set", "looked for", "word for word", "nearly"), rows)
+    listed = tuple(
+        (leak.question, leak.training, leak.kind, leak.overlap) for leak in result.leaks.leaks[:_LEAKS_SHOWN]
+    )
+    cut = len(result.leaks.leaks) - len(listed)
+    yield Table(
+        "leaked",
+        "Each of them",
+        ("question", "training example", "found", "overlap"),
+        tuple((visible(question), place, kind, overlap) for question, place, kind, overlap in listed),
+        f"The first {len(listed):,}; the JSON has {cut:,} more." if cut else "",
+    )
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return fmean(values) if values else None

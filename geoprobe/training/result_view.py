@@ -1,0 +1,352 @@
+"""An experiment put into words: the verdict first, then what it rests on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from geoprobe.report.scan_view import versions_line
+from geoprobe.report.text import visible
+from geoprobe.report.view import Answer, Card, Section, ShownTable, View, shown_table
+from geoprobe.results import Table, number
+from geoprobe.training.result_figures import accuracy_figures, geometry_figures, loss_figures, titles
+from geoprobe.training.result_tables import accuracy_tables, cost_table, geometry_tables, leak_tables, loss_tables
+from geoprobe.training.result_words import (
+    accuracy_reason,
+    borne_out,
+    difference_line,
+    leaks_asked,
+    learned_by_heart,
+    loss_line,
+    loss_reason,
+    name,
+    percent,
+    seen_line,
+)
+from geoprobe.training.verdict import RULE
+
+if TYPE_CHECKING:
+    from geoprobe.training.result import ComparisonResult
+
+__all__ = ["result_view"]
+
+_VERDICTS = (
+    ("helps", "the method does better than the reference, by more than luck of seeds and questions gives"),
+    ("hurts", "it does worse, by more than luck gives"),
+    (
+        "no detectable difference",
+        "luck alone could give this; a difference smaller than the one named may still be there",
+    ),
+    ("no verdict", "nothing could be compared"),
+)
+_GLOSSARY = (
+    ("LoRA", "training small added matrices instead of the model itself"),
+    ("HypLoRA", "the same, with what they compute bent through a hyperbolic space, one that branches like a tree"),
+    ("DoRA", "LoRA with the size and the direction of a weight trained apart"),
+    ("seed", "one repetition of a training, with another start and order of examples; all methods share them"),
+    (
+        "interval",
+        "where the difference would lie in 95% of repetitions with other seeds and questions of the same kind",
+    ),
+    (
+        "K, δ",
+        "the curvature of HypLoRA's space is −1/K; relative δ says how far distances are from a tree's, 0 is a tree",
+    ),
+)
+_ACCURACY_METHODS = (
+    "Every method answers the same questions after training with the same seeds, so they are compared pair by pair: "
+    "each question of each seed is a win, a loss or a tie. The interval comes from a bootstrap at two levels. "
+    "Questions are resampled, the same ones for every seed. Seeds are few, and resampling three of them gives "
+    "intervals that are far too narrow; that part of the noise is Student's t with one degree of freedom fewer than "
+    "there are seeds. On simulated experiments without a difference this says helps or hurts at most 5 times in 100.",
+    "The smallest difference that could have been seen is the one that four of five repetitions of this experiment "
+    "would find, on what it shows of its own noise. It is what to weigh a missing difference by; more seeds lower it "
+    "fastest.",
+    "Answers are greedy. A number is read behind ####, else from the sentence that says the answer is, else it is "
+    "the last; right within 0.001. A letter or an option word is read as the set asks for it. The predictions are "
+    "saved beside this report, a line each.",
+    "What this does not show: another model, other data, longer training or other learning rates than those swept.",
+)
+_LOSS_METHODS = (
+    "All methods share the order of the data, the seeds, the first A matrices, steps, rank and alpha over rank, and "
+    "a sweep of the same learning rates on held-out training examples that no test touches. Each then trains with "
+    "the rate of its lowest held-out loss.",
+    "Held-out loss is compared by the paired t test over seeds. It notices smaller differences than accuracy does, and "
+    "matters less: a lower loss on more text of the training data need not answer a question.",
+)
+_GEOMETRY_METHODS = (
+    "δ is the paper's statistic: 2δ/diam of a prompt's final hidden states by Euclidean distance from the first "
+    "token, averaged over prompts. In many dimensions it is low for unstructured points too, so a change says that "
+    "states moved, not that they became a tree. It decides nothing here.",
+    "K is learned with the adapter. Where it does not move, the space was not what training improved.",
+)
+_COST_METHODS = (
+    "Tokens a second count what is trained on, padding left out, validation included in the time. Peak memory is of "
+    "the device on a GPU and of the whole process otherwise.",
+)
+_LEAK_METHODS = (
+    "Word for word: the same words in the same order, without case and punctuation. Nearly: one training example has "
+    "at least half of the question's runs of four words, eight of them or more, and most of its numbers. Measured on "
+    "GSM8K's own training and test sets, none is found so, and 84% of questions are found again after every tenth "
+    "word is replaced. A rewording in other words is not found, nor one story told with other numbers.",
+)
+_SCAN_METHODS = (
+    "A scan looks at the untrained model's token embeddings, an experiment at what training does. Tree-likeness of "
+    "the embeddings is the paper's argument for HypLoRA: where a scan supports it and the experiment finds no "
+    "difference, or the other way round, the argument does not hold for this model.",
+)
+
+
+#: A number as it is shown, or the dash of a missing one.
+_FIGURE = re.compile(r"[+−]?[\d.,]+(?:e[+−]?\d+)?|–|")
+
+
+def result_view(result: ComparisonResult) -> View:
+    """Put an experiment into words."""
+    return View(
+        kind="geoprobe finetune",
+        title=f"{_versus(result)} on {visible(result.model.name)}",
+        version=visible(result.versions.get("geoprobe", "")),
+        facts=_facts(result),
+        notes=tuple(visible(note, 400) for note in _notes(result)),
+        sections=tuple(_sections(result)),
+        verdicts=_VERDICTS,
+        provenance=_provenance(result),
+        glossary=_GLOSSARY,
+        warnings=tuple(visible(warning, 600) for warning in _warnings(result)),
+    )
+
+
+def _versus(result: ComparisonResult) -> str:
+    others = " and ".join(map(name, result.methods[1:]))
+    return (
+        f"{others} against {name(result.methods[0])}" if others else name(result.methods[0]) if result.methods else ""
+    )
+
+
+def _sections(result: ComparisonResult) -> Iterator[Section]:
+    yield _accuracy(result)
+    yield _loss(result)
+    if result.diagnosis:
+        yield _scan(result)
+    yield _geometry(result)
+    yield _cost(result)
+    if result.leaks is not None:
+        yield _leaks(result)
+
+
+def _facts(result: ComparisonResult) -> tuple[tuple[str, str], ...]:
+    model, training = result.model, result.training
+    parameters = f", {model.parameters / 1e6:,.0f} million parameters" if model.parameters else ""
+    where = ", ".join(visible(each, 60) for each in (model.dtype, model.device) if each)
+    finals = result.final()
+    steps = sorted({run.steps for run in finals})
+    seeds = sorted({run.seed for run in finals})
+    batch = result.setup.get("batch")
+    size = f" of {batch} examples" if isinstance(batch, int) else ""
+    shown = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,} to {steps[-1]:,}" if steps else "no"
+    return (
+        ("Model", f"{visible(model.model)}{parameters}" + (f"; trained in {where}" if where else "")),
+        ("Trained on", f"{visible(training.name)}: {training.examples:,} examples, {training.validation:,} held out"),
+        ("Tested on", ", ".join(_asked(result))),
+        ("Runs", f"{len(finals)} of {shown} steps{size}, seeds {', '.join(map(str, seeds)) or 'none'}"),
+    )
+
+
+def _asked(result: ComparisonResult) -> Iterator[str]:
+    called = titles(result)
+    for task in result.tasks:
+        some = f" of {task.of:,}" if task.questions < task.of else ""
+        yield f"{called[task.name]} ({task.questions:,}{some} questions)"
+
+
+def _notes(result: ComparisonResult) -> Iterator[str]:
+    yield from result.model.notes
+    if result.training.note:
+        yield f"Training data: {result.training.note}"
+
+
+def _warnings(result: ComparisonResult) -> Iterator[str]:
+    failed = [run for run in result.runs if run.status == "failed"]
+    for run in failed:
+        what = f"{name(run.method)}, seed {run.seed}, learning rate {run.learning_rate:g}"
+        yield f"A run failed and is left out, with its partner: {what} ({run.error or 'no reason given'})"
+    yield from result.warnings
+
+
+def _accuracy(result: ComparisonResult) -> Section:
+    reference = name(result.methods[0]) if result.methods else ""
+    single = result.comparisons[0] if len(result.comparisons) == 1 else None
+    if single is not None:
+        overall = single.overall
+        lines = (
+            ()
+            if overall is None
+            else (
+                ("Difference", difference_line(overall.difference)),
+                ("Could see", seen_line(overall.difference)),
+            )
+        )
+        question = f"Does {name(single.method)} answer more test questions right than {reference}?"
+        card = Card("accuracy", question, single.label, f"{accuracy_reason(single)}{learned_by_heart(result)}", lines)
+    else:
+        answers = tuple(
+            Answer(name(each.method), each.label, difference_line(each.overall.difference) if each.overall else "")
+            for each in result.comparisons
+        )
+        reason = " ".join(map(accuracy_reason, result.comparisons)) or "There is one method, so nothing is compared."
+        reason += learned_by_heart(result)
+        card = Card(
+            "accuracy", f"Do they answer more test questions right than {reference}?", "", reason, answers=answers
+        )
+    return Section(
+        "accuracy",
+        "Accuracy",
+        card,
+        RULE,
+        tuple(visible(warning, 400) for warning in _unseen(result)),
+        tuple(accuracy_figures(result)),
+        _shown(accuracy_tables(result)),
+        _ACCURACY_METHODS,
+    )
+
+
+def _unseen(result: ComparisonResult) -> Iterator[str]:
+    """What this very experiment could not see, set by set."""
+    called = titles(result)
+    finals = result.final()
+    silent = [
+        called[task.name]
+        for task in result.tasks
+        if finals and not any("1" in run.rights.get(task.name, "") for run in finals)
+    ]
+    if silent:
+        yield f"No run answers any question of {', '.join(silent)} right: there, nothing could be seen at this budget."
+    for task in result.tasks:
+        unread = sum(run.unread.get(task.name, 0) for run in finals)
+        asked = sum(len(run.rights.get(task.name, "")) for run in finals)
+        if asked and unread / asked > 0.2:
+            yield f"{percent(unread / asked)} of the answers to {called[task.name]} hold no {task.kind} to read."
+
+
+def _loss(result: ComparisonResult) -> Section:
+    reference = name(result.methods[0]) if result.methods else ""
+    single = result.comparisons[0] if len(result.comparisons) == 1 else None
+    if single is not None:
+        lines = () if single.loss is None else (("Difference", loss_line(single.loss)),)
+        question = f"Does {name(single.method)} learn the training data better than {reference}?"
+        card = Card("loss", question, single.loss_label, loss_reason(single), lines)
+    else:
+        answers = tuple(
+            Answer(name(each.method), each.loss_label, loss_line(each.loss) if each.loss else "")
+            for each in result.comparisons
+        )
+        reason = " ".join(map(loss_reason, result.comparisons)) or "There is one method, so nothing is compared."
+        card = Card("loss", f"Do they learn the training data better than {reference}?", "", reason, answers=answers)
+    figures = tuple(loss_figures(result))
+    return Section("loss", "Loss", card, "", (), figures, _shown(loss_tables(result)), _LOSS_METHODS)
+
+
+def _scan(result: ComparisonResult) -> Section:
+    answers = (
+        *(
+            Answer(visible(each.question, 200), visible(each.verdict, 40), visible(each.estimate, 200))
+            for each in result.diagnosis
+        ),
+        *(
+            Answer(
+                f"Experiment: does {name(each.method)} help?",
+                each.label,
+                difference_line(each.overall.difference) if each.overall else "",
+            )
+            for each in result.comparisons
+        ),
+    )
+    rows = tuple((each.question, each.verdict, each.reason) for each in result.diagnosis)
+    tables = (Table("scan", "What the scan said", ("question", "verdict", "reason"), rows),)
+    card = Card("scan", "Does the experiment bear out what the geometry said?", "", borne_out(result), answers=answers)
+    return Section("scan", "Scan and experiment", card, "", (), (), _shown(tables), _SCAN_METHODS)
+
+
+def _geometry(result: ComparisonResult) -> Section:
+    parts = []
+    base = result.base.hidden_delta
+    if base:
+        parts.append(f"Relative δ of the final hidden layer is {number(fmean(base.values()))} before training")
+        for method in result.methods:
+            found = [delta for run in result.final(method) for delta in run.hidden_delta.values()]
+            if found:
+                parts.append(f"{number(fmean(found))} after {name(method)}")
+    reason = ", ".join(parts) + "." if parts else "δ was not measured."
+    for method in result.methods:
+        moved = [layer.end / layer.start - 1 for run in result.final(method) for layer in run.curvatures if layer.start]
+        if moved:
+            reason += (
+                f" {name(method)}'s K moved by {percent(fmean(map(abs, moved)))} on average, "
+                f"{percent(max(map(abs, moved)))} at most."
+            )
+    card = Card("geometry", "What did training do to the geometry?", "", reason)
+    figures = tuple(geometry_figures(result))
+    return Section("geometry", "Geometry", card, "", (), figures, _shown(geometry_tables(result)), _GEOMETRY_METHODS)
+
+
+def _cost(result: ComparisonResult) -> Section:
+    parts = []
+    reference = result.final(result.methods[0]) if result.methods else ()
+    for method in result.methods[1:]:
+        runs = result.final(method)
+        if runs and reference and (speed := fmean(run.tokens_per_second for run in reference)):
+            more = runs[0].trainable_parameters - reference[0].trainable_parameters
+            rate = fmean(run.tokens_per_second for run in runs) / speed
+            parts.append(
+                f"{name(method)} trains {rate:.2f} times as many tokens a second as {name(result.methods[0])}, "
+                f"with {_more(more, reference[0].trainable_parameters)}."
+            )
+    card = Card("cost", "What does it cost?", "", " ".join(parts) or "There is nothing to compare.")
+    return Section("cost", "Cost", card, "", (), (), _shown((cost_table(result),)), _COST_METHODS)
+
+
+def _more(parameters: int, of: int) -> str:
+    if not parameters:
+        return "as many parameters"
+    share = f" ({100 * abs(parameters) / of:.2g}%)" if of else ""
+    return f"{number(abs(parameters))} {'more' if parameters > 0 else 'fewer'} parameters{share}"
+
+
+def _leaks(result: ComparisonResult) -> Section:
+    leaks = result.leaks
+    looked = sum(task.questions for task in leaks.tasks) if leaks else 0
+    if leaks is not None and leaks.found:
+        asked = leaks_asked(result)
+        done = f"{asked:,} of them were asked" if asked else "they were left out"
+        reason = f"Yes: {len(leaks.leaks):,} of {looked:,}, and {done}. By set: {leaks.summary()}."
+    else:
+        reason = f"None of {looked:,} was found, neither word for word nor nearly."
+    card = Card("leaks", "Are test questions among the training data?", "", visible(reason, 600))
+    return Section("leaks", "Leaks", card, "", (), (), _shown(leak_tables(result)), _LEAK_METHODS)
+
+
+def _shown(tables: Iterable[Table]) -> tuple[ShownTable, ...]:
+    """Tables with rows; a column of figures written out, such as percentages, is aligned as numbers are."""
+    shown = (shown_table(table) for table in tables if table.rows)
+    return tuple(replace(each, numeric=tuple(map(_figures, zip(*each.rows, strict=True)))) for each in shown)
+
+
+def _figures(column: tuple[str, ...]) -> bool:
+    return all(_FIGURE.fullmatch(cell) for cell in column)
+
+
+def _provenance(result: ComparisonResult) -> tuple[tuple[str, str], ...]:
+    chosen = "; ".join(f"{key} {value}" for key, value in result.setup.items())
+    return (
+        *((("Command", visible(result.command, 600)),) if result.command else ()),
+        *((("Revision", visible(result.model.revision)),) if result.model.revision else ()),
+        ("SHA-256 of the training data", visible(result.training.sha256)),
+        *((f"SHA-256 of {visible(task.title, 30)}", visible(task.sha256)) for task in result.tasks),
+        ("Seed", str(result.seed)),
+        ("Options", visible(chosen, 1500)),
+        ("Versions", versions_line(dict(result.versions))),
+    )

@@ -1,0 +1,176 @@
+"""The sentences of an experiment's report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from geoprobe.report.text import visible
+from geoprobe.results import number
+from geoprobe.stats.paired import Difference
+from geoprobe.training.verdict import MethodComparison, SetDifference
+
+if TYPE_CHECKING:
+    from geoprobe.training.result import ComparisonResult
+
+__all__ = [
+    "accuracy_reason",
+    "borne_out",
+    "difference_line",
+    "leaks_asked",
+    "learned_by_heart",
+    "loss_line",
+    "loss_reason",
+    "name",
+    "percent",
+    "points",
+    "seen_line",
+]
+
+_NAMES = {"lora": "LoRA", "dora": "DoRA", "hyplora": "HypLoRA"}
+
+
+def name(method: str) -> str:
+    """A method as papers write it."""
+    return _NAMES.get(method, visible(method, 40))
+
+
+def percent(share: float) -> str:
+    """A share as a percentage with one decimal."""
+    return f"{100 * share:.1f}%"
+
+
+def points(share: float, *, sign: bool = False) -> str:
+    """A difference of shares in percentage points, one decimal, with a true minus."""
+    text = f"{100 * share:+.1f}" if sign else f"{100 * share:.1f}"
+    return ("0.0" if text in ("-0.0", "+0.0") else text).replace("-", "−")
+
+
+def difference_line(difference: Difference) -> str:
+    """A difference in accuracy with its interval."""
+    line = f"{points(difference.value, sign=True)} points"
+    if difference.low is None or difference.high is None:
+        return f"{line}; no interval, as one seed says nothing of others"
+    return f"{line} (95% interval {points(difference.low)} to {points(difference.high)})"
+
+
+def seen_line(difference: Difference) -> str:
+    """The smallest difference that could have been seen."""
+    if difference.detectable is None:
+        return "none, however large: with one seed a method cannot be told from the luck of its seed"
+    if difference.detectable >= 1:
+        return (
+            f"none, however large: with {difference.seeds} seeds that differ as these do, even 100 points could be luck"
+        )
+    return f"a true difference of {points(difference.detectable)} points, in four of five such experiments"
+
+
+def loss_line(difference: Difference) -> str:
+    """A difference in validation loss with its interval."""
+    line = f"{number(difference.value)} nats a token"
+    if difference.low is None or difference.high is None:
+        return f"{line}; no interval, as there is one seed"
+    return f"{line} (95% interval {number(difference.low)} to {number(difference.high)})"
+
+
+def accuracy_reason(each: MethodComparison) -> str:
+    """The verdict on accuracy in a sentence or two."""
+    method, reference, overall = name(each.method), name(each.reference), each.overall
+    if overall is None:
+        return f"No seed was finished by both {method} and {reference} with answers to compare."
+    found = overall.difference
+    asked = f"{found.questions:,} questions, {_counted(found.seeds, 'seed')}"
+    if overall.label in ("helps", "hurts"):
+        more = "more" if overall.label == "helps" else "fewer"
+        return (
+            f"{method} answers {points(abs(found.value))} points {more} of the questions right than {reference}: "
+            f"{percent(overall.method_accuracy)} against {percent(overall.reference_accuracy)} ({asked}), "
+            "and luck of seeds and questions does not explain it."
+        )
+    if overall.method_accuracy == overall.reference_accuracy == 0:
+        opening = f"Neither {method} nor {reference} answers any question right ({asked}), so accuracy shows nothing."
+    else:
+        opening = (
+            f"{method} answers {percent(overall.method_accuracy)} of the questions right and {reference} "
+            f"{percent(overall.reference_accuracy)} ({asked}), a difference that luck explains{_several(overall)}."
+        )
+    return f"{opening} {_unseen(found)}"
+
+
+def _several(overall: SetDifference) -> str:
+    """Why an interval without 0 is still luck: one of several methods would have one so often."""
+    found = overall.difference
+    if found.low is None or found.high is None or found.low <= 0 <= found.high:
+        return ""
+    return f" once it counts that several methods were tried (p = {number(overall.corrected)})"
+
+
+def _unseen(found: Difference) -> str:
+    if found.detectable is None:
+        return "With one seed no difference, however large, can be told from luck: train at least three."
+    if found.detectable >= 1:
+        return f"With these {found.seeds} seeds no difference, however large, could have been seen: train more."
+    return f"The smallest difference that this experiment could have seen is {points(found.detectable)} points."
+
+
+def loss_reason(each: MethodComparison) -> str:
+    """The verdict on validation loss in a sentence."""
+    method, reference, loss = name(each.method), name(each.reference), each.loss
+    if loss is None:
+        return f"No seed has a validation loss of both {method} and {reference}."
+    side = "lower" if loss.value < 0 else "higher"
+    opening = (
+        f"{method}'s loss on held-out training examples is {number(abs(loss.value))} nats a token {side} than "
+        f"{reference}'s ({_counted(loss.seeds, 'seed')})"
+    )
+    if each.loss_label in ("helps", "hurts"):
+        return f"{opening}, more than seeds differ by."
+    if loss.detectable is None:
+        return f"{opening}; one seed cannot tell that from luck."
+    return f"{opening}, which luck explains; {number(loss.detectable)} could have been seen."
+
+
+def leaks_asked(result: ComparisonResult) -> int:
+    """How many test questions that are among the training data were asked."""
+    if result.leaks is None:
+        return 0
+    asked = {question for task in result.tasks for question in task.asked}
+    whole = {task.name for task in result.tasks if not task.asked}
+    return sum(leak.question in asked or leak.question.rpartition("/")[0] in whole for leak in result.leaks.leaks)
+
+
+def learned_by_heart(result: ComparisonResult) -> str:
+    """What leaks add to the verdict: a sentence with a space before it, or nothing."""
+    leaked = leaks_asked(result)
+    if not leaked:
+        return ""
+    asked = sum(task.questions for task in result.tasks)
+    return (
+        f" But {leaked:,} of the {asked:,} questions asked are among the training data, so this is partly about what "
+        "was learned by heart."
+    )
+
+
+def borne_out(result: ComparisonResult) -> str:
+    """Whether what a scan said of tree-likeness and what HypLoRA did agree."""
+    said = next((each.verdict for each in result.diagnosis if each.name == "hyperbolicity"), None)
+    found = next((each.label for each in result.comparisons if each.method == "hyplora"), None)
+    if said is None or found in (None, "no verdict"):
+        return "The scan's answers about the embeddings, and the experiment's about training."
+    tree = said in ("supported", "weak")
+    if tree and found == "helps":
+        return "They agree: the embeddings are more tree-like than chance, and hyperbolic adaptation helps."
+    if not tree and found != "helps":
+        return (
+            "They agree: the scan finds no hyperbolic embeddings to build on, and hyperbolic adaptation brings no gain "
+            "that this experiment could see."
+        )
+    if tree:
+        return (
+            "They do not agree: the embeddings are more tree-like than chance, and yet hyperbolic adaptation brings no "
+            "gain that this experiment could see."
+        )
+    return "They do not agree: hyperbolic adaptation helps, though the scan finds no hyperbolic embeddings to build on."
+
+
+def _counted(amount: int, what: str) -> str:
+    return f"{amount:,} {what}{'s' * (amount != 1)}"

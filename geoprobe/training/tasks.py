@@ -1,0 +1,177 @@
+"""Test sets known by name: the seven arithmetic and eight commonsense sets of the paper."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from geoprobe.errors import BadDataError, NotFoundError
+from geoprobe.sources.corpora import DATA_VARIABLE, local_folder
+from geoprobe.sources.corpora.files import file_records, split_file
+from geoprobe.sources.corpora.hub_sets import HubSet, hub_records
+from geoprobe.sources.corpora.records import Record
+from geoprobe.training.answers import Kind, extract, finished, is_right
+from geoprobe.training.hub_questions import HUB_SETS, instruction_of
+from geoprobe.training.questions import Question, questions_sha256, read_questions
+
+__all__ = ["TASKS", "LoadedTask", "Question", "Task", "find_task", "load_task"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A test set known by name.
+
+    Parameters
+    ----------
+    name : str
+        What geoprobe calls it.
+    kind : {"number", "letter", "words"}
+        What an answer looks like.
+    max_new_tokens : int
+        The longest answer that is waited for, as in LLM-Adapters' evaluation.
+    title : str
+        What papers call it.
+    folders : tuple of str
+        Other names of it and of local folders; case does not matter.
+    """
+
+    name: str
+    kind: Kind
+    max_new_tokens: int
+    title: str
+    folders: tuple[str, ...] = ()
+
+    def extract(self, output: str) -> str | None:
+        """The answer in a model's output, in normal form; None where there is none."""
+        return extract(self.kind, output)
+
+    def is_right(self, extracted: str | None, answer: str) -> bool:
+        """Whether an extracted answer is the reference."""
+        return is_right(self.kind, extracted, answer)
+
+    def finished(self, output: str) -> bool:
+        """Whether generation may stop: the answer can no longer change."""
+        return finished(self.kind, output)
+
+
+TASKS: dict[str, Task] = {
+    task.name: task
+    for task in (
+        Task("multiarith", "number", 256, "MultiArith"),
+        Task("gsm8k", "number", 256, "GSM8K"),
+        Task("addsub", "number", 256, "AddSub"),
+        Task("aqua", "letter", 256, "AQuA", ("aqua_rat",)),
+        Task("singleeq", "number", 256, "SingleEq"),
+        Task("svamp", "number", 256, "SVAMP"),
+        Task("mawps", "number", 256, "MAWPS"),
+        Task("boolq", "words", 32, "BoolQ"),
+        Task("piqa", "words", 32, "PIQA"),
+        Task("siqa", "words", 32, "SIQA", ("social_i_qa", "socialiqa")),
+        Task("hellaswag", "words", 32, "HellaSwag"),
+        Task("winogrande", "words", 32, "WinoGrande"),
+        Task("arc-easy", "words", 32, "ARC-e", ("arc-e", "arc_easy")),
+        Task("arc-challenge", "words", 32, "ARC-c", ("arc-c", "arc_challenge")),
+        Task("openbookqa", "words", 32, "OBQA", ("obqa",)),
+    )
+}
+
+
+@dataclass(frozen=True)
+class LoadedTask:
+    """A test set with its questions.
+
+    Parameters
+    ----------
+    task : Task
+        The set.
+    questions : tuple of Question
+        In file order.
+    sha256 : str
+        Of all questions with their answers, whatever file they came in.
+    note : str
+        Where they came from, and what was left out.
+    """
+
+    task: Task
+    questions: tuple[Question, ...]
+    sha256: str
+    note: str = ""
+
+
+def find_task(name: str) -> Task:
+    """A test set by any of its names.
+
+    Raises
+    ------
+    NotFoundError
+        When no set has the name.
+    """
+    wanted = name.strip().lower()
+    for task in TASKS.values():
+        if wanted in (task.name, task.title.lower(), *task.folders):
+            return task
+    raise NotFoundError(f"There is no test set {name!r}.", f"Give some of {', '.join(TASKS)}.")
+
+
+def load_task(
+    name: str, *, data: str | Path | None = None, offline: bool = False, template: str = "alpaca"
+) -> LoadedTask:
+    """Read a test set: from the data folder where it has it, else from the hub.
+
+    Parameters
+    ----------
+    name : str
+        Any of its names.
+    data : str or Path, optional
+        Folder of local sets in LLM-Adapters' or GSM8K's own form, a folder each; by default what ``GEOPROBE_DATA``
+        names, if anything.
+    offline : bool
+        Ask no network.
+    template : str
+        Of the prompts; see `geoprobe.training.template.prompt`.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such set, or neither the folder nor the hub has it.
+    BadDataError
+        When a question has no instruction, or no answer of the set's kind.
+    """
+    task = find_task(name)
+    where = data or os.environ.get(DATA_VARIABLE)
+    path = _test_file(Path(where).expanduser(), task) if where else None
+    records: list[Record]
+    if path is not None:
+        records, source, note = list(file_records(path)), str(path), f"{path.parent.name}/{path.name}."
+    else:
+        hub = _hub_set(task, where)
+        rows = hub_records(hub, task.name, offline=offline)
+        records, source = [instruction_of(task.name, row) for row in rows], str(hub)
+        note = f"{hub} on the hub, put into LLM-Adapters' words."
+    questions = read_questions(task.name, task.kind, records, source, template)
+    if not questions:
+        raise BadDataError(f"{source} holds no question.", "Give the set's test file.")
+    return LoadedTask(task, questions, questions_sha256(questions), note)
+
+
+def _test_file(data: Path, task: Task) -> Path | None:
+    """The set's test file in the data folder; None where it has no such folder, or only other splits in it."""
+    for called in (task.name, task.title, *task.folders):
+        folder = local_folder(data, called)
+        if folder is not None:
+            with suppress(NotFoundError):
+                return split_file(folder, "test")
+    return None
+
+
+def _hub_set(task: Task, where: str | Path | None) -> HubSet:
+    if task.name in HUB_SETS:
+        return HUB_SETS[task.name]
+    looked = f"{str(where)!r} has no test file of it" if where else "no data folder was named"
+    raise NotFoundError(
+        f"The test set {task.name} is not at hand: {looked}, and the hub has no copy that can be read without code.",
+        f"Get {task.title}/test.json of LLM-Adapters (github.com/AGI-Edgerunners/LLM-Adapters, dataset/), "
+        "and name its folder's folder by --data.",
+    )

@@ -1,0 +1,210 @@
+"""Does a method help? Every method against the first one, paired by seed and question."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from geoprobe.stats.multiplicity import holm
+from geoprobe.stats.paired import Difference, McNemar, mcnemar, paired_accuracy, paired_means
+from geoprobe.training.facts import RunFacts
+
+__all__ = ["ALL", "LEVEL", "RULE", "Label", "MethodComparison", "SeedTest", "SetDifference", "compare_runs"]
+
+Label = Literal["helps", "hurts", "no detectable difference", "no verdict"]
+#: The name under which all sets together go.
+ALL = "all"
+LEVEL = 0.05
+
+RULE = (
+    "Of the difference in accuracy over all questions of all sets (micro-average): helps if the 95% interval of the "
+    "two-level bootstrap (seeds, questions) lies above 0, hurts if below, else no detectable difference. With several "
+    "methods the p-values are corrected by Holm, and likewise those of the single sets. No verdict where no seed was "
+    "finished by both methods. One seed never gives helps or hurts: it cannot tell a method from the luck of its seed."
+)
+
+
+@dataclass(frozen=True)
+class SeedTest:
+    """McNemar's exact test of one seed's two runs."""
+
+    seed: int
+    test: McNemar
+
+
+@dataclass(frozen=True)
+class SetDifference:
+    """Two methods on one test set, or on all together.
+
+    Parameters
+    ----------
+    task : str
+        The set's name, or `ALL`.
+    difference : Difference
+        In accuracy, a share of 1: method less reference.
+    label : str
+        The verdict, after Holm's correction.
+    corrected : float or None
+        The corrected p-value.
+    reference_accuracy, method_accuracy : float
+        Means over the seeds.
+    tests : tuple of SeedTest
+        One a seed.
+    """
+
+    task: str
+    difference: Difference
+    label: Label
+    corrected: float | None
+    reference_accuracy: float
+    method_accuracy: float
+    tests: tuple[SeedTest, ...]
+
+
+@dataclass(frozen=True)
+class MethodComparison:
+    """One method against the reference.
+
+    Parameters
+    ----------
+    method, reference : str
+        Names.
+    seeds : tuple of int
+        Those that both finished.
+    label : str
+        The verdict.
+    overall : SetDifference or None
+        All sets together; None where nothing could be compared.
+    tasks : tuple of SetDifference
+        Each set.
+    loss : Difference or None
+        In validation loss (nats a response token), method less reference: below 0 is better.
+    loss_label : str
+        Its verdict, after Holm's correction over the methods.
+    """
+
+    method: str
+    reference: str
+    seeds: tuple[int, ...]
+    label: Label
+    overall: SetDifference | None
+    tasks: tuple[SetDifference, ...]
+    loss: Difference | None
+    loss_label: Label
+
+
+def compare_runs(
+    runs: Sequence[RunFacts], methods: Sequence[str], tasks: Sequence[str], *, seed: int = 0
+) -> tuple[MethodComparison, ...]:
+    """Compare every method with the first one.
+
+    Parameters
+    ----------
+    runs : sequence of RunFacts
+        Of the experiment; what is no finished final run is left out.
+    methods, tasks : sequence of str
+        In order; the first method is the reference.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    tuple of MethodComparison
+        One for each method but the first.
+    """
+    final = {(run.method, run.seed): run for run in runs if run.purpose == "final" and run.status == "finished"}
+    found = [_compare(final, method, methods[0], tasks, (seed, place)) for place, method in enumerate(methods[1:])]
+    return _corrected(found)
+
+
+def _compare(
+    final: dict[tuple[str, int], RunFacts], method: str, reference: str, tasks: Sequence[str], seed: tuple[int, ...]
+) -> MethodComparison:
+    seeds = tuple(sorted(s for name, s in final if name == reference and (method, s) in final))
+    pairs = [(final[reference, s], final[method, s]) for s in seeds]
+    shared = [
+        task
+        for task in tasks
+        if pairs
+        and len({len(run.rights.get(task, "")) for pair in pairs for run in pair}) == 1
+        and pairs[0][0].rights.get(task)
+    ]
+    rights = {
+        task: (_matrix([a.rights[task] for a, _ in pairs]), _matrix([b.rights[task] for _, b in pairs]))
+        for task in shared
+    }
+    sets = tuple(
+        _difference(task, *rights[task], seeds, np.random.default_rng((*seed, place)))
+        for place, task in enumerate(shared)
+    )
+    overall = None
+    if shared:
+        before, after = (np.concatenate([rights[task][side] for task in shared], axis=1) for side in (0, 1))
+        overall = _difference(ALL, before, after, seeds, np.random.default_rng((*seed, len(tasks))))
+    losses = [
+        b.validation_loss - a.validation_loss
+        for a, b in pairs
+        if a.validation_loss is not None and b.validation_loss is not None
+    ]
+    losses = [each for each in losses if math.isfinite(each)]
+    loss = paired_means(np.array(losses), np.random.default_rng((*seed, len(tasks) + 1))) if losses else None
+    return MethodComparison(method, reference, seeds, "no verdict", overall, sets, loss, "no verdict")
+
+
+def _difference(
+    task: str, reference: np.ndarray, method: np.ndarray, seeds: tuple[int, ...], rng: np.random.Generator
+) -> SetDifference:
+    return SetDifference(
+        task=task,
+        difference=paired_accuracy(reference, method, rng),
+        label="no detectable difference",
+        corrected=None,
+        reference_accuracy=float(reference.mean()),
+        method_accuracy=float(method.mean()),
+        tests=tuple(SeedTest(s, mcnemar(a, b)) for s, a, b in zip(seeds, reference, method, strict=True)),
+    )
+
+
+def _matrix(rows: list[str]) -> np.ndarray:
+    return np.array([[mark == "1" for mark in row] for row in rows], dtype=np.bool_)
+
+
+def _corrected(found: list[MethodComparison]) -> tuple[MethodComparison, ...]:
+    """Labels, after Holm's correction: over the methods, over all single sets, and over the losses."""
+    overall = _holm([each.overall.difference if each.overall else None for each in found])
+    losses = _holm([each.loss for each in found])
+    sets = iter(_holm([one.difference for each in found for one in each.tasks]))
+    labelled = []
+    for each, p, q in zip(found, overall, losses, strict=True):
+        whole = None if each.overall is None else _labelled(each.overall, p)
+        labelled.append(
+            replace(
+                each,
+                overall=whole,
+                label="no verdict" if whole is None else whole.label,
+                tasks=tuple(_labelled(one, next(sets)) for one in each.tasks),
+                loss_label="no verdict" if each.loss is None else _label(each.loss, q, better=-1),
+            )
+        )
+    return tuple(labelled)
+
+
+def _holm(differences: Sequence[Difference | None]) -> list[float | None]:
+    tested = [each.pvalue for each in differences if each is not None and each.pvalue is not None]
+    corrected = iter(holm(tested))
+    return [None if each is None or each.pvalue is None else next(corrected) for each in differences]
+
+
+def _labelled(one: SetDifference, corrected: float | None) -> SetDifference:
+    return replace(one, corrected=corrected, label=_label(one.difference, corrected, better=1))
+
+
+def _label(difference: Difference, corrected: float | None, *, better: int) -> Label:
+    low, high = difference.low, difference.high
+    if corrected is None or corrected > LEVEL or low is None or high is None or low <= 0 <= high:
+        return "no detectable difference"
+    return "helps" if better * difference.value > 0 else "hurts"

@@ -1,0 +1,230 @@
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.special import expit, logit
+
+from geoprobe.stats.paired import Difference, mcnemar, paired_accuracy, paired_means
+
+
+def simulate(
+    rng: np.random.Generator, seeds: int, questions: int, accuracy: float, spread: float, seed: float, method: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Two methods without a true difference between them.
+
+    `spread` is the standard deviation of the questions' difficulty, `seed` that of a run's luck, and `method` that of
+    which questions suit the second method, all on the logit scale.
+    """
+    difficulty = logit(accuracy) + rng.normal(0, spread, questions)
+    suits = rng.normal(0, method, questions)
+    first, second = rng.normal(0, seed, (2, seeds, 1))
+    shape = (seeds, questions)
+    return rng.random(shape) < expit(difficulty + first), rng.random(shape) < expit(difficulty + suits + second)
+
+
+#: Seeds, questions, accuracy, and the three spreads: rare and frequent answers, with and without luck of the seed.
+EXPERIMENTS = [
+    (2, 395, 0.25, 1.5, 0.3, 0.0),
+    (3, 100, 0.03, 1.0, 0.0, 0.0),
+    (3, 100, 0.03, 1.0, 0.5, 0.0),
+    (3, 395, 0.25, 1.5, 0.0, 0.0),
+    (3, 395, 0.25, 1.5, 0.3, 0.0),
+    (3, 395, 0.25, 1.5, 0.0, 0.7),
+    (3, 1000, 0.5, 2.0, 0.15, 0.5),
+    (5, 40, 0.1, 1.0, 0.2, 0.0),
+    (5, 395, 0.25, 1.5, 0.3, 0.5),
+]
+
+
+@pytest.mark.parametrize(("only_first", "only_second"), [(0, 0), (0, 1), (3, 3), (2, 9), (40, 61), (0, 12)])
+def test_mcnemars_exact_test_matches_scipys_binomial_test(only_first: int, only_second: int) -> None:
+    first = np.array([True] * only_first + [False] * only_second + [True, False] * 5)
+    second = np.array([False] * only_first + [True] * only_second + [True, False] * 5)
+    found = mcnemar(first, second)
+    assert (found.only_reference, found.only_method) == (only_first, only_second)
+    discordant = only_first + only_second
+    expected = stats.binomtest(only_first, discordant, 0.5).pvalue if discordant else 1.0
+    assert found.pvalue == pytest.approx(expected)
+
+
+def test_mcnemars_exact_test_matches_statsmodels() -> None:
+    tables = pytest.importorskip("statsmodels.stats.contingency_tables")
+    first, second = np.random.default_rng(0).random((2, 200)) < [[0.4], [0.55]]
+    table = [[int((first & second).sum()), int((first & ~second).sum())], [int((~first & second).sum()), 1]]
+    assert mcnemar(first, second).pvalue == pytest.approx(tables.mcnemar(table, exact=True).pvalue)
+
+
+def test_the_difference_is_the_mean_over_seeds_and_questions_counted_by_hand() -> None:
+    reference = np.array([[1, 0, 0, 1], [0, 0, 0, 1]], dtype=bool)
+    method = np.array([[1, 1, 0, 1], [1, 0, 1, 1]], dtype=bool)
+    found = paired_accuracy(reference, method, np.random.default_rng(0))
+    assert found.value == 3 / 8
+    assert (found.seeds, found.questions) == (2, 4)
+
+
+def test_a_difference_of_means_matches_scipys_paired_t_test() -> None:
+    rng = np.random.default_rng(1)
+    first, second = rng.normal(0.8, 0.01, (2, 5))
+    found = paired_means(second - first, rng)
+    expected = stats.ttest_rel(second, first)
+    interval = expected.confidence_interval(0.95)
+    assert found.pvalue == pytest.approx(expected.pvalue)
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
+
+
+def test_where_seeds_make_all_the_noise_the_interval_is_students() -> None:
+    """Every question alike within a seed: what is left is one number a seed."""
+    wins = [620, 560, 700, 590]
+    reference = np.zeros((4, 1000), dtype=bool)
+    method = np.array([[at < count for at in range(1000)] for count in wins])
+    rng = np.random.default_rng(0)
+    shuffled = np.array([rng.permutation(row) for row in method])
+    found = paired_accuracy(reference, shuffled, rng)
+    expected = stats.ttest_1samp(np.array(wins) / 1000, 0).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.005)
+    assert found.seed_share is not None
+    assert found.seed_share > 0.95
+
+
+def test_where_questions_make_all_the_noise_the_interval_is_a_plain_bootstraps() -> None:
+    """Seeds that answer alike: what is left is resampling questions."""
+    rng = np.random.default_rng(2)
+    one = rng.choice([-1, 0, 0, 0, 1, 1], 600)
+    reference, method = np.tile(one < 0, (6, 1)), np.tile(one > 0, (6, 1))
+    found = paired_accuracy(reference, method, rng)
+    expected = stats.bootstrap((one,), np.mean, rng=rng, method="percentile").confidence_interval
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.004)
+    assert found.seed_share == pytest.approx(0, abs=1e-9)
+
+
+def test_exchanging_the_methods_turns_the_sign() -> None:
+    reference, method = simulate(np.random.default_rng(3), 4, 300, 0.3, 1.0, 0.2, 0.3)
+    there = paired_accuracy(reference, method, np.random.default_rng(0))
+    back = paired_accuracy(method, reference, np.random.default_rng(0))
+    assert back.value == -there.value
+    assert (back.low, back.high) == pytest.approx((-there.high, -there.low), abs=0.004)  # type: ignore[operator]
+    assert back.detectable == pytest.approx(there.detectable, rel=0.03)
+
+
+def test_the_same_seed_gives_the_same_numbers() -> None:
+    outcomes = simulate(np.random.default_rng(3), 3, 100, 0.3, 1.0, 0.2, 0.3)
+    assert paired_accuracy(*outcomes, np.random.default_rng(5)) == paired_accuracy(*outcomes, np.random.default_rng(5))
+
+
+def test_where_nothing_is_right_the_interval_has_a_width() -> None:
+    wrong = np.zeros((3, 100), dtype=bool)
+    found = paired_accuracy(wrong, wrong, np.random.default_rng(0))
+    assert found.value == 0
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < -0.02 < 0.02 < found.high  # the exact upper bound for 0 of 100 is 0.036
+    assert found.high < 0.05
+    assert found.detectable is not None
+    assert found.detectable > found.high
+    assert found.pvalue == pytest.approx(1, abs=0.1)
+
+
+def test_seeds_whose_few_wins_are_equal_by_chance_give_no_certainty() -> None:
+    reference = np.zeros((3, 50), dtype=bool)
+    method = reference.copy()
+    method[[0, 1, 2], [4, 20, 33]] = True
+    found = paired_accuracy(reference, method, np.random.default_rng(0))
+    assert found.low is not None
+    assert found.low < 0 < found.value
+
+
+def test_one_seed_gives_a_difference_and_nothing_more() -> None:
+    right = np.ones((1, 200), dtype=bool)
+    found = paired_accuracy(~right, right, np.random.default_rng(0))
+    assert found == Difference(1.0, None, None, None, None, 1, 200)
+    assert paired_means(np.array([0.3]), np.random.default_rng(0)) == Difference(0.3, None, None, None, None, 1, 0)
+
+
+def test_one_question_is_enough_to_be_unsure() -> None:
+    right = np.ones((3, 1), dtype=bool)
+    found = paired_accuracy(~right, right, np.random.default_rng(0))
+    assert found.value == 1
+    assert found.low is not None
+    assert found.low < 0
+
+
+def test_equal_losses_differ_by_nothing() -> None:
+    found = paired_means(np.zeros(3), np.random.default_rng(0))
+    assert (found.value, found.low, found.high, found.pvalue, found.detectable) == (0, 0, 0, 1, 0)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_what_cannot_be_paired_is_refused() -> None:
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match=r"\(2, 3\) and method \(2, 4\)"):
+        paired_accuracy(np.ones((2, 3), dtype=bool), np.ones((2, 4), dtype=bool), rng)
+    with pytest.raises(ValueError, match="0 seeds and 3 questions"):
+        paired_accuracy(np.ones((0, 3), dtype=bool), np.ones((0, 3), dtype=bool), rng)
+    with pytest.raises(ValueError, match="no seed"):
+        paired_means(np.array([]), rng)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_without_a_true_difference_one_is_found_at_most_five_times_in_a_hundred(experiment: tuple[float, ...]) -> None:
+    rng = np.random.default_rng(0)
+    repetitions, alarms, uncertain = 1000, 0, 0
+    for _ in range(repetitions):
+        found = paired_accuracy(*simulate(rng, *experiment), rng, replicates=2000)  # type: ignore[arg-type]
+        assert found.low is not None
+        assert found.high is not None
+        alarms += found.low > 0 or found.high < 0
+        uncertain += found.pvalue is not None and found.pvalue <= 0.05
+    assert alarms <= stats.binom.ppf(0.999, repetitions, 0.05)
+    assert abs(alarms - uncertain) <= 0.01 * repetitions  # interval and p-value say the same
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("experiment", [each for each in EXPERIMENTS if each[0] > 2 and each[1] > 100])
+def test_the_stated_smallest_detectable_difference_is_found_four_times_in_five(experiment: tuple[float, ...]) -> None:
+    """A repetition in which the second method truly gains what the first experiment said it could see."""
+    rng = np.random.default_rng(1)
+    accuracy = np.mean([simulate(rng, *experiment)[0].mean() for _ in range(300)])  # type: ignore[arg-type]
+    found = []
+    for _ in range(500):
+        stated = paired_accuracy(*simulate(rng, *experiment), rng, replicates=1000).detectable  # type: ignore[arg-type]
+        assert stated is not None
+        if stated < 1 - accuracy:  # else no gain is as large
+            reference, method = simulate(rng, *experiment)  # type: ignore[arg-type]
+            method |= rng.random(method.shape) < stated / (1 - accuracy)
+            repeated = paired_accuracy(reference, method, rng, replicates=1000)
+            found.append(repeated.low is not None and repeated.low > 0)
+    assert len(found) > 250
+    assert 0.74 < np.mean(found) < 0.92
+
+
+@pytest.mark.slow
+def test_losses_without_a_true_difference_differ_five_times_in_a_hundred_and_the_detectable_ones_four_in_five() -> None:
+    rng = np.random.default_rng(2)
+    for seeds in (2, 3, 6):
+        alarms, found = [], []
+        for _ in range(2000):
+            one = paired_means(rng.normal(0, 1, seeds), rng)
+            assert one.low is not None
+            assert one.high is not None
+            assert one.detectable is not None
+            alarms.append(one.low > 0 or one.high < 0)
+            again = paired_means(rng.normal(one.detectable, 1, seeds), rng)
+            found.append(again.low is not None and again.low > 0)
+        assert np.mean(alarms) == pytest.approx(0.05, abs=0.016)
+        assert np.mean(found) == pytest.approx(0.8, abs=0.03)
+
+
+@pytest.mark.slow
+def test_a_naive_bootstrap_of_three_seeds_would_be_far_too_sure() -> None:
+    """Why the seeds' part is Student's."""
+    rng = np.random.default_rng(3)
+    alarms = 0
+    for _ in range(400):
+        reference, method = simulate(rng, 3, 395, 0.25, 1.5, 0.6, 0.0)
+        differences = method.astype(float) - reference
+        seeds = rng.integers(3, size=(500, 3))
+        questions = rng.integers(395, size=(500, 395))
+        by_seed = [differences[s][:, q].mean() for s, q in zip(seeds, questions, strict=True)]
+        low, high = np.quantile(by_seed, [0.025, 0.975])
+        alarms += low > 0 or high < 0
+    assert alarms / 400 > 0.12

@@ -1,0 +1,146 @@
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from geoprobe.training.answers import Kind, extract, finished, is_right, normalised
+from geoprobe.training.tasks import TASKS
+
+OUTPUTS = json.loads((Path(__file__).parent / "outputs.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("output", "answer"),
+    [
+        ("She has 3 + 4 = 7 apples.\n#### 7", "7"),
+        ("#### 1,234\nThat is 5 more than 1,229.", "1234"),
+        ("#### $18 for 2 days", "18"),
+        ("####\nwell\n#### 12", "12"),
+        ("There are 7 - 3 = 4 crayons. The answer is 4.", "4"),
+        ("The answer is 4. I hope that 2 helps.", "4"),
+        ("The answer is 4 + 5 = 9.\nCheck: 3", "9"),
+        ("The answer is 0.125 mile.", "0.125"),
+        ("The answer is -5", "-5"),
+        ("The answer is 3/4.", "0.75"),
+        ("The answer is what follows.\n2 + 2 = 4", "4"),
+        (r"So \boxed{42}. Two of 3.", "42"),
+        ("Answer: 12\nBecause 3 * 4", "12"),
+        ("He buys 2 and then 5", "5"),
+        ("5\n\n### Instruction:\nWhat is 8 + 1?\n\n### Response:\n9", "5"),
+        ("### Instruction:\n7", None),
+        ("I cannot say.", None),
+        ("", None),
+    ],
+)
+def test_a_number_is_read_where_the_output_says_it_is(output: str, answer: str | None) -> None:
+    assert extract("number", output) == answer
+
+
+@pytest.mark.parametrize(
+    ("output", "answer"),
+    [
+        ("Rationale: 2 + 2.The answer is (D).", "D"),
+        ("The answer is B", "B"),
+        ("the correct option is C, not A", "C"),
+        ("Answer: A\nB is wrong", "A"),
+        ("C", "C"),
+        ("B) 25", "B"),
+        ("(E) none of these", "E"),
+        ("A train goes 5 miles, so (C) fits", "C"),
+        ("It can be neither A nor B, so D", "D"),
+        (r"\boxed{E}", "E"),
+        ("Because CD is longer", None),
+        ("I'd say 25", None),
+    ],
+)
+def test_an_option_letter_is_read(output: str, answer: str | None) -> None:
+    assert extract("letter", output) == answer
+
+
+@pytest.mark.parametrize(
+    ("output", "answer"),
+    [
+        ("the correct answer is answer3", "answer3"),
+        ("Answer2: because answer1 is wrong", "answer2"),
+        ("solution 2", "solution2"),
+        ("Ending4", "ending4"),
+        ("option1/option2", "option1"),
+        ("True", "true"),
+        ("the correct answer is false", "false"),
+        ("untrue, or answer12", None),
+        ("The sun", None),
+    ],
+)
+def test_an_option_word_is_the_first_one(output: str, answer: str | None) -> None:
+    assert extract("words", output) == answer
+
+
+@pytest.mark.parametrize("row", OUTPUTS, ids=lambda row: f"{row['id']}-{row['model'][:8]}")
+def test_real_outputs_are_read_as_a_person_reads_them(row: dict[str, str | None]) -> None:
+    task = TASKS[str(row["task"])]
+    found = task.extract(str(row["output"]))
+    assert found == row["read"]
+    assert task.is_right(found, str(row["answer"])) == row["right"]
+
+
+@pytest.mark.parametrize("row", OUTPUTS, ids=lambda row: f"{row['id']}-{row['model'][:8]}")
+def test_stopping_a_real_output_as_soon_as_it_may_changes_no_answer(row: dict[str, str]) -> None:
+    task, output = TASKS[row["task"]], row["output"]
+    stops = [end for end in range(len(output) + 1) if task.finished(output[:end])]
+    if stops:
+        assert task.extract(output[: stops[0]]) == task.extract(output)
+        assert stops == list(range(stops[0], len(output) + 1))  # once finished, always finished
+
+
+MARKS = ["The answer is", " answer:", "####", "###", "#", " Instruction:", "\\boxed{", "}", " correct option is"]
+TURNS = ["Below is an instruction that", " describes"]
+VALUES = ["4", "-", "5", ",000", ".", "/2", "1", "2", "e3", "½", "=", "B", " (D)", "A", "true", "answer", "option"]
+REST = [" ", "\n", "Because", "!", "'s"]
+PIECES = st.lists(st.sampled_from([*MARKS, *TURNS, *VALUES, *REST]), max_size=12)
+
+
+@pytest.mark.parametrize("kind", ["number", "letter", "words"])
+@settings(max_examples=400)
+@given(head=PIECES, tail=PIECES)
+def test_what_is_written_behind_a_finished_answer_changes_nothing(kind: Kind, head: list[str], tail: list[str]) -> None:
+    output = "".join(head)
+    if finished(kind, output):
+        assert extract(kind, output + "".join(tail)) == extract(kind, output)
+        assert finished(kind, output + "".join(tail))
+
+
+@pytest.mark.parametrize(
+    ("kind", "open_", "closed"),
+    [
+        ("number", "The answer is 4", "The answer is 4.\n"),
+        ("number", "#### 1", "#### 12\n"),
+        ("number", "2 + 2 = 4\n", "2 + 2 = 4\n\n### Instruction:"),
+        ("letter", "The answer is (D)", "The answer is (D). "),
+        ("words", "the correct answer is answer1", "the correct answer is answer1\n"),
+        ("words", "true", "true."),
+    ],
+)
+def test_generation_stops_at_the_answer_and_not_before(kind: Kind, open_: str, closed: str) -> None:
+    assert not finished(kind, open_)
+    assert finished(kind, closed)
+
+
+def test_numbers_are_right_within_a_thousandth_as_in_the_reference_evaluation() -> None:
+    assert is_right("number", "18", "18")
+    assert is_right("number", "1.8340", "1.8333333333333335")
+    assert not is_right("number", "1.83", "1.8333333333333335")
+    assert not is_right("number", "inf", "3")
+    assert not is_right("number", None, "3")
+    assert not is_right("letter", "B", "A")
+
+
+def test_reference_answers_have_one_form() -> None:
+    assert normalised("number", "576.0") == "576"
+    assert normalised("number", "1,000") == "1000"
+    assert normalised("letter", " C ") == "C"
+    assert normalised("words", "Answer3") == "answer3"
+    assert normalised("letter", "3") is None
+    assert normalised("words", "maybe") is None
+    assert normalised("number", "many") is None

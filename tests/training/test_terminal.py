@@ -1,0 +1,48 @@
+"""What an experiment shows: a line a run everywhere, with nothing that a terminal would take as a command."""
+
+import pytest
+
+from geoprobe.training.records import Prediction, RunRecord
+from geoprobe.training.terminal import TrainingProgress
+
+RIGHT, WRONG = Prediction("mawps/0", "7", "7", True), Prediction("mawps/1", "8", "8", False)
+
+
+def test_a_finished_run_is_a_line_with_its_loss_and_its_answers(capsys: pytest.CaptureFixture[str]) -> None:
+    with TrainingProgress() as progress:
+        progress.begin(10.0)
+        progress.run("lora, seed 0", 5, 5.0)
+        progress.advance(5, 1.5)
+        progress.finished(
+            RunRecord(
+                *("lora", 0, 3e-4, "final"),
+                steps=5,
+                validation_loss=1.25,
+                seconds=8.0,
+                evaluation_seconds=2.0,
+                predictions={"mawps": (RIGHT, WRONG)},
+            )
+        )
+        progress.chosen({"lora": 3e-4, "hyplora": None})
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "lora, seed 0, rate 0.0003, 5 steps: validation loss 1.2500, mawps 1 of 2, 10 s" in shown.err
+    assert "learning rates: lora 0.0003, hyplora none" in shown.err
+
+
+def test_a_failed_run_says_why_and_hostile_text_is_harmless(capsys: pytest.CaptureFixture[str]) -> None:
+    with TrainingProgress() as progress:
+        progress.finished(RunRecord("dora", 1, 1e-3, "sweep", "failed", "\x1b[2J[red]loss is nan"))
+    shown = capsys.readouterr().err
+    assert "dora, seed 1, rate 0.001: failed." in shown
+    assert "[red]loss is nan" in shown
+    assert "\x1b[2J" not in shown
+
+
+def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    with TrainingProgress(quiet=True) as progress:
+        progress.begin(1.0)
+        progress.run("lora", 1, 1.0)
+        progress.advance(1, 0.5)
+        progress.finished(RunRecord("lora", 0, 3e-4, "final"))
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,130 @@
+"""A training: the loss of a bare loop, its order and seeds, and clear stops."""
+
+import errno
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from geoprobe.errors import BadDataError
+from geoprobe.training.adapters import adapted, b_matrices
+from geoprobe.training.batches import collate, response_loss
+from geoprobe.training.checkpoints import last_checkpoint
+from geoprobe.training.runs import Run
+from geoprobe.training.setup import METHODS
+from geoprobe.training.train import ordered_examples, trained
+from geoprobe.training.trainer import DivergedError, StorageError
+
+
+def _run(method: str = "lora", *, steps: int = 4, rate: float = 1e-2, seed: int = 0) -> Run:
+    return Run(method, seed, rate, "final", steps)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_run_is_the_bare_loop(
+    base: Any, prepared: Any, make: Callable[..., Any], tmp_path: Path, method: str
+) -> None:
+    setup, run = make(), _run(method)
+    with trained(base, setup, run, setup.alpha, prepared, tmp_path) as done:
+        learned = {name: matrix.detach().clone() for name, matrix in b_matrices(done.model).items()}
+        losses = [loss for _, loss in done.train_losses]
+    examples = ordered_examples(prepared, setup, run)
+    with adapted(base.model, setup, method, run.seed, setup.alpha) as model:
+        model.train()
+        weights = [each for each in model.parameters() if each.requires_grad]
+        optimizer = torch.optim.AdamW(weights, lr=run.learning_rate, weight_decay=0.0)
+        by_hand = []
+        for step in range(run.steps):
+            for group in optimizer.param_groups:
+                group["lr"] = run.learning_rate * (run.steps - step) / run.steps
+            batch = examples[step * setup.batch : (step + 1) * setup.batch]
+            loss, count = response_loss(model, collate(batch, base.padding))
+            (loss / count).backward()
+            torch.nn.utils.clip_grad_norm_(weights, setup.clip)
+            optimizer.step()
+            optimizer.zero_grad()
+            by_hand.append(float(loss.detach() / count))
+        expected = b_matrices(model)
+        assert losses == pytest.approx(by_hand, rel=1e-5)
+        for name, matrix in learned.items():
+            torch.testing.assert_close(matrix, expected[name].detach(), rtol=1e-4, atol=1e-6)
+
+
+def test_micro_batches_give_the_same_training(
+    base: Any, prepared: Any, make: Callable[..., Any], tmp_path: Path
+) -> None:
+    losses = []
+    for micro in (None, 1):
+        setup = make(micro_batch=micro)
+        with trained(base, setup, _run(), setup.alpha, prepared, tmp_path / str(micro)) as done:
+            losses.append([loss for _, loss in done.train_losses] + [done.validation_loss])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_a_training_learns_and_says_what_it_took(
+    base: Any, prepared: Any, make: Callable[..., Any], tmp_path: Path
+) -> None:
+    setup, run = make(validate_every=10, save_every=0), _run("hyplora", steps=30)
+    with trained(base, setup, run, setup.alpha, prepared, tmp_path) as done:
+        assert [step for step, _ in done.train_losses] == list(range(1, 31))
+        assert [step for step, _ in done.validation_losses] == [10, 20, 30]
+        assert done.validation_loss == done.validation_losses[-1][1] < done.validation_losses[0][1] - 0.05
+        assert done.tokens == sum(len(each.ids) for each in ordered_examples(prepared, setup, run))
+        assert done.seconds > 0
+        assert done.peak_memory > 10**7
+
+
+def test_all_methods_see_the_same_examples_in_the_same_order(prepared: Any, make: Callable[..., Any]) -> None:
+    setup = make()
+    orders = [ordered_examples(prepared, setup, _run(method, steps=9)) for method in METHODS]
+    assert orders[0] == orders[1] == orders[2]
+    assert ordered_examples(prepared, setup, _run(steps=9, seed=1)) != orders[0]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_loss_that_is_not_a_number_stops_the_run_at_its_step(
+    base: Any, prepared: Any, make: Callable[..., Any], tmp_path: Path
+) -> None:
+    setup = make(clip=1e30, validate_every=0)
+    with (
+        pytest.raises(DivergedError, match=r"training loss is (nan|inf) at step [2-9]"),
+        trained(base, setup, _run(rate=1e30, steps=9), setup.alpha, prepared, tmp_path),
+    ):
+        pass
+    assert not any(parameter.requires_grad for parameter in base.model.parameters())
+
+
+def test_a_full_disk_is_said_and_leaves_the_last_whole_checkpoint(
+    base: Any, prepared: Any, make: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = torch.save
+
+    def fill(value: Any, path: Any, *args: Any, **options: Any) -> None:
+        if "checkpoint-4" in str(path):
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        kept(value, path, *args, **options)
+
+    monkeypatch.setattr(torch, "save", fill)
+    setup = make()
+    with (
+        pytest.raises(StorageError, match="No space left on device"),
+        trained(base, setup, _run(steps=6), setup.alpha, prepared, tmp_path),
+    ):
+        pass
+    last = last_checkpoint(tmp_path)
+    assert last is not None
+    assert last.name == "checkpoint-2"
+
+
+def test_a_batch_that_cannot_be_spread_is_refused(
+    base: Any, prepared: Any, make: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("geoprobe.training.train.world_size", lambda: 3)
+    setup = make()
+    with (
+        pytest.raises(BadDataError, match="batch of 4 cannot be spread over 3 processes"),
+        trained(base, setup, _run(), setup.alpha, prepared, tmp_path),
+    ):
+        pass
