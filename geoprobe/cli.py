@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +26,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+_LONGEST_LINE = 10_000
 
 FormatOption = Annotated[str, typer.Option("--format", help="Formats to write, separated by commas.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
@@ -136,11 +140,14 @@ def report(
 ) -> None:
     """Draw a saved report again; the model need not be there."""
     with _errors(debug):
+        from geoprobe.files import check_folder
         from geoprobe.report.opening import open_report
         from geoprobe.report.terminal import show_report
 
+        chosen = _formats(formats)
         loaded = open_report(saved)
-        paths = loaded.write(out or saved.parent, _formats(formats))
+        check_folder(out or saved.parent)
+        paths = loaded.write(out or saved.parent, chosen)
         if not quiet:
             show_report(loaded.view(), paths)
 
@@ -225,9 +232,11 @@ def compare(
     """Put scans of several models side by side."""
     with _errors(debug):
         from geoprobe.comparing import compare as run
+        from geoprobe.files import check_folder
         from geoprobe.report.terminal import show_report
 
         chosen = _formats(formats)
+        check_folder(out)
         comparison = run(*scans)
         paths = comparison.write(out, chosen)
         if not quiet:
@@ -266,12 +275,10 @@ def _errors(debug: bool) -> Iterator[None]:
     except GeoprobeError as error:
         if debug:
             raise
-        typer.echo(f"geoprobe: {error.message}", err=True)
-        if error.hint:
-            typer.echo(error.hint, err=True)
+        _say(f"geoprobe: {error.message}", error.hint)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
-        typer.echo("geoprobe: interrupted; nothing was written.", err=True)
+        _say("geoprobe: interrupted; what was to be written is there whole, or not at all.")
         raise typer.Exit(130) from None
     except BrokenPipeError:
         # the reader of the pipe has gone: say nothing, and let nothing be said at exit
@@ -279,14 +286,33 @@ def _errors(debug: bool) -> Iterator[None]:
         raise typer.Exit(1) from None
     except (typer.Exit, typer.Abort):
         raise
-    except Exception as error:
-        if debug:
+    except BaseException as error:
+        # a panic of a Rust extension is no Exception
+        if debug or not (isinstance(error, Exception) or type(error).__name__ == "PanicException"):
             raise
-        typer.echo(f"geoprobe: a fault of its own, {type(error).__name__}: {error}", err=True)
-        typer.echo("Run again with --debug for the traceback, and report it with the command.", err=True)
+        _say(
+            f"geoprobe: a fault of its own, {type(error).__name__}: {error}",
+            "Run again with --debug for the traceback, and report it with the command.",
+        )
         raise typer.Exit(1) from None
+
+
+def _say(*lines: str) -> None:
+    """Print on standard error, a line each: names from strangers' files steer no terminal."""
+    from geoprobe.report.text import visible
+
+    for line in lines:
+        if line:
+            typer.echo(visible(line, _LONGEST_LINE), err=True)
 
 
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line."""
+    if threading.current_thread() is threading.main_thread():
+        # as Ctrl-C does, a request to end lets what is being written be finished and temporary files be removed
+        signal.signal(signal.SIGTERM, _end)
     return app(args=arguments, prog_name="geoprobe")
+
+
+def _end(number: int, _: object) -> None:
+    sys.exit(128 + number)

@@ -31,7 +31,7 @@ def open_report(path: str | Path) -> Rendered:
     """
     data = read_json(path, "scan.json or comparison.json")
     kind = data.get("kind", "scan") if isinstance(data, dict) else "scan"
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise BadDataError(
             f"{path} is a report of an unknown kind, {visible(str(kind))!r}.", "Was it written by another version?"
         )

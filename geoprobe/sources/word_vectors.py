@@ -106,7 +106,7 @@ def read_word_vectors(path: Path) -> tuple[WordVectors, tuple[str, ...]]:
         with _opened(path) as file:
             for number, line in enumerate(_lines(file, path), start=1):
                 fields = line.decode("utf-8").rstrip().split(" ")
-                if number == 1 and len(fields) == 2 and all(field.isdigit() for field in fields):
+                if number == 1 and len(fields) == 2 and all(map(_is_count, fields)):
                     dimension, last = int(fields[1]), int(fields[0]) + 1
                     continue
                 dimension = dimension or len(fields) - 1
@@ -128,6 +128,11 @@ def read_word_vectors(path: Path) -> tuple[WordVectors, tuple[str, ...]]:
         claimed = "" if last is None else f", and its first line says {last - 1:,}"
         raise BadDataError(f"{path} holds {len(words):,} word vectors{claimed}.", "Download it again.")
     return WordVectors(path.name, np.concatenate(blocks)), tuple(words)
+
+
+def _is_count(field: str) -> bool:
+    # `isdigit` alone takes "²", and `int` refuses what is longer than any file
+    return field.isascii() and field.isdigit() and len(field) < 19
 
 
 def _vector(fields: list[str], dimension: int, word: str, path: Path, number: int) -> Float32[np.ndarray, " d"]:
