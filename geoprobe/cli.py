@@ -141,15 +141,16 @@ def report(
     """Draw a saved report again; the model need not be there."""
     with _errors(debug):
         from geoprobe.files import check_folder
-        from geoprobe.report.opening import open_report
+        from geoprobe.report.opening import content_of, open_report
         from geoprobe.report.terminal import show_report
 
         chosen = _formats(formats)
         loaded = open_report(saved)
         check_folder(out or saved.parent)
-        paths = loaded.write(out or saved.parent, chosen)
-        if not quiet:
-            show_report(loaded.view(), paths)
+        with content_of(saved):
+            paths = loaded.write(out or saved.parent, chosen)
+            if not quiet:
+                show_report(loaded.view(), paths)
 
 
 @app.command()
@@ -233,12 +234,14 @@ def compare(
     with _errors(debug):
         from geoprobe.comparing import compare as run
         from geoprobe.files import check_folder
+        from geoprobe.report.opening import content_of
         from geoprobe.report.terminal import show_report
 
         chosen = _formats(formats)
         check_folder(out)
-        comparison = run(*scans)
-        paths = comparison.write(out, chosen)
+        with content_of(*scans):
+            comparison = run(*scans)
+            paths = comparison.write(out, chosen)
         if not quiet:
             show_report(comparison.view(), paths)
         if json_output:

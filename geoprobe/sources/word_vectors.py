@@ -22,6 +22,8 @@ __all__ = ["WordVectors", "read_array_file", "read_word_vectors"]
 _MAX_LINE = 1 << 20
 _MAX_VALUES = 1 << 30
 _BLOCK_LINES = 10_000
+#: Numbers as text are packed to a third, never to a hundredth: what unpacks to more is no such file.
+_MOST_UNPACKED, _SMALL = 100, 1 << 26
 _TYPES = {"float16": "F16", "float32": "F32", "float64": "F64"}
 
 
@@ -149,7 +151,11 @@ def _vector(fields: list[str], dimension: int, word: str, path: Path, number: in
 
 
 def _lines(file: BufferedIOBase, path: Path) -> Iterator[bytes]:
+    left = max(path.stat().st_size * _MOST_UNPACKED, _SMALL)
     while line := file.readline(_MAX_LINE):
+        left -= len(line)
+        if left < 0:
+            raise BadDataError(f"{path} unpacks to over {_MOST_UNPACKED} times its size.", "It holds no word vectors.")
         if len(line) == _MAX_LINE:
             raise BadDataError(f"{path} has a line of over {_MAX_LINE:,} bytes.", "It is no file of word vectors.")
         if line.strip():

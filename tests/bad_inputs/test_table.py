@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from bad_inputs.case import Case, make_workplace
+from bad_inputs.case import Case
 from bad_inputs.corpora import CORPORA
 from bad_inputs.counts import COUNTS
 from bad_inputs.models import MODELS
@@ -31,13 +31,6 @@ CASES = {f"{group}: {name}": case for group, cases in GROUPS.items() for name, c
 SECONDS = 20
 #: Address space that a case may take beyond what is there before it: twenty times what any of them needs.
 BYTES = 2_000_000_000
-
-
-@pytest.fixture(scope="session")
-def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("workplace")
-    make_workplace(folder)
-    return folder
 
 
 @contextmanager
