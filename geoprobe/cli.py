@@ -29,6 +29,7 @@ app = typer.Typer(
 
 _LONGEST_LINE = 10_000
 
+# readable=False leaves the permission to read, which has an exit code of its own, to what reads
 FormatOption = Annotated[str, typer.Option("--format", help="Formats to write, separated by commas.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
@@ -65,7 +66,8 @@ def scan(
     model: Annotated[str, typer.Argument(help="demo, a folder or file of weights or word vectors, or a hub id.")],
     corpus: CorpusOption = None,
     counts: Annotated[
-        list[Path] | None, typer.Option("--counts", help="A file that `geoprobe count` wrote; repeatable.")
+        list[Path] | None,
+        typer.Option("--counts", readable=False, help="A file that `geoprobe count` wrote; repeatable."),
     ] = None,
     field: FieldOption = None,
     data: DataOption = None,
@@ -132,7 +134,9 @@ def scan(
 
 @app.command()
 def report(
-    saved: Annotated[Path, typer.Argument(metavar="JSON", help="A saved scan.json or comparison.json.")],
+    saved: Annotated[
+        Path, typer.Argument(metavar="JSON", readable=False, help="A saved scan.json or comparison.json.")
+    ],
     formats: FormatOption = "html,pdf",
     out: Annotated[Path | None, typer.Option(help="Folder to write to.  [default: the report's own]")] = None,
     quiet: QuietOption = False,
@@ -221,7 +225,9 @@ def corpora(
 
 @app.command()
 def compare(
-    scans: Annotated[list[Path], typer.Argument(metavar="SCAN.JSON...", help="Saved scans of two or more models.")],
+    scans: Annotated[
+        list[Path], typer.Argument(metavar="SCAN.JSON...", readable=False, help="Saved scans of two or more models.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the comparison.")] = Path("reports/comparison"),
     formats: FormatOption = "html,pdf,json",
     json_output: Annotated[

@@ -149,7 +149,10 @@ def _given_tokenizer(tokenizer: str | Path | None) -> Tokenizer | None:
     path = given_path(tokenizer)
     if what_is_at(path) == "nothing":
         raise NotFoundError(f"There is no tokenizer at {str(tokenizer)!r}.", "Give a folder or a file.")
-    return load_tokenizer(path)
+    try:
+        return load_tokenizer(path)
+    except PermissionError as error:
+        raise AccessError(f"{error.filename or path} may not be read.", "Check its permissions.") from error
 
 
 def _open_file(path: Path, tensor: str | None, tokenizer: Tokenizer | None) -> OpenedModel:

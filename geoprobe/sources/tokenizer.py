@@ -162,8 +162,9 @@ def word_tokenizer(words: Sequence[str]) -> Tokenizer:
 def _read_json(path: Path) -> Any:
     import tokenizers
 
+    content = path.read_bytes()
     with refused_by_library(f"{path} is not a tokenizer", "Download the file again."):
-        return tokenizers.Tokenizer.from_file(str(path))
+        return tokenizers.Tokenizer.from_buffer(content)
 
 
 @contextmanager
