@@ -18,7 +18,7 @@ from geoprobe.errors import AccessError, GeoprobeError
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["check_folder", "given_path", "what_is_at", "write_whole"]
+__all__ = ["check_folder", "given_path", "shown_name", "what_is_at", "write_whole"]
 
 _OTHER = "Choose another folder by --out."
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -30,6 +30,11 @@ def given_path(name: str | Path) -> Path:
         return Path(name).expanduser()
     except RuntimeError:
         return Path(name)
+
+
+def shown_name(name: str) -> str:
+    """A file's name as text, the same on a system of any encoding: bytes that are no UTF-8 as their escapes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def what_is_at(path: Path) -> Literal["file", "folder", "nothing"]:
