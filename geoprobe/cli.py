@@ -286,9 +286,6 @@ def _errors(debug: bool) -> Iterator[None]:
             raise
         _say(f"geoprobe: {error.message}", error.hint)
         raise typer.Exit(error.exit_code) from None
-    except KeyboardInterrupt:
-        _say("geoprobe: interrupted; what was to be written is there whole, or not at all.")
-        raise typer.Exit(130) from None
     except BrokenPipeError:
         # the reader of the pipe has gone: say nothing, and let nothing be said at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -317,11 +314,28 @@ def _say(*lines: str) -> None:
 
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line."""
-    if threading.current_thread() is threading.main_thread():
-        # as Ctrl-C does, a request to end lets what is being written be finished and temporary files be removed
-        signal.signal(signal.SIGTERM, _end)
-    return app(args=arguments, prog_name="geoprobe")
+    with _ended_by_signals():
+        return app(args=arguments, prog_name="geoprobe")
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let Ctrl-C, and a request to end, end the program in order: what is being written is finished or removed.
+
+    Not by `KeyboardInterrupt`, which typer takes for a failure where it comes before a command begins.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {each: signal.signal(each, _end) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _end(number: int, _: object) -> None:
-    sys.exit(128 + number)
+    # not by print: the signal may have come in the midst of one
+    os.write(2, b"geoprobe: interrupted; what was to be written is there whole, or not at all.\n")
+    raise SystemExit(128 + number)
