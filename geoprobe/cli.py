@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+# readable=False below leaves the permission to read, which has an exit code of its own, to what reads
 app = typer.Typer(
     name="geoprobe",
     help="Geometric diagnostics for language models, each with an interval, a null model and a plain verdict.",
@@ -59,7 +65,8 @@ def scan(
     model: Annotated[str, typer.Argument(help="demo, a folder or file of weights or word vectors, or a hub id.")],
     corpus: CorpusOption = None,
     counts: Annotated[
-        list[Path] | None, typer.Option("--counts", help="A file that `geoprobe count` wrote; repeatable.")
+        list[Path] | None,
+        typer.Option("--counts", readable=False, help="A file that `geoprobe count` wrote; repeatable."),
     ] = None,
     field: FieldOption = None,
     data: DataOption = None,
@@ -126,7 +133,9 @@ def scan(
 
 @app.command()
 def report(
-    saved: Annotated[Path, typer.Argument(metavar="JSON", help="A saved scan.json or comparison.json.")],
+    saved: Annotated[
+        Path, typer.Argument(metavar="JSON", readable=False, help="A saved scan.json or comparison.json.")
+    ],
     formats: FormatOption = "html,pdf",
     out: Annotated[Path | None, typer.Option(help="Folder to write to.  [default: the report's own]")] = None,
     quiet: QuietOption = False,
@@ -134,13 +143,17 @@ def report(
 ) -> None:
     """Draw a saved report again; the model need not be there."""
     with errors(debug):
-        from geoprobe.report.opening import open_report
+        from geoprobe.files import check_folder
+        from geoprobe.report.opening import content_of, open_report
         from geoprobe.report.terminal import show_report
 
+        chosen = formats_of(formats)
         loaded = open_report(saved)
-        paths = loaded.write(out or saved.parent, formats_of(formats))
-        if not quiet:
-            show_report(loaded.view(), paths)
+        check_folder(out or saved.parent)
+        with content_of(saved):
+            paths = loaded.write(out or saved.parent, chosen)
+            if not quiet:
+                show_report(loaded.view(), paths)
 
 
 @app.command()
@@ -211,7 +224,9 @@ def corpora(
 
 @app.command()
 def compare(
-    scans: Annotated[list[Path], typer.Argument(metavar="SCAN.JSON...", help="Saved scans of two or more models.")],
+    scans: Annotated[
+        list[Path], typer.Argument(metavar="SCAN.JSON...", readable=False, help="Saved scans of two or more models.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the comparison.")] = Path("reports/comparison"),
     formats: FormatOption = "html,pdf,json",
     json_output: Annotated[
@@ -223,11 +238,15 @@ def compare(
     """Put scans of several models side by side."""
     with errors(debug):
         from geoprobe.comparing import compare as run
+        from geoprobe.files import check_folder
+        from geoprobe.report.opening import content_of
         from geoprobe.report.terminal import show_report
 
         chosen = formats_of(formats)
-        comparison = run(*scans)
-        paths = comparison.write(out, chosen)
+        check_folder(out)
+        with content_of(*scans):
+            comparison = run(*scans)
+            paths = comparison.write(out, chosen)
         if not quiet:
             show_report(comparison.view(), paths)
         if json_output:
@@ -245,4 +264,28 @@ def report_folder(report: Report) -> str:
 
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line."""
-    return app(args=arguments, prog_name="geoprobe")
+    with _ended_by_signals():
+        return app(args=arguments, prog_name="geoprobe")
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let Ctrl-C, and a request to end, end the program in order: what is being written is finished or removed.
+
+    Not by `KeyboardInterrupt`, which typer takes for a failure where it comes before a command begins.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {each: signal.signal(each, _end) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _end(number: int, _: object) -> None:
+    # not by print: the signal may have come in the midst of one
+    os.write(2, b"geoprobe: interrupted; what was to be written is there whole, or not at all.\n")
+    raise SystemExit(128 + number)

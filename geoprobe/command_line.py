@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,9 @@ __all__ = [
     "errors",
     "formats_of",
 ]
+
+_LONGEST_LINE = 10_000
+_INTERRUPTED = (128 + signal.SIGINT, 128 + signal.SIGTERM)
 
 FormatOption = Annotated[str, typer.Option("--format", help="Formats to write, separated by commas.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
@@ -61,8 +65,8 @@ def formats_of(listed: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def errors(debug: bool, *, interrupted: str = "nothing was written") -> Iterator[None]:
-    """Print geoprobe's errors without a traceback and leave with their exit code; say what an interruption left."""
+def errors(debug: bool, *, interrupted: str = "") -> Iterator[None]:
+    """Print geoprobe's errors without a traceback and leave with their exit code; say how to go on if interrupted."""
     from geoprobe.errors import GeoprobeError
 
     try:
@@ -70,22 +74,31 @@ def errors(debug: bool, *, interrupted: str = "nothing was written") -> Iterator
     except GeoprobeError as error:
         if debug:
             raise
-        typer.echo(f"geoprobe: {error.message}", err=True)
-        if error.hint:
-            typer.echo(error.hint, err=True)
+        _say(f"geoprobe: {error.message}", error.hint)
         raise typer.Exit(error.exit_code) from None
-    except KeyboardInterrupt:
-        typer.echo(f"geoprobe: interrupted; {interrupted}.", err=True)
-        raise typer.Exit(130) from None
     except BrokenPipeError:
         # the reader of the pipe has gone: say nothing, and let nothing be said at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(1) from None
     except (typer.Exit, typer.Abort):
         raise
-    except Exception as error:
-        if debug:
+    except BaseException as error:
+        if interrupted and isinstance(error, SystemExit) and error.code in _INTERRUPTED:
+            _say(interrupted)
+        # a panic of a Rust extension is no Exception
+        if debug or not (isinstance(error, Exception) or type(error).__name__ == "PanicException"):
             raise
-        typer.echo(f"geoprobe: a fault of its own, {type(error).__name__}: {error}", err=True)
-        typer.echo("Run again with --debug for the traceback, and report it with the command.", err=True)
+        _say(
+            f"geoprobe: a fault of its own, {type(error).__name__}: {error}",
+            "Run again with --debug for the traceback, and report it with the command.",
+        )
         raise typer.Exit(1) from None
+
+
+def _say(*lines: str) -> None:
+    """Print on standard error, a line each: names from strangers' files steer no terminal."""
+    from geoprobe.report.text import visible
+
+    for line in lines:
+        if line:
+            typer.echo(visible(line, _LONGEST_LINE), err=True)

@@ -93,11 +93,16 @@ class ArrayRows:
 
     def read(self, start: int, stop: int) -> Float32[np.ndarray, "rows d"]:
         """Rows start to stop (exclusive) in float32."""
-        return np.asarray(self.array[start:stop], dtype=np.float32)
+        return _as_float32(self.array[start:stop])
 
     def take(self, indices: Int64[np.ndarray, " rows"]) -> Float32[np.ndarray, "rows d"]:
         """The rows of these indices in float32."""
-        return np.asarray(self.array[indices], dtype=np.float32)
+        return _as_float32(self.array[indices])
+
+
+def _as_float32(array: np.ndarray) -> Float32[np.ndarray, "rows d"]:
+    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and said to be so in the report
+        return np.asarray(array, dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,15 +1,57 @@
-"""Files written whole or not at all."""
+"""Files: what is at a path that a user gave, and files written whole or not at all."""
 
 from __future__ import annotations
 
 import os
+import signal
+import stat
+import sys
 import tempfile
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any, Literal
 
 from geoprobe.errors import AccessError, GeoprobeError
 
-__all__ = ["check_folder", "write_whole"]
+if sys.platform != "win32":
+    import fcntl
+
+__all__ = ["check_folder", "given_path", "shown_name", "what_is_at", "write_whole"]
+
+_OTHER = "Choose another folder by --out."
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def given_path(name: str | Path) -> Path:
+    """A path as a user wrote it, with the home folder in place of ``~`` where there is such a user."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
+
+
+def shown_name(name: str) -> str:
+    """A file's name as text, the same on a system of any encoding: bytes that are no UTF-8 as their escapes."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def what_is_at(path: Path) -> Literal["file", "folder", "nothing"]:
+    """What a path leads to: nothing where there could be none, such as under a name too long for a file.
+
+    Raises
+    ------
+    AccessError
+        When a folder on the way may not be looked into.
+    """
+    try:
+        mode = path.stat().st_mode
+    except PermissionError as error:
+        raise AccessError(f"{path} may not be read.", "Check the permissions of the folders that hold it.") from error
+    except (OSError, ValueError):  # a NUL in a name is a ValueError
+        return "nothing"
+    return "folder" if stat.S_ISDIR(mode) else "file"
 
 
 def check_folder(folder: Path) -> None:
@@ -20,21 +62,32 @@ def check_folder(folder: Path) -> None:
     AccessError
         When it, or the folder that it would be made in, may not be written.
     GeoprobeError
-        When it is a file, or below one.
+        When it is a file, or below one, or could not be made.
     """
     for place in (folder, *folder.absolute().parents):
-        if place.is_dir():
-            if not os.access(place, os.W_OK | os.X_OK):
-                raise AccessError(f"{folder} may not be written.", "Choose another folder by --out.")
-            return
-        if os.path.lexists(place):
-            raise GeoprobeError(f"{folder} cannot be written: {place} is a file.", "Choose another folder by --out.")
+        try:
+            mode = place.stat().st_mode
+        except PermissionError as error:
+            raise AccessError(f"{folder} may not be written.", _OTHER) from error
+        except (FileNotFoundError, NotADirectoryError):
+            if place.is_symlink():
+                raise GeoprobeError(f"{folder} cannot be written: {place} is a link to nothing.", _OTHER) from None
+            continue
+        except OSError as error:
+            raise GeoprobeError(f"{folder} cannot be written: {error.strerror}.", _OTHER) from error
+        if not stat.S_ISDIR(mode):
+            raise GeoprobeError(f"{folder} cannot be written: {place} is a file.", _OTHER)
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise AccessError(f"{folder} may not be written.", _OTHER)
+        return
 
 
 def write_whole(contents: Mapping[Path, bytes]) -> None:
     """Write files so that each path holds its old content or the new one, never a part.
 
-    All are written under temporary names beside their targets first, and renamed when every one is complete.
+    All are written under temporary names beside their targets first, and renamed when every one is complete. Ctrl-C
+    waits until that is done, and so does another process that writes into the same folders, so that the files of a
+    folder are of one run. Only a machine or process that is killed between two renames leaves some of each.
 
     Parameters
     ----------
@@ -48,29 +101,77 @@ def write_whole(contents: Mapping[Path, bytes]) -> None:
     GeoprobeError
         When the disk is full, or a target is a folder.
     """
+    for target in contents:
+        if what_is_at(target) == "folder":
+            raise GeoprobeError(f"{target} is a folder, where a file is to be written.", f"Move it away. {_OTHER}")
     pending: dict[Path, Path] = {}
+    made: list[Path] = []
+    with _undisturbed():
+        try:
+            for target, content in contents.items():
+                made += _make_folder(target.parent)
+                handle, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
+                pending[target] = Path(name)
+                with os.fdopen(handle, "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                Path(name).chmod(0o644 & ~_umask())
+            with _alone(target.parent for target in contents):
+                for target, part in pending.items():
+                    part.replace(target)
+            made.clear()
+        except PermissionError as error:
+            raise AccessError(f"{error.filename} may not be written.", _OTHER) from error
+        except OSError as error:
+            raise GeoprobeError(
+                f"{error.filename or 'A report file'} cannot be written: {error.strerror}.",
+                f"{_OTHER.removesuffix('.')}; what was there before is untouched.",
+            ) from error
+        finally:
+            for part in pending.values():
+                part.unlink(missing_ok=True)
+            for folder in reversed(made):
+                with suppress(OSError):  # another process may have put something there
+                    folder.rmdir()
+
+
+def _make_folder(folder: Path) -> list[Path]:
+    """Make a folder and those above it; those that were not there before, the outermost first."""
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    return missing[::-1]
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold back Ctrl-C and a request to end until the block is done."""
+    held: list[int] = []
+    before: dict[signal.Signals, Any] = {}
+    if threading.current_thread() is threading.main_thread():  # others are not interrupted, and may not ask
+        before = {each: signal.getsignal(each) for each in _SIGNALS if callable(signal.getsignal(each))}
+    for each in before:
+        signal.signal(each, lambda number, _: held.append(number))
     try:
-        for target, content in contents.items():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-            pending[target] = Path(name)
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).chmod(0o644 & ~_umask())
-        for target, part in pending.items():
-            part.replace(target)
-    except PermissionError as error:
-        raise AccessError(f"{error.filename} may not be written.", "Choose another folder by --out.") from error
-    except OSError as error:
-        raise GeoprobeError(
-            f"{error.filename or 'A report file'} cannot be written: {error.strerror}.",
-            "Choose another folder by --out; what was there before is untouched.",
-        ) from error
+        yield
     finally:
-        for part in pending.values():
-            part.unlink(missing_ok=True)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        if held:
+            signal.raise_signal(held[0])
+
+
+@contextmanager
+def _alone(folders: Iterable[Path]) -> Iterator[None]:
+    """Wait for other processes that put files into these folders."""
+    with ExitStack() as stack:
+        if sys.platform != "win32":
+            for folder in sorted(set(folders)):  # in one order, so that no two wait for each other
+                handle = os.open(folder, os.O_RDONLY)
+                stack.callback(os.close, handle)
+                with suppress(OSError):  # a file system without locks
+                    fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def _umask() -> int:

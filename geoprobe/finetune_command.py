@@ -88,7 +88,7 @@ def finetune(
     debug: DebugOption = False,
 ) -> None:
     """Train adapters equally by several methods, test them, and say whether one helps."""
-    with _errors(debug, interrupted="--resume goes on from the last checkpoint"):
+    with _errors(debug, interrupted="--resume goes on from the last checkpoint."):
         from geoprobe.errors import NotFoundError, UsageError
 
         chosen = _formats(formats)

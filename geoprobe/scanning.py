@@ -15,6 +15,7 @@ from geoprobe.analyzers.base import BUILTIN, Analyzer, analyzer_type
 from geoprobe.analyzers.states import StatesAnalyzer
 from geoprobe.data import EmbeddingTable
 from geoprobe.errors import UsageError
+from geoprobe.files import shown_name
 from geoprobe.progress import Progress, Steps
 from geoprobe.reading import Wanted, generator, read_inputs
 from geoprobe.report.document import ModelFacts, Report
@@ -135,12 +136,12 @@ def scan(
             inputs.embedding.source.model,
             {
                 "--corpus": [fact.name for fact in facts[: len(wanted.corpora)]],
-                "--counts": [Path(file).name for file in files],
+                "--counts": [shown_name(Path(file).name) for file in files],
                 "--analyzer": analyzers,
                 "--layer": layers,
                 "--field": field,
                 "--tensor": tensor,
-                "--tokenizer": Path(tokenizer).name if tokenizer is not None else None,
+                "--tokenizer": shown_name(Path(tokenizer).name) if tokenizer is not None else None,
                 "--quick": quick,
                 "--revision": revision,
                 "--seed": seed,

@@ -22,6 +22,8 @@ MAX_POINTS = 4_000_000
 #: Coordinates are kept to this many steps between the smallest and the largest: finer than any screen.
 _STEPS = 65_535
 _LONGEST_TOKEN = 10_000
+#: Bytes of all tokens' JSON: a vocabulary of a million tokens of 200 characters each.
+_MOST_TEXT = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class VocabularyScatter:
             raise BadDataError(f"The scatter {self.name!r} has a point of no known kind.", "Scan the model again.")
         try:
             # a token of any text is at most six characters of JSON a character
-            text = _inflate(self.tokens, self.n * (6 * _LONGEST_TOKEN + 4) + 2)
+            text = _inflate(self.tokens, min(self.n * (6 * _LONGEST_TOKEN + 4) + 2, _MOST_TEXT))
             tokens = json.loads(text)
         except (ValueError, zlib.error, RecursionError) as error:
             raise self._damaged("tokens", str(error)) from error

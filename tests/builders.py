@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -121,7 +121,15 @@ def scan_inputs(
     return ScanInputs(table, (counts,), (prompts,))
 
 
-def make_report(*, hostile: bool = False) -> Report:
+#: Options with which a diagnostic takes a moment, for what is not about its numbers.
+FEW: dict[str, dict[str, int]] = {
+    "frequency": {"replicates": 19, "bootstrap": 19, "repeats": 1},
+    "norms": {"replicates": 19, "bootstrap": 19},
+    "hyperbolicity": {"prompts": 9, "replicates": 19, "tested": 2, "tokens": 40, "draws": 2},
+}
+
+
+def make_report(*, hostile: bool = False, options: Mapping[str, Mapping[str, int]] | None = None) -> Report:
     rng = np.random.default_rng(1)
     words = np.array(WORDS + [f"word{number}" for number in range(370)])
     weights = 1 / np.arange(1, len(words) + 1)
@@ -138,7 +146,9 @@ def make_report(*, hostile: bool = False) -> Report:
         object.__setattr__(inputs.embedding, "tokens", tuple(tokens))
         counts = TokenCounts(name, HOSTILE[1], inputs.corpora[0].counts, 60)
         inputs = ScanInputs(inputs.embedding, (counts,), inputs.prompts)
-    results = {key: analyzer_type(key)().run(inputs, np.random.default_rng(0)) for key in BUILTIN}
+    results = {
+        key: analyzer_type(key)(**(options or {}).get(key, {})).run(inputs, np.random.default_rng(0)) for key in BUILTIN
+    }
     counts = inputs.corpora[0]
     return Report(
         model=ModelFacts(source, inputs.embedding.size, 16, 1, 0, None, 1.0),

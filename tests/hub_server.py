@@ -41,6 +41,8 @@ class Hub:
     ranges: bool = True
     drops: int = 0
     delay: float = 0.0
+    #: What is wrong with answers to range requests: another range, a size, a body without end, or none for a while.
+    lie: str = ""
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
     sent: int = 0
     url: str = ""
@@ -70,6 +72,16 @@ def serve(hub: Hub) -> Iterator[Hub]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
+        def send_without_end(self) -> None:
+            self.close_connection = True
+            # a client that has enough hangs up; one that does not would wait for a minute
+            for _ in range(600):
+                try:
+                    self.wfile.write(b"\0" * CHUNK)
+                except OSError:
+                    return
+                time.sleep(0.1)
+
         def answer(self, *, body: bool) -> None:
             wanted = self.headers.get("Range")
             hub.requests.append((self.command, self.path, wanted))
@@ -93,12 +105,19 @@ def serve(hub: Hub) -> Iterator[Hub]:
             self.send_header("ETag", f'"{hashlib.sha256(known).hexdigest()}"')
             self.send_header("X-Repo-Commit", COMMIT)
             self.send_header("Accept-Ranges", "bytes")
-            self.send_header("Content-Length", str(stop - start))
+            endless = bool(wanted) and hub.lie == "endless"
+            self.send_header(*(("Connection", "close") if endless else ("Content-Length", str(stop - start))))
             if wanted and hub.ranges:
-                self.send_header("Content-Range", f"bytes {start}-{stop - 1}/{len(content)}")
+                first = 0 if hub.lie == "range" else start
+                size = "9" * 5000 if hub.lie == "size" else len(content)
+                self.send_header("Content-Range", f"bytes {first}-{stop - 1}/{size}")
             self.end_headers()
             if not body:
                 return None
+            if wanted and hub.lie == "stall":
+                time.sleep(1)
+            if endless:
+                return self.send_without_end()
             if hub.drops and stop - start > 10_000:
                 hub.drops -= 1
                 stop = start + (stop - start) // 2  # and hang up in the middle

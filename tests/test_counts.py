@@ -77,37 +77,6 @@ def test_counts_are_merged(run_cli: Run, model_folder: Path, counts_file: Path, 
     assert "would be counted twice" in stderr
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "message"),
-    [
-        ("count tiny-llama --out c.parquet", 2, "No corpus was given"),
-        ("count tiny-llama --corpus empty.txt --out c.parquet", 5, "holds no text"),
-        ("count tiny-llama --corpus a.txt --out c.csv", 2, "is not called so"),
-        ("count tiny-llama --corpus a.txt --out c.parquet --engine spark", 2, "no engine 'spark'"),
-        ("count tiny-llama tiny-llama --corpus a.txt --out c.parquet", 2, "2 models were given"),
-        ("count --merge a.parquet --out c.parquet", 2, "1 counts file was given"),
-        ("count --merge a.txt a.txt --out c.parquet", 5, "not a parquet file"),
-        ("count --merge a.parquet --corpus a.txt --out c.parquet", 2, "Both --merge and --corpus"),
-        ("count ./nowhere --corpus a.txt --out c.parquet", 3, "There is no model"),
-        ("scan tiny-llama --counts a.parquet", 3, "There is no counts file"),
-        ("scan tiny-llama --counts a.txt", 5, "is not a counts file"),
-        ("scan tiny-llama --corpus gsm8k --offline", 3, "the network is switched off"),
-        ("scan tiny-llama --corpus gsm8k --data nowhere", 3, "There is no data folder"),
-        ("corpora --data nowhere", 3, "There is no data folder"),
-    ],
-)
-def test_what_cannot_be_counted_is_said(
-    run_cli: Run, model_folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: str, code: int, message: str
-) -> None:
-    monkeypatch.chdir(model_folder.parent)
-    Path("empty.txt").write_text("\n")
-    Path("a.txt").write_text("the of")
-    found, stdout, stderr = run_cli(*arguments.split())
-    assert (found, stdout) == (code, "")
-    assert message in stderr.replace("\n", " ")
-    assert not Path("c.parquet").exists()
-
-
 def test_of_a_hub_model_only_the_tokenizer_is_fetched(model_folder: Path, corpus_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "c.parquet"
     with serve(Hub({path.name: path.read_bytes() for path in model_folder.iterdir()})) as hub:

@@ -29,7 +29,7 @@ def test_a_content_that_fails_to_be_written_leaves_no_rest(tmp_path: Path) -> No
 
 def test_a_target_that_is_a_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
-    with pytest.raises(GeoprobeError, match="cannot be written"):
+    with pytest.raises(GeoprobeError, match="a is a folder, where a file is to be written"):
         write_whole({tmp_path / "a": b"x"})
 
 

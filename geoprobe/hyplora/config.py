@@ -126,8 +126,10 @@ class HypLoraConfig(PeftConfig):
         }.items():
             if isinstance(rank, bool) or not isinstance(rank, int) or rank <= 0:
                 raise ValueError(f"`{name}` should be a positive integer value but the value passed is {rank}")
-        if not 0 <= self.lora_dropout < 1:
+        if not _is_number(self.lora_dropout) or not 0 <= self.lora_dropout < 1:
             raise ValueError(f"`lora_dropout` should be in [0, 1) but the value passed is {self.lora_dropout}")
+        if not _is_number(self.lora_alpha):
+            raise ValueError(f"`lora_alpha` should be a number but the value passed is {self.lora_alpha!r}")
         if self.bias not in ("none", "all", "hyplora_only"):
             raise ValueError(f"`bias` should be 'none', 'all' or 'hyplora_only' but the value passed is {self.bias!r}")
 
@@ -136,15 +138,19 @@ class HypLoraConfig(PeftConfig):
             raise ValueError(
                 f"`curvature_unit` should be 'width' or 'absolute' but the value passed is {self.curvature_unit!r}"
             )
-        if self.chart not in CHARTS:
+        if not isinstance(self.chart, str) or self.chart not in CHARTS:
             raise ValueError(f"`chart` should be one of {', '.join(CHARTS)} but the value passed is {self.chart!r}")
-        if not math.isfinite(self.curvature) or (self.curvature <= 0 and not self.hyplora_reference):
+        if (
+            not _is_number(self.curvature)
+            or not math.isfinite(self.curvature)
+            or (self.curvature <= 0 and not self.hyplora_reference)
+        ):
             raise ValueError(
                 f"`curvature` is K of a space of curvature -1/K and should be positive and finite, but the value "
                 f"passed is {self.curvature}. A larger K is a flatter space; for no curvature use LoraConfig."
             )
         largest = LARGEST_LIMIT[self.chart]
-        if self.max_radius is not None and not 0 < self.max_radius <= largest:
+        if self.max_radius is not None and not (_is_number(self.max_radius) and 0 < self.max_radius <= largest):
             raise ValueError(
                 f"`max_radius` should be above 0 and at most {largest} in the {self.chart} chart, but the value "
                 f"passed is {self.max_radius}. Leave it at None, or raise `curvature` for a space that is wider."
@@ -164,3 +170,8 @@ class HypLoraConfig(PeftConfig):
         """Save ``adapter_config.json``, and say in a model card beside it what the adapter is and how to load it."""
         super().save_pretrained(save_directory, **kwargs)
         describe(save_directory, self)
+
+
+def _is_number(value: object) -> bool:
+    """Whether a setting is one: a configuration read from a file holds what its author put there."""
+    return isinstance(value, int | float) and not isinstance(value, bool)

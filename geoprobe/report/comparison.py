@@ -11,6 +11,7 @@ import msgspec
 from geoprobe.report.comparison_view import comparison_view
 from geoprobe.report.document import CorpusFacts
 from geoprobe.report.formats import Rendered, checked_version, read_json
+from geoprobe.report.text import shown
 from geoprobe.report.view import View
 from geoprobe.results import Estimate, Row, Verdict, from_builtins
 
@@ -131,7 +132,7 @@ class Comparison(Rendered):
 
     def view(self) -> View:
         """The comparison in words, as every format shows it."""
-        return comparison_view(self)
+        return shown(comparison_view(self))
 
     @classmethod
     def from_dict(cls, data: object) -> Comparison:

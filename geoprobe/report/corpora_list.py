@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from geoprobe.files import given_path
 from geoprobe.report.text import visible
 from geoprobe.sources.corpora import DATA_VARIABLE, FIELDS, FORMATS, NAMED_SETS, PYTHON_DOCS, local_folder
 
@@ -20,7 +21,7 @@ __all__ = ["list_corpora", "show_corpora"]
 def list_corpora(data: str | Path | None = None) -> dict[str, Any]:
     """Every named corpus, where each comes from, and what files can be read."""
     where = data or os.environ.get(DATA_VARIABLE)
-    folder = Path(where).expanduser() if where else None
+    folder = given_path(where) if where else None
     sets: list[dict[str, Any]] = [{"name": PYTHON_DOCS, "folder": None, "hub": None}]
     for each in NAMED_SETS.values():
         local = local_folder(folder, each.name) if folder else None

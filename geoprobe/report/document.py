@@ -14,6 +14,7 @@ from geoprobe.data import ModelSource
 from geoprobe.errors import NotFoundError
 from geoprobe.report.formats import Rendered, checked_version, read_json
 from geoprobe.report.scan_view import scan_view
+from geoprobe.report.text import shown
 from geoprobe.report.view import View
 from geoprobe.results import Result, from_builtins
 
@@ -172,4 +173,4 @@ class Report(Rendered):
 
     def view(self) -> View:
         """The report in words, as every format shows it."""
-        return scan_view(self)
+        return shown(scan_view(self))

@@ -43,13 +43,16 @@ def figure_svg(figure: Figure, *, prefix: str, themed: bool, width: float = 5.6)
 @lru_cache(maxsize=64)  # drawing is slow, and HTML and PDF want the same figures one after the other
 def _drawn(figure: Figure, width: float) -> str:
     """The figure as matplotlib writes it."""
-    from matplotlib import rc_context
+    from matplotlib import style
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure as Canvas
 
-    with rc_context(_STYLE), warnings.catch_warnings():
+    # whatever a matplotlibrc here says: it could change the bytes, or run TeX
+    with style.context(["default", _STYLE]), warnings.catch_warnings():
         # text stays text: whoever shows it brings the glyphs
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        # a label longer than the figure leaves no room to lay out: it is drawn as far as it goes
+        warnings.filterwarnings("ignore", message="constrained_layout not applied")
         rows = max((len(layer.names) for layer in figure.layers if isinstance(layer, Forest)), default=0)
         height = max(width * figure.aspect, _ROW_INCHES * rows + 0.7)
         canvas = Canvas(figsize=(width, height), layout="constrained")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
@@ -132,13 +133,21 @@ def read_json(path: str | Path, wanted: str) -> object:
     """
     file = Path(path)
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (FileNotFoundError, IsADirectoryError) as error:
-        raise NotFoundError(f"There is no report at {file}.", f"Give the path of a {wanted}.") from error
+        return json.loads(file.read_text(encoding="utf-8"), parse_float=_finite, parse_constant=_finite)
     except PermissionError as error:
         raise AccessError(f"{file} may not be read.", "Check its permissions.") from error
+    except OSError as error:  # nothing there, a folder, below a file, a name too long
+        raise NotFoundError(f"There is no report at {file}.", f"Give the path of a {wanted}.") from error
     except (ValueError, RecursionError) as error:
         raise BadDataError(f"{file} is not JSON: {error}.", f"Give a {wanted} that geoprobe wrote.") from error
+
+
+def _finite(text: str) -> float:
+    """A number that a report can hold: geoprobe writes none that is not finite, and `json` would read them."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is no number that a report can hold")
+    return number
 
 
 def checked_version(data: object, reads: int, what: str) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import fields, is_dataclass, replace
+from typing import TypeVar, cast
 
-__all__ = ["visible"]
+__all__ = ["shown", "visible"]
+
+T = TypeVar("T")
 
 _NAMED = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -34,6 +38,22 @@ def visible(text: str, limit: int = 120) -> str:
         return "␣" * len(shown)
     start, end = len(shown) - len(shown.lstrip(" ")), len(shown) - len(shown.rstrip(" "))
     return "␣" * start + inner + "␣" * end
+
+
+def shown(part: T) -> T:
+    """The same view, section, figure or table with no character in it that cannot be seen; lines and spaces stay."""
+    if isinstance(part, str):
+        return cast("T", part if part.isprintable() else "\n".join(map(_escaped, part.split("\n"))))
+    if isinstance(part, tuple):
+        holds_text = any(isinstance(each, str | tuple) or is_dataclass(each) for each in part)
+        return cast("T", tuple(map(shown, part)) if holds_text else part)
+    if is_dataclass(part) and not isinstance(part, type):
+        return cast("T", replace(part, **{field.name: shown(getattr(part, field.name)) for field in fields(part)}))
+    return part
+
+
+def _escaped(line: str) -> str:
+    return "".join(map(_escape, line))
 
 
 def _escape(character: str) -> str:

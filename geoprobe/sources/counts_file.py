@@ -15,16 +15,15 @@ from jaxtyping import Int64
 
 from geoprobe.data import TokenCounts
 from geoprobe.errors import AccessError, BadDataError, NotFoundError, UsageError
-from geoprobe.files import write_whole
+from geoprobe.files import what_is_at, write_whole
 from geoprobe.sources.counting import combined_sha256
+from geoprobe.sources.vocabulary import MAX_TOKENS
 
 __all__ = ["CountedCorpus", "Counts", "counts_file_path", "merge_counts", "read_counts", "save_counts"]
 
 #: The key in the file's metadata, and the version of what is under it.
 _KEY, _VERSION = b"geoprobe.counts", 1
 _COLUMNS = ("token", "count", "documents")
-#: No vocabulary is larger; bounds what a file can make a reader hold.
-_MAX_TOKENS = 1 << 24
 _MAX_METADATA = 1 << 24
 _MAX_COUNT = 1 << 62
 _BATCH_ROWS = 1 << 16
@@ -200,7 +199,7 @@ def read_counts(path: str | Path) -> Counts:
     from pyarrow import ArrowException, parquet
 
     file = Path(path)
-    if not file.is_file():
+    if what_is_at(file) != "file":
         raise NotFoundError(f"There is no counts file at {file}.", "Make one by: geoprobe count MODEL --out FILE")
     try:
         with file.open("rb") as stream, parquet.ParquetFile(stream, pre_buffer=False, buffer_size=1 << 16) as opened:
@@ -254,8 +253,8 @@ def _read_columns(file: Path, opened: Any) -> np.ndarray:
         part = np.stack([np.asarray(column) for column in batch.columns])
         if not part.size:
             continue
-        if part[0, 0] <= last or (np.diff(part[0]) <= 0).any() or part[0, -1] >= _MAX_TOKENS:
-            raise _bad(file, f"its tokens do not ascend, or go beyond {_MAX_TOKENS:,}")
+        if part[0, 0] <= last or (np.diff(part[0]) <= 0).any() or part[0, -1] >= MAX_TOKENS:
+            raise _bad(file, f"its tokens do not ascend, or go beyond {MAX_TOKENS:,}")
         if part[1:].min() <= 0 or part[1].max() > _MAX_COUNT - total:
             raise _bad(file, "it has counts that are not positive, or too large to add up")
         last, total = int(part[0, -1]), total + int(part[1].astype(object).sum())

@@ -76,11 +76,13 @@ class GgufRows:
     def _dequantize(self, blocks: np.ndarray) -> Float32[np.ndarray, "rows d"]:
         import gguf
 
-        if self.kind.name in _PLAIN:
-            return np.asarray(blocks, dtype=np.float32)
         if len(blocks) == 0:
             return np.empty((0, self.width), dtype=np.float32)
-        return np.asarray(gguf.dequantize(blocks, self.kind), dtype=np.float32)
+        # what float32 cannot hold, or a damaged scale makes of it, is infinite or NaN, and said to be so in the report
+        with np.errstate(over="ignore", invalid="ignore"):
+            if self.kind.name in _PLAIN:
+                return np.asarray(blocks, dtype=np.float32)
+            return np.asarray(gguf.dequantize(blocks, self.kind), dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from typing import Any
 
 from geoprobe.errors import BadDataError
 from geoprobe.sources.gguf import GgufFile
-from geoprobe.sources.tokenizer import Tokenizer
+from geoprobe.sources.tokenizer import Tokenizer, refused_by_library
 
 __all__ = ["gguf_tokenizer"]
 
@@ -66,20 +66,15 @@ def gguf_tokenizer(file: GgufFile) -> tuple[Tokenizer, tuple[str, ...]]:
         )
     pre = str(metadata.get("tokenizer.ggml.pre", "default"))
     known = pre in _SINGLE_DIGITS or pre in _GPT2 or pre in _REGULAR
-    try:
+    with refused_by_library(
+        f"The tokenizer of {file.path} (kind {kind!r}, pre-tokenizer {pre!r}) cannot be converted",
+        "Use the model's folder with its tokenizer.json instead of the GGUF file.",
+    ):
         if kind == "gpt2" and known:
             return Tokenizer(_byte_level(metadata, pre)), ()
         return Tokenizer(_by_transformers(metadata)), (
             f"The tokenizer (kind {kind}, pre-tokenizer {pre}) was converted by transformers.",
         )
-    except BadDataError:
-        raise
-    except Exception as error:  # converters raise whatever a damaged vocabulary makes them raise
-        raise BadDataError(
-            f"The tokenizer of {file.path} (kind {kind!r}, pre-tokenizer {pre!r}) cannot be converted: "
-            f"{type(error).__name__}: {error}.",
-            "Use the model's folder with its tokenizer.json instead of the GGUF file.",
-        ) from error
 
 
 def _byte_level(metadata: Mapping[str, Any], pre: str) -> Any:

@@ -20,6 +20,8 @@ __all__ = ["HubFile", "coalesced"]
 
 _ATTEMPTS = 4
 _CONNECTIONS = 8
+#: That a hub may say nothing before it counts as broken off.
+_SECONDS = 30
 #: Rows that nobody asked for are fetched too where they cost less than this share of what was asked for.
 _WASTE = 0.05
 
@@ -44,8 +46,10 @@ class HubFile:
                         total = response.headers.get("content-range", "").rpartition("/")[2]
                         for chunk in response.iter_raw():
                             found.extend(chunk[: stop - start - len(found)])
+                            if len(found) == stop - start:
+                                break  # whatever else is sent
                     break
-        if len(found) != stop - start or not total.isdigit():
+        if len(found) != stop - start or not (total.isascii() and total.isdigit() and len(total) < 19):
             raise BadDataError(
                 f"The hub sent {len(found):,} of {stop - start:,} bytes of {self.repository.name}/{self.file}.",
                 "Try again later.",
@@ -70,6 +74,8 @@ class HubFile:
                             done += out.write(chunk[: size - done])
                             if told is not None:
                                 told(done, size)
+                            if done == size:
+                                break  # whatever else is sent
                     if done < size:
                         raise BadDataError(
                             f"The hub sent {done:,} of {size:,} bytes of {self.repository.name}/{self.file}.",
@@ -153,11 +159,17 @@ class HubFile:
 
         url = hf_hub_url(self.repository.name, self.file, revision=self.repository.commit)
         headers = {**build_hf_headers(), "Range": f"bytes={start}-{stop - 1}", "Accept-Encoding": "identity"}
-        with get_session().stream("GET", url, headers=headers, follow_redirects=True, timeout=30) as response:
+        with get_session().stream("GET", url, headers=headers, follow_redirects=True, timeout=_SECONDS) as response:
             hf_raise_for_status(response)
             if response.status_code != 206:
                 raise BadDataError(
                     f"The hub at {url.split('/resolve')[0]} ignores range requests (status {response.status_code}).",
+                    "Download the model with `hf download`, and scan the folder.",
+                )
+            sent = response.headers.get("content-range", "")
+            if not sent.startswith(f"bytes {start}-"):
+                raise BadDataError(
+                    f"The hub was asked for {self.file} from byte {start:,}, and says it sends {sent[:60]!r}.",
                     "Download the model with `hf download`, and scan the folder.",
                 )
             yield response

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from geoprobe.errors import BadDataError
 from geoprobe.sources.architectures import text_configs
 
 __all__ = ["lookup_scale"]
@@ -37,6 +38,11 @@ def lookup_scale(config: Mapping[str, Any], dimension: int) -> float:
         The model's configuration; of a GGUF file, its metadata under a configuration's names.
     dimension : int
         The embedding width d.
+
+    Raises
+    ------
+    BadDataError
+        When the configuration states a factor that scales nothing.
     """
     for part in text_configs(config):
         found = _stated(part, dimension)
@@ -52,10 +58,22 @@ def _stated(config: Mapping[str, Any], dimension: int) -> float | None:
         return math.sqrt(dimension)
     for key in _FACTORS:
         if isinstance(config.get(key), int | float):
-            return float(config[key])
+            return _finite(key, config[key])
     for key in _SQUARE_ROOTS:
         if isinstance(config.get(key), bool):
             return math.sqrt(dimension) if config[key] else 1.0
     if family in _SCALED_BY_DEFAULT:
         return math.sqrt(dimension)
     return _FACTOR_BY_DEFAULT.get(family)
+
+
+def _finite(key: str, factor: float) -> float:
+    try:
+        if math.isfinite(factor):
+            return float(factor)
+    except OverflowError:  # an integer that no float can hold
+        pass
+    raise BadDataError(
+        f"The model's configuration has an embedding scale without bound: {key} is {str(factor)[:20]}.",
+        "Its config.json, or the metadata of its GGUF file, is damaged: download it again.",
+    )

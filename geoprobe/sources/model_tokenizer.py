@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from geoprobe.files import given_path, what_is_at
 from geoprobe.sources.hub import open_repository
 from geoprobe.sources.models import open_model
 from geoprobe.sources.tokenizer import Tokenizer, load_tokenizer
@@ -23,7 +24,7 @@ def load_model_tokenizer(model: str | Path, *, revision: str | None = None, offl
         As `open_model` does.
     """
     name = str(model)
-    path = Path(name).expanduser()
-    if not _HUB_ID.fullmatch(name) or path.exists() or path.suffix in (".gguf", ".safetensors"):
+    path = given_path(name)
+    if not _HUB_ID.fullmatch(name) or what_is_at(path) != "nothing" or path.suffix in (".gguf", ".safetensors"):
         return open_model(model, revision=revision, offline=offline).tokenizer
     return load_tokenizer(open_repository(name, revision=revision, offline=offline).folder)

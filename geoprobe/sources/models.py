@@ -10,6 +10,7 @@ from typing import Any
 
 from geoprobe.data import EmbeddingTable
 from geoprobe.errors import AccessError, NotFoundError, UsageError
+from geoprobe.files import given_path, shown_name, what_is_at
 from geoprobe.sources.architectures import choose_tensor, vocabulary_size
 from geoprobe.sources.checkpoint import INDEX, Checkpoint, SafetensorsFiles, read_json, shard_files
 from geoprobe.sources.demo import DEMO_NAME, demo_model
@@ -109,14 +110,17 @@ def open_model(
         A file of a kind that cannot be scanned.
     """
     name = str(model)
+    if not name:
+        raise UsageError("The name of the model is empty.", "Give `demo`, a folder, a file or a hub id.")
     given = _given_tokenizer(tokenizer)
     if name == "demo":
         return _open_gguf(demo_model(), "demo", tensor, given, name=DEMO_NAME)
-    path = Path(name).expanduser()
+    path = given_path(name)
     try:
-        if path.is_dir():
+        kind = what_is_at(path)
+        if kind == "folder":
             return _open_folder(path, tensor, given)
-        if path.is_file():
+        if kind == "file":
             return _open_file(path, tensor, given)
     except PermissionError as error:
         raise AccessError(f"{error.filename or path} may not be read.", "Check its permissions.") from error
@@ -142,10 +146,13 @@ def open_model(
 def _given_tokenizer(tokenizer: str | Path | None) -> Tokenizer | None:
     if tokenizer is None:
         return None
-    path = Path(tokenizer).expanduser()
-    if not path.exists():
+    path = given_path(tokenizer)
+    if what_is_at(path) == "nothing":
         raise NotFoundError(f"There is no tokenizer at {str(tokenizer)!r}.", "Give a folder or a file.")
-    return load_tokenizer(path)
+    try:
+        return load_tokenizer(path)
+    except PermissionError as error:
+        raise AccessError(f"{error.filename or path} may not be read.", "Check its permissions.") from error
 
 
 def _open_file(path: Path, tensor: str | None, tokenizer: Tokenizer | None) -> OpenedModel:
@@ -186,7 +193,7 @@ def _open_gguf(
     scale = file.metadata.get(f"{architecture}.embedding_scale")
     if scale is not None:
         config["embedding_multiplier"] = scale
-    called = name or str(file.metadata.get("general.name", path.stem))
+    called = name or str(file.metadata.get("general.name", shown_name(path.stem)))
     return _open(file, own, config, tensor, label=label, name=called, notes=assumed)
 
 
@@ -230,5 +237,6 @@ def _open(
         refuse_packed(checkpoint.names(), config, label)
     vocabulary = vocabulary_size(config) or tokenizer.size
     chosen, decided = choose_tensor(checkpoint.shapes(), wanted=tensor, vocabulary=vocabulary, where=label)
+    label = shown_name(label)
     called = name or str(config.get("_name_or_path") or label)
     return OpenedModel(checkpoint, chosen, tokenizer, config, label, called, decided + notes, revision)

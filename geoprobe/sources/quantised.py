@@ -82,9 +82,10 @@ class ScaledRows:
     def _scaled(
         self, values: Float32[np.ndarray, "rows d"], indices: Int64[np.ndarray, " rows"]
     ) -> Float32[np.ndarray, "rows d"]:
-        if self.zero is not None:
-            values = values - self._spread(self.zero, indices)
-        return np.asarray(values * self._spread(self.scale, indices), dtype=np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):  # from a damaged scale; the report says so
+            if self.zero is not None:
+                values = values - self._spread(self.zero, indices)
+            return np.asarray(values * self._spread(self.scale, indices), dtype=np.float32)
 
     def _spread(
         self, of: Float32[np.ndarray, "r c"], indices: Int64[np.ndarray, " rows"]

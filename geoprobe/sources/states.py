@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from geoprobe.errors import BadDataError, NotFoundError, UsageError
+from geoprobe.files import given_path, what_is_at
 from geoprobe.sources.demo import demo_model
 
 __all__ = ["ModelStates", "open_states"]
@@ -154,9 +155,9 @@ def open_states(model: str | Path, *, revision: str | None = None, offline: bool
 
 def _where(model: str | Path) -> tuple[str, dict[str, str]]:
     """The folder or hub id that transformers loads from, and the GGUF file in it."""
-    path = demo_model() if str(model) == "demo" else Path(model).expanduser()
-    if path.is_file() and path.suffix == ".gguf":
+    path = demo_model() if str(model) == "demo" else given_path(model)
+    if what_is_at(path) == "file" and path.suffix == ".gguf":
         return str(path.parent), {"gguf_file": path.name}
-    if path.is_file():
+    if what_is_at(path) == "file":
         return str(path.parent), {}
-    return str(path) if path.is_dir() else str(model), {}
+    return str(path) if what_is_at(path) == "folder" else str(model), {}

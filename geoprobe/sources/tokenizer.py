@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -12,10 +13,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from geoprobe.errors import BadDataError, NotFoundError
-from geoprobe.sources.vocabulary import read_vocabulary, word_backend
+from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError
+from geoprobe.sources.vocabulary import MAX_TOKENS, read_vocabulary, word_backend
 
-__all__ = ["Tokenizer", "load_tokenizer", "word_tokenizer"]
+__all__ = ["Tokenizer", "load_tokenizer", "refused_by_library", "word_tokenizer"]
 
 _SLOW_FILES = ("tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tokenizer_config.json")
 
@@ -35,9 +36,23 @@ class Tokenizer:
     backend: Any
     unknown: int | None = None
 
+    def __post_init__(self) -> None:
+        if self.size > MAX_TOKENS:
+            raise BadDataError(
+                f"The tokenizer has the id {self.size - 1:,}, which is larger than any vocabulary's.",
+                "It is damaged: download its files again.",
+            )
+
     def encode(self, texts: Sequence[str]) -> list[Int64[np.ndarray, " _"]]:
-        """Token ids of each text, no special tokens added, on all cores."""
-        encodings = self.backend.encode_batch_fast(list(texts), add_special_tokens=False)
+        """Token ids of each text, no special tokens added, on all cores.
+
+        Raises
+        ------
+        BadDataError
+            When the tokenizer contradicts itself, which some do only now.
+        """
+        with refused_by_library("The tokenizer cannot encode", "Download its files again."):
+            encodings = self.backend.encode_batch_fast(list(texts), add_special_tokens=False)
         found = [np.array(encoding.ids, dtype=np.int64) for encoding in encodings]
         return found if self.unknown is None else [ids[ids != self.unknown] for ids in found]
 
@@ -130,14 +145,13 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         )
     from transformers import AutoTokenizer
 
-    try:
+    refused = refused_by_library(
+        f"The tokenizer in {folder} cannot be converted to a fast one",
+        "Save it as tokenizer.json with transformers, and put that beside the weights.",
+    )
+    with refused, _silent_transformers():
         loaded = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
         return _prepared(loaded.backend_tokenizer)
-    except (ValueError, OSError, ImportError, AttributeError, KeyError) as error:
-        raise BadDataError(
-            f"The tokenizer in {folder} cannot be converted to a fast one ({error}).",
-            "Save it as tokenizer.json with transformers, and put that beside the weights.",
-        ) from error
 
 
 def word_tokenizer(words: Sequence[str]) -> Tokenizer:
@@ -148,10 +162,39 @@ def word_tokenizer(words: Sequence[str]) -> Tokenizer:
 def _read_json(path: Path) -> Any:
     import tokenizers
 
+    content = path.read_bytes()
+    with refused_by_library(f"{path} is not a tokenizer", "Download the file again."):
+        return tokenizers.Tokenizer.from_buffer(content)
+
+
+@contextmanager
+def refused_by_library(said: str, hint: str) -> Iterator[None]:
+    """Say of whatever a tokenizers' library raises on a damaged file that the file is bad.
+
+    Its errors have no type of their own, and a panic of its Rust code is no `Exception` at all.
+    """
     try:
-        return tokenizers.Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises Exception itself, whatever is wrong
-        raise BadDataError(f"{path} is not a tokenizer: {error}.", "Download the file again.") from error
+        yield
+    except GeoprobeError:
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        why = str(error).strip().rstrip(".") or type(error).__name__
+        raise BadDataError(f"{said}: {why}.", hint) from error
+
+
+@contextmanager
+def _silent_transformers() -> Iterator[None]:
+    """Keep what transformers logs while it tries one way after another from standing before the error."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def _prepared(backend: Any) -> Tokenizer:

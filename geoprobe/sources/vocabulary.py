@@ -9,7 +9,7 @@ from typing import Any
 
 from geoprobe.errors import BadDataError, UsageError
 
-__all__ = ["SPLITTING", "read_vocabulary", "word_backend"]
+__all__ = ["MAX_TOKENS", "SPLITTING", "read_vocabulary", "word_backend"]
 
 #: Words much as the Penn Treebank has them: numbers with their points, contractions apart, hyphens kept, marks apart.
 _WORD = (
@@ -19,6 +19,8 @@ _WORD = (
 SPLITTING = "Text is split into words, numbers and marks by rule; words that are not in the vocabulary are not counted."
 #: A vocabulary with fewer capitals than this share is one of lower-cased text.
 _FEW_CAPITALS = 0.001
+#: No vocabulary is larger, in tokens or bytes; bounds what a file can make a reader hold.
+MAX_TOKENS, _MAX_BYTES = 1 << 24, 1 << 30
 
 
 def word_backend(words: Sequence[str]) -> Any:
@@ -75,8 +77,7 @@ def _lines(path: Path) -> list[str]:
 def _json(path: Path) -> list[str]:
     found = json.loads(path.read_text(encoding="utf-8"))
     if isinstance(found, dict):
-        rows = sorted(found.values())
-        if rows != list(range(len(rows))):
+        if not all(type(row) is int for row in found.values()) or sorted(found.values()) != list(range(len(found))):
             raise ValueError("its rows are not 0 to the number of words")
         return sorted(found, key=found.__getitem__)
     return found if isinstance(found, list) else []
@@ -86,10 +87,17 @@ def _parquet(path: Path) -> list[str]:
     import pyarrow as pa
     from pyarrow import parquet
 
-    table = parquet.read_table(path)
-    kinds = (pa.string(), pa.large_string())
-    texts = [name for name in table.column_names if table.schema.field(name).type in kinds]
-    if len(texts) != 1:
-        raise ValueError(f"it has {len(texts)} columns of text, and one is needed")
-    words: list[str] = table.column(texts[0]).to_pylist()
+    words: list[str] = []
+    size = 0
+    with parquet.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16) as file:
+        schema = file.schema_arrow
+        texts = [name for name in schema.names if schema.field(name).type in (pa.string(), pa.large_string())]
+        if len(texts) != 1:
+            raise ValueError(f"it has {len(texts)} columns of text, and one is needed")
+        # a small file can hold the same word any number of times
+        for batch in file.iter_batches(batch_size=1 << 10, columns=texts, use_threads=False):
+            words += batch.column(0).to_pylist()
+            size += batch.nbytes
+            if len(words) > MAX_TOKENS or size > _MAX_BYTES:
+                raise ValueError(f"it holds over {MAX_TOKENS:,} words or {_MAX_BYTES:,} bytes of them")
     return words

@@ -22,6 +22,8 @@ __all__ = ["WordVectors", "read_array_file", "read_word_vectors"]
 _MAX_LINE = 1 << 20
 _MAX_VALUES = 1 << 30
 _BLOCK_LINES = 10_000
+#: Numbers as text are packed to a third, never to a hundredth: what unpacks to more is no such file.
+_MOST_UNPACKED, _SMALL = 100, 1 << 26
 _TYPES = {"float16": "F16", "float32": "F32", "float64": "F64"}
 
 
@@ -106,7 +108,7 @@ def read_word_vectors(path: Path) -> tuple[WordVectors, tuple[str, ...]]:
         with _opened(path) as file:
             for number, line in enumerate(_lines(file, path), start=1):
                 fields = line.decode("utf-8").rstrip().split(" ")
-                if number == 1 and len(fields) == 2 and all(field.isdigit() for field in fields):
+                if number == 1 and len(fields) == 2 and all(map(_is_count, fields)):
                     dimension, last = int(fields[1]), int(fields[0]) + 1
                     continue
                 dimension = dimension or len(fields) - 1
@@ -130,6 +132,11 @@ def read_word_vectors(path: Path) -> tuple[WordVectors, tuple[str, ...]]:
     return WordVectors(path.name, np.concatenate(blocks)), tuple(words)
 
 
+def _is_count(field: str) -> bool:
+    # `isdigit` alone takes "²", and `int` refuses what is longer than any file
+    return field.isascii() and field.isdigit() and len(field) < 19
+
+
 def _vector(fields: list[str], dimension: int, word: str, path: Path, number: int) -> Float32[np.ndarray, " d"]:
     try:
         vector = np.array(list(map(float, fields)), dtype=np.float32)
@@ -144,7 +151,11 @@ def _vector(fields: list[str], dimension: int, word: str, path: Path, number: in
 
 
 def _lines(file: BufferedIOBase, path: Path) -> Iterator[bytes]:
+    left = max(path.stat().st_size * _MOST_UNPACKED, _SMALL)
     while line := file.readline(_MAX_LINE):
+        left -= len(line)
+        if left < 0:
+            raise BadDataError(f"{path} unpacks to over {_MOST_UNPACKED} times its size.", "It holds no word vectors.")
         if len(line) == _MAX_LINE:
             raise BadDataError(f"{path} has a line of over {_MAX_LINE:,} bytes.", "It is no file of word vectors.")
         if line.strip():

@@ -1,4 +1,5 @@
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -324,6 +325,26 @@ def test_slow_bytes_are_waited_for(hub: Hub, tmp_path: Path) -> None:
     hub.delay = 0.05
     array = expected(tmp_path)
     np.testing.assert_array_equal(load_model(MODEL).embedding.vectors.read(0, len(array)), array)
+
+
+@pytest.mark.parametrize(
+    ("lie", "kind", "message"),
+    [
+        ("range", BadDataError, r"from byte [1-9]\d*, and says it sends 'bytes 0-"),
+        ("size", BadDataError, "The hub sent 8 of 8 bytes"),
+        ("endless", BadDataError, "is not a safetensors file"),
+        ("stall", GeoprobeError, "broke off 4 times, at 0 of 8 bytes"),
+    ],
+)
+def test_a_hub_that_lies_or_stalls_is_left_and_said(
+    hub: Hub, lie: str, kind: type[GeoprobeError], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("geoprobe.sources.hub_ranges._SECONDS", 0.2)
+    hub.lie = lie
+    started = time.perf_counter()
+    with pytest.raises(kind, match=message):
+        load_model(MODEL)
+    assert time.perf_counter() - started < 20
 
 
 def test_a_damaged_header_is_said_and_not_kept(hub: Hub, tmp_path: Path) -> None:

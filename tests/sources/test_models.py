@@ -1,6 +1,4 @@
 import json
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -137,27 +135,3 @@ def test_an_output_matrix_is_opened_and_one_stored_twice_is_tied(tmp_path: Path)
     same = table.vectors.read(0, 127)
     twice = load_model(make_model(tmp_path / "b", extra={"lm_head.weight": same})).embedding
     assert (twice.tied, twice.output) == (True, None)
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("m.gguf", b"GGUF" + b"\xff" * 60),
-        ("m.safetensors", (10 << 30).to_bytes(8, "little") + b"{}" * 500),
-        ("m.bin", b"not a pickle"),
-        ("m.npy", b"not an array"),
-        ("m.vec", b"12 x\n"),
-    ],
-)
-def test_the_command_line_leaves_with_5_on_damaged_files(
-    run_cli: Callable[..., tuple[int, str, str]], tmp_path: Path, name: str, content: bytes
-) -> None:
-    write(tmp_path / name, content)
-    write(tmp_path / "words.txt", b"a\nb\n")
-    started = time.perf_counter()
-    code, out, err = run_cli("scan", tmp_path / name, "--tokenizer", tmp_path / "words.txt", "--out", tmp_path / "out")
-    assert (code, out) == (5, "")
-    assert err.startswith("geoprobe: ")
-    assert name in err
-    assert time.perf_counter() - started < 5
-    assert not (tmp_path / "out").exists()

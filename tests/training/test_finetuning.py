@@ -1,9 +1,12 @@
 """From the command line and from Python to a comparison, on a model of two layers."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -158,7 +161,8 @@ def test_an_interruption_says_how_to_go_on(
     run_cli: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: Any, **__: Any) -> None:
-        raise KeyboardInterrupt
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
 
     monkeypatch.setattr("geoprobe.training.finetuning.finetune", interrupted)
     code, _, told = run_cli("finetune", "demo")

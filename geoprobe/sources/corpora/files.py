@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from geoprobe.errors import AccessError, NotFoundError, UsageError
+from geoprobe.files import shown_name
 from geoprobe.sources.corpora.corpus import Corpus, bounded
 from geoprobe.sources.corpora.json_records import json_lines, json_list
 from geoprobe.sources.corpora.records import Record, texts
@@ -61,7 +62,8 @@ def file_corpus(path: Path, field: str | None) -> Corpus:
     """
     _known(path.name, f"corpus {str(path)!r}")
     return Corpus(
-        f"{path.resolve().parent.name}/{path.name}", (partial(read_source, Source.of(path.name, path), field),)
+        shown_name(f"{path.resolve().parent.name}/{path.name}"),
+        (partial(read_source, Source.of(path.name, path), field),),
     )
 
 
@@ -127,7 +129,7 @@ def folder_corpus(folder: Path, field: str | None) -> Corpus:
     """
     files = list(_files(folder))
     known = [path for path in files if readable(path.name)]
-    skipped = [str(path.relative_to(folder)) for path in files if not readable(path.name)]
+    skipped = [shown_name(str(path.relative_to(folder))) for path in files if not readable(path.name)]
     if not known:
         raise NotFoundError(
             f"The corpus {str(folder)!r} is a folder without a file that can be read; it has {len(files)} others.",
@@ -138,7 +140,7 @@ def folder_corpus(folder: Path, field: str | None) -> Corpus:
         more = f" and {len(skipped) - _SKIPPED_SHOWN:,} more" if len(skipped) > _SKIPPED_SHOWN else ""
         note += f" Left out, of a kind that cannot be read: {', '.join(skipped[:_SKIPPED_SHOWN])}{more}."
     return Corpus(
-        folder.resolve().name or str(folder),
+        shown_name(folder.resolve().name or str(folder)),
         tuple(partial(read_source, Source.of(path.name, path), field) for path in known),
         note,
     )
@@ -152,4 +154,4 @@ def _files(folder: Path) -> Iterator[Path]:
     for root, folders, names in os.walk(folder, onerror=fail):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(root, name) for name in names if not name.startswith(".")]
-    return iter(sorted(path for path in found if path.is_file()))
+    return iter(sorted((path for path in found if path.is_file()), key=os.fsencode))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geoprobe.errors import NotFoundError
+from geoprobe.files import what_is_at
 from geoprobe.sources.corpora.corpus import Corpus, bounded
 from geoprobe.sources.corpora.files import file_corpus, folder_corpus, split_file
 
@@ -83,7 +84,7 @@ def local_folder(data: Path, name: str) -> Path | None:
     NotFoundError
         When there is no such data folder.
     """
-    if not data.is_dir():
+    if what_is_at(data) != "folder":
         raise NotFoundError(f"There is no data folder {str(data)!r}.", "Name another by --data or GEOPROBE_DATA.")
     known = NAMED_SETS.get(name.lower())
     called = {name.lower(), *(known.folders if known else ())}

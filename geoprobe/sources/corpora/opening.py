@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from geoprobe.errors import NotFoundError
+from geoprobe.errors import NotFoundError, UsageError
+from geoprobe.files import given_path, what_is_at
 from geoprobe.sources.corpora.corpus import Corpus
 from geoprobe.sources.corpora.files import file_corpus, folder_corpus, readable, stdin_corpus
 from geoprobe.sources.corpora.hub_sets import HubSet, hub_corpus, parse_hub_id
@@ -40,28 +41,31 @@ def open_corpus(
     NotFoundError
         When there is no such corpus.
     UsageError
-        When the file's kind is not known.
+        When the file's kind is not known, or the name is empty.
 
     Notes
     -----
     Content is read, and its errors raised, when the documents are. The network is asked for a named set that the data
     folder lacks, or for a hub id, and for nothing else.
     """
+    if not name:
+        raise UsageError("The name of the corpus is empty.", "Give a file, a folder or a name; `.` is this folder.")
     if name == PYTHON_DOCS:
         return python_docs()
     if name == "-" or name.startswith("-."):
         return stdin_corpus(name, field)
     title, _, split = name.partition(":")
     where = data or os.environ.get(DATA_VARIABLE)
-    if where and "/" not in title and (folder := local_folder(Path(where).expanduser(), title)):
+    if where and "/" not in title and (folder := local_folder(given_path(where), title)):
         return local_set(folder, split or None, field)
     if (known := NAMED_SETS.get(title)) is not None:
         wanted = HubSet(known.hub_id, known.config, split or known.split, field or known.field)
         return hub_corpus(wanted, name, offline=offline)
-    path = Path(name).expanduser()
-    if path.is_dir():
+    path = given_path(name)
+    kind = what_is_at(path)
+    if kind == "folder":
         return folder_corpus(path, field)
-    if path.exists():
+    if kind == "file":
         return file_corpus(path, field)
     on_hub = parse_hub_id(name)
     if on_hub is not None and not readable(name):

@@ -21,7 +21,8 @@ def texts(records: Iterable[Record], where: str, field: str | None) -> Iterator[
         if isinstance(record, str):
             text: object = record
         else:
-            field = field or find_field(record, where, None)
+            if field is None:
+                field = find_field(record, where, None)
             if field not in record:
                 raise _missing(field, f"{where}: record {position:,}", record)
             text = record[field]

@@ -1,0 +1,145 @@
+"""Fuzzing of the readers of files, guided by coverage: ``python tests/fuzz/fuzz.py READER -atheris_runs=200000``.
+
+Needs atheris, which `make fuzz` installs into an environment of its own. A reader may refuse anything by a
+`GeoprobeError`; whatever else it raises, and whatever takes over 10 s or 2 GB, is a find. Kept finds are cases of
+``tests/bad_inputs``.
+"""
+
+import contextlib
+import json
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["geoprobe"]):
+    import geoprobe.sources.corpora
+    import geoprobe.sources.counts_file
+    import geoprobe.sources.gguf
+    import geoprobe.sources.safetensors
+    import geoprobe.sources.word_vectors
+    from geoprobe.errors import GeoprobeError
+    from geoprobe.report import opening
+    from geoprobe.sources.gguf_tokenizer import gguf_tokenizer
+    from geoprobe.sources.safetensors_header import read_header
+
+FOLDER = Path(tempfile.mkdtemp(prefix="geoprobe-fuzz-"))
+
+
+def file(name: str, data: bytes) -> Path:
+    path = FOLDER / name
+    path.write_bytes(data)
+    return path
+
+
+def safetensors(data: bytes) -> None:
+    # the length is put right for half of the inputs, or few would pass it
+    if data[:1] < b"\x80":
+        data = len(data[1:]).to_bytes(8, "little") + data[1:] + b"\0" * 64
+    path = file("m.safetensors", data)
+    for entry in read_header(path).values():
+        rows = geoprobe.sources.safetensors.SafetensorsRows(path, entry)
+        rows.read(0, min(rows.shape[0], 4))
+
+
+def gguf(data: bytes) -> None:
+    opened = geoprobe.sources.gguf.open_gguf(file("m.gguf", b"GGUF" + data))
+    for name in opened.names():
+        if len(opened.shapes()[name]) == 2:
+            rows = opened.rows(name)
+            rows.read(0, min(rows.shape[0], 4))
+    gguf_tokenizer(opened)
+
+
+def report(data: bytes) -> None:
+    opened = opening.open_report(file("scan.json", data))
+    with opening.content_of("scan.json"):
+        opened.view()
+        opened.to_json()
+
+
+def corpus(data: bytes) -> None:
+    suffixes = (".txt", ".json", ".jsonl", ".csv", ".tsv", ".parquet", ".json.gz", ".csv.zst")
+    name = f"a{suffixes[data[0] % len(suffixes)]}" if data else "a.txt"
+    for _ in geoprobe.sources.corpora.open_corpus(str(file(name, data[1:]))).documents():
+        pass
+
+
+def counts(data: bytes) -> None:
+    geoprobe.sources.counts_file.read_counts(file("c.parquet", data))
+
+
+def vectors(data: bytes) -> None:
+    geoprobe.sources.word_vectors.read_word_vectors(file("v.txt", data))
+
+
+READERS: dict[str, Callable[[bytes], None]] = {
+    each.__name__: each for each in (safetensors, gguf, report, corpus, counts, vectors)
+}
+
+
+def seeds(reader: str) -> Path:
+    """Sound files to start from, smaller than what takes long to read."""
+    folder = FOLDER / "seeds"
+    folder.mkdir()
+    sys.path.insert(0, str(Path(__file__).parent.parent))
+    from builders import FEW, make_model, make_report
+
+    if reader == "safetensors":
+        whole = (make_model(FOLDER / "m", dimension=2) / "model.safetensors").read_bytes()
+        (folder / "whole").write_bytes(whole)
+        (folder / "header").write_bytes(b"\0" + whole[8 : 8 + int.from_bytes(whole[:8], "little")])
+    elif reader == "gguf":
+        (folder / "empty").write_bytes((3).to_bytes(4, "little") + bytes(16))
+        (folder / "one").write_bytes(_small_gguf(FOLDER / "one.gguf")[4:])
+    elif reader == "report":
+        data = make_report(options=FEW).to_dict()
+        results = data.pop("results")
+        (folder / "bare").write_text(json.dumps(data | {"results": {}}))
+        for name, result in results.items():
+            (folder / name).write_text(json.dumps(data | {"results": {name: result}}))
+    elif reader == "corpus":
+        for number, text in enumerate(("the of\n\nand", '[{"text": "the"}]', '{"text": "the"}\n', 'text\n"a, b"\n')):
+            (folder / str(number)).write_bytes(bytes([number]) + text.encode())
+    elif reader == "vectors":
+        (folder / "glove").write_text("a 1 2\nb 3 4\n")
+        (folder / "word2vec").write_text("2 2\na 1 2\nb 3 4\n")
+    return folder
+
+
+def _small_gguf(path: Path) -> bytes:
+    import gguf
+    import numpy as np
+
+    writer = gguf.GGUFWriter(str(path), "llama")
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(["a", "b", "ab"])
+    writer.add_token_types([1, 1, 3])
+    writer.add_token_merges(["a b"])
+    writer.add_tensor("token_embd.weight", np.ones((3, 4), np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path.read_bytes()
+
+
+def main() -> None:
+    reader = READERS[sys.argv[1]]
+    warnings.simplefilter("error")
+
+    def one(data: bytes) -> None:
+        with contextlib.suppress(GeoprobeError):
+            reader(data)
+
+    options = ["-timeout=10", "-rss_limit_mb=2048", "-max_len=20000", f"-artifact_prefix={sys.argv[1]}-"]
+    atheris.Setup([sys.argv[0], *options, *sys.argv[2:], str(seeds(sys.argv[1]))], one)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
