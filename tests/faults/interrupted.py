@@ -25,7 +25,8 @@ def run(arguments: list[str], stderr: Path) -> int:
     if child:
         return child
     os.dup2(os.open(stderr, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for each in (signal.SIGINT, signal.SIGTERM):  # until the command line has handlers of its own
+        signal.signal(each, lambda number, _: os._exit(128 + number))
     try:
         cli.main(arguments)
     except SystemExit as left:
