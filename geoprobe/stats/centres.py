@@ -31,16 +31,16 @@ def geometric_median(
     ----------
     Weiszfeld's iteration with the step away from a data point of Vardi and Zhang (2000), PNAS 97, 1423-1426.
     """
-    wide = np.asarray(points, dtype=np.float64)
-    centre: np.ndarray = wide.mean(axis=0)
+    centre: np.ndarray = points.mean(axis=0, dtype=np.float64)
+    gaps = np.empty(points.shape)  # the only copy: a sample of wide rows takes hundreds of megabytes
     for _ in range(limit):
-        gaps = wide - centre
+        np.subtract(points, centre, out=gaps)
         distances = np.sqrt(np.einsum("nd,nd->n", gaps, gaps))
         apart = distances > 0
         if not apart.any():
             return centre
-        pull = 1 / distances[apart]
-        step = np.einsum("n,nd->d", pull, gaps[apart]) / pull.sum()
+        pull = np.divide(1.0, distances, out=np.zeros_like(distances), where=apart)
+        step = np.einsum("n,nd->d", pull, gaps) / pull.sum()
         here = int((~apart).sum())
         if here:  # on a data point: leave only if the others pull harder than it holds
             force = float(np.linalg.norm(step)) * float(pull.sum())
@@ -69,14 +69,13 @@ def principal_direction(
     -------
     (d,) its sign such that the largest coordinate is positive; zeros for points that do not vary.
     """
-    wide = np.asarray(points, dtype=np.float64)
-    gaps = wide - wide.mean(axis=0)
+    gaps = points - points.mean(axis=0, dtype=np.float64)
     # from the longest row: it cannot be at a right angle to everything
     lengths = np.einsum("nd,nd->n", gaps, gaps)
-    direction: np.ndarray = gaps[int(lengths.argmax())] if len(gaps) else np.zeros(wide.shape[1])
+    direction: np.ndarray = gaps[int(lengths.argmax())] if len(gaps) else np.zeros(points.shape[1])
     size = float(np.linalg.norm(direction))
     if size == 0:
-        return np.zeros(wide.shape[1])
+        return np.zeros(points.shape[1])
     direction = direction / size
     for _ in range(limit):
         # no BLAS: the same bits on any number of threads
