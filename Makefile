@@ -29,7 +29,7 @@ test-lowest: $(VENV)-lowest/.installed
 # what is installed runs outside the checkout, and brings its types
 test-wheel: $(VENV)-wheel/.installed
 	cd $(VENV)-wheel && bin/geoprobe scan demo --out report
-	cd $(VENV)-wheel && bin/python -m mypy --strict -c 'import geoprobe; report: geoprobe.Report = geoprobe.scan("demo")'
+	cd $(VENV)-wheel && bin/python -m mypy --config-file= --strict -c 'import geoprobe; report: geoprobe.Report = geoprobe.scan("demo")'
 
 coverage: $(VENV)/.dev $(VENV)/.demo
 	$(BIN)/pytest -n auto --cov --cov-report=term:skip-covered
