@@ -292,8 +292,10 @@ def number(value: Cell, digits: int = 3) -> str:
         text = f"{value:.{digits - 1}e}"
     else:
         size = math.floor(math.log10(abs(value))) if value else 0
-        # below one as many decimals as it takes to show a digit that is not 0
-        decimals = max(digits, -size) if abs(value) < 1 else max(digits - 1 - size, 0)
+        if abs(value) < 1:  # as many decimals as it takes to show a digit that is not 0
+            decimals = digits if round(value, digits) or not value else -size
+        else:
+            decimals = max(digits - 1 - size, 0)
         text = f"{value:,.{decimals}f}"
     return text.replace("-", "−")
 

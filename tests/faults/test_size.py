@@ -54,7 +54,6 @@ def peak_of(*arguments: str | Path, documents: Iterator[bytes] | None = None) ->
     return float(said)
 
 
-@pytest.mark.xfail(reason="1,135 MB measured: the bound of 1 GB is not met yet", strict=True)
 def test_a_table_of_4_gb_is_scanned_within_1_gb(tmp_path: Path) -> None:
     folder = tmp_path / "large"
     folder.mkdir()
