@@ -67,7 +67,7 @@ def formats_of(listed: str) -> tuple[str, ...]:
 @contextmanager
 def errors(debug: bool, *, interrupted: str = "") -> Iterator[None]:
     """Print geoprobe's errors without a traceback and leave with their exit code; say how to go on if interrupted."""
-    from geoprobe.errors import GeoprobeError
+    from geoprobe.errors import GeoprobeError, is_failure
 
     try:
         yield
@@ -85,8 +85,7 @@ def errors(debug: bool, *, interrupted: str = "") -> Iterator[None]:
     except BaseException as error:
         if interrupted and isinstance(error, SystemExit) and error.code in _INTERRUPTED:
             _say(interrupted)
-        # a panic of a Rust extension is no Exception
-        if debug or not (isinstance(error, Exception) or type(error).__name__ == "PanicException"):
+        if debug or not is_failure(error):
             raise
         _say(
             f"geoprobe: a fault of its own, {type(error).__name__}: {error}",

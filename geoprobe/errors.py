@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+# the tree alone; `is_failure` serves those who catch what is not of it
 __all__ = ["AccessError", "BadDataError", "GeoprobeError", "NotFoundError", "UsageError"]
 
 
@@ -62,3 +63,8 @@ class BadDataError(GeoprobeError, ValueError):
     """A file whose content is not what its name or header says."""
 
     exit_code = 5
+
+
+def is_failure(error: BaseException) -> bool:
+    """Whether something went wrong, and nobody asked to end: a panic of a Rust extension is no `Exception`."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"

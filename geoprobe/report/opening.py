@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from geoprobe.errors import BadDataError, GeoprobeError
+from geoprobe.errors import BadDataError, GeoprobeError, is_failure
 from geoprobe.report.formats import Rendered, read_json
 from geoprobe.report.text import visible
 
@@ -68,7 +68,7 @@ def content_of(*saved: str | Path) -> Iterator[None]:
         raise
     except BaseException as error:
         # a panic of the typesetter's Rust code is no Exception
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+        if not is_failure(error):
             raise
         named = " or ".join(map(str, saved))
         raise BadDataError(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError
+from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError, is_failure
 from geoprobe.sources.vocabulary import MAX_TOKENS, read_vocabulary, word_backend
 
 __all__ = ["Tokenizer", "load_tokenizer", "refused_by_library", "word_tokenizer"]
@@ -178,7 +178,7 @@ def refused_by_library(said: str, hint: str) -> Iterator[None]:
     except GeoprobeError:
         raise
     except BaseException as error:
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+        if not is_failure(error):
             raise
         why = str(error).strip().rstrip(".") or type(error).__name__
         raise BadDataError(f"{said}: {why}.", hint) from error

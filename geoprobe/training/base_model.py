@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 from contextlib import redirect_stderr
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from geoprobe.errors import BadDataError, NotFoundError, UsageError
+from geoprobe.files import given_path
 from geoprobe.sources.demo import DEMO_NAME, demo_model
 from geoprobe.training.facts import TrainedModel
 from geoprobe.training.setup import Setup
@@ -169,7 +169,7 @@ def _four_bits(device: torch.device) -> Any:
 
 def _where(model: str) -> tuple[str, dict[str, Any]]:
     """The folder or hub id that transformers loads from, and the GGUF file in it."""
-    path = demo_model() if model == "demo" else Path(model).expanduser()
+    path = demo_model() if model == "demo" else given_path(model)
     if path.is_file() and path.suffix == ".gguf":
         return str(path.parent), {"gguf_file": path.name}
     if path.is_dir():

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geoprobe.errors import BadDataError, NotFoundError
+from geoprobe.files import given_path
 from geoprobe.sources.corpora import DATA_VARIABLE, NAMED_SETS, local_folder
 from geoprobe.sources.corpora.files import file_records, readable, split_file
 from geoprobe.sources.corpora.hub_sets import HubSet, hub_records, parse_hub_id
@@ -125,9 +126,9 @@ def _open(spec: str, data: str | Path | None, offline: bool) -> tuple[str, Itera
     """What to call the data in a report, their records, and what to call them in errors."""
     title, _, split = spec.partition(":")
     where = data or os.environ.get(DATA_VARIABLE)
-    if where and "/" not in title and (folder := local_folder(Path(where).expanduser(), title)):
+    if where and "/" not in title and (folder := local_folder(given_path(where), title)):
         return _file(_split(folder, split))
-    path = Path(spec).expanduser()
+    path = given_path(spec)
     if path.is_dir():
         return _file(_split(path, ""))
     if path.exists() or (readable(spec) and parse_hub_id(spec) is None):

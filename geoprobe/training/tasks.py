@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geoprobe.errors import BadDataError, NotFoundError
+from geoprobe.files import given_path
 from geoprobe.sources.corpora import DATA_VARIABLE, local_folder
 from geoprobe.sources.corpora.files import file_records, split_file
 from geoprobe.sources.corpora.hub_sets import HubSet, hub_records
@@ -141,7 +142,7 @@ def load_task(
     """
     task = find_task(name)
     where = data or os.environ.get(DATA_VARIABLE)
-    path = _test_file(Path(where).expanduser(), task) if where else None
+    path = _test_file(given_path(where), task) if where else None
     records: list[Record]
     if path is not None:
         records, source, note = list(file_records(path)), str(path), f"{path.parent.name}/{path.name}."
