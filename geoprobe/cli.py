@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -26,9 +26,6 @@ from geoprobe.command_line import (
     formats_of,
 )
 from geoprobe.finetune_command import finetune
-
-if TYPE_CHECKING:
-    from geoprobe.report.document import Report
 
 __all__ = ["main"]
 
@@ -99,7 +96,7 @@ def scan(
 ) -> None:
     """Scan a model's token embeddings and write a report."""
     with errors(debug):
-        from geoprobe.files import check_folder
+        from geoprobe.files import check_folder, folder_name
         from geoprobe.report.terminal import ScanProgress, show_report
         from geoprobe.scanning import scan as run
 
@@ -124,7 +121,7 @@ def scan(
                 progress=progress,
             )
             progress.step("report")
-            paths = report.write(out or Path("reports") / report_folder(report), chosen)
+            paths = report.write(out or Path("reports") / folder_name(report.model.source.model), chosen)
         if not quiet:
             show_report(report.view(), paths)
         if json_output:
@@ -254,12 +251,6 @@ def compare(
 
 
 app.command()(finetune)
-
-
-def report_folder(report: Report) -> str:
-    """Folder name for a report: the model as the user called it, with nothing that a path could be made of."""
-    kept = "".join(c if c.isalnum() or c in "-_." else "--" for c in report.model.source.model)
-    return kept.strip(".") or "model"
 
 
 def main(arguments: list[str] | None = None) -> Any:

@@ -18,7 +18,7 @@ from geoprobe.errors import AccessError, GeoprobeError
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["check_folder", "given_path", "shown_name", "what_is_at", "write_whole"]
+__all__ = ["check_folder", "folder_name", "given_path", "shown_name", "what_is_at", "write_whole"]
 
 _OTHER = "Choose another folder by --out."
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -35,6 +35,12 @@ def given_path(name: str | Path) -> Path:
 def shown_name(name: str) -> str:
     """A file's name as text, the same on a system of any encoding: bytes that are no UTF-8 as their escapes."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def folder_name(model: str) -> str:
+    """A folder's name for what a user calls a model: nothing that a path could be made of, no longer than a name."""
+    kept = "".join(c if c.isalnum() or c in "-_." else "--" for c in model)
+    return kept.encode()[-200:].decode(errors="ignore").strip(".") or "model"
 
 
 def what_is_at(path: Path) -> Literal["file", "folder", "nothing"]:

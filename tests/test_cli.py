@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from hub_server import Hub, serve
 
-from geoprobe.cli import report_folder
 from geoprobe.report.document import Report
 
 Run = Callable[..., tuple[int, str, str]]
@@ -62,18 +61,6 @@ def test_the_default_folder_is_named_after_the_model(
     monkeypatch.chdir(model_folder.parent)
     assert run_cli("scan", "tiny-llama/", "--corpus", corpus_file, "-q", "--format", "json")[0] == 0
     assert Path("reports/tiny-llama/scan.json").is_file()
-
-
-@pytest.mark.parametrize(
-    ("name", "folder"),
-    [("demo", "demo"), ("meta-llama/Llama-3", "meta-llama--Llama-3"), ("../..", "--"), ("", "model"), ("a b", "a--b")],
-)
-def test_a_folder_name_cannot_lead_elsewhere(report: Report, name: str, folder: str) -> None:
-    import dataclasses
-
-    source = dataclasses.replace(report.model.source, model=name)
-    renamed = dataclasses.replace(report, model=dataclasses.replace(report.model, source=source))
-    assert report_folder(renamed) == folder
 
 
 def test_a_saved_report_is_drawn_again_with_no_model_there(run_cli: Run, report: Report, tmp_path: Path) -> None:

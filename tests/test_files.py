@@ -3,7 +3,20 @@ from pathlib import Path
 import pytest
 
 from geoprobe.errors import AccessError, GeoprobeError
-from geoprobe.files import check_folder, write_whole
+from geoprobe.files import check_folder, folder_name, write_whole
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [("demo", "demo"), ("meta-llama/Llama-3", "meta-llama--Llama-3"), ("../..", "--"), ("", "model"), ("a b", "a--b")],
+)
+def test_a_folder_name_cannot_lead_elsewhere(name: str, folder: str) -> None:
+    assert folder_name(name) == folder
+
+
+@pytest.mark.parametrize("letter", ["x", "語", "😀", "/"])
+def test_a_folder_name_is_no_longer_than_file_systems_take(tmp_path: Path, letter: str) -> None:
+    (tmp_path / f"{folder_name(letter * 5000)}-finetune").mkdir()
 
 
 def test_every_file_is_written_with_its_folders(tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ class Comparison(Rendered):
         BadDataError
             When it is none, or of a version that cannot be read.
         """
-        checked_version(data, COMPARISON_VERSION, "comparison")
+        checked_version(data, COMPARISON_VERSION, "comparison", "comparison")
         return from_builtins(cls, data, what="comparison")
 
     @classmethod

@@ -146,7 +146,7 @@ class Report(Rendered):
         NotFoundError
             When it holds a result of a diagnostic that is not installed.
         """
-        checked_version(data, SCHEMA_VERSION, "report")
+        checked_version(data, SCHEMA_VERSION, "report", "scan")
         read = from_builtins(Envelope, data, what="report")
         return cls(
             model=read.model,

@@ -150,8 +150,8 @@ def _finite(text: str) -> float:
     return number
 
 
-def checked_version(data: object, reads: int, what: str) -> None:
-    """Refuse what is no report, and a version of the form that this geoprobe does not read.
+def checked_version(data: object, reads: int, what: str, kind: str) -> None:
+    """Refuse what is no report, one of another kind, and a version of the form that this geoprobe does not read.
 
     Parameters
     ----------
@@ -161,6 +161,8 @@ def checked_version(data: object, reads: int, what: str) -> None:
         The one version that is read.
     what : str
         Name of the thing, for the error.
+    kind : str
+        Its ``kind``, which a scan's JSON does without.
 
     Raises
     ------
@@ -170,6 +172,12 @@ def checked_version(data: object, reads: int, what: str) -> None:
     found = data.get("schema_version") if isinstance(data, dict) else None
     if not isinstance(data, dict) or not isinstance(found, int):
         raise BadDataError(f"This is no geoprobe {what}: it has no schema_version.", "Give JSON that geoprobe wrote.")
+    other = data.get("kind", "scan")
+    if other != kind:
+        raise BadDataError(
+            f"This is no geoprobe {what} but of the kind {visible(str(other))!r}.",
+            f"Give the JSON of a {kind}; `geoprobe report` shows any kind.",
+        )
     if found != reads:
         versions = data.get("versions")
         writer = versions.get("geoprobe") if isinstance(versions, dict) else None

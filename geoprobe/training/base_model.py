@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from geoprobe.errors import BadDataError, NotFoundError, UsageError
-from geoprobe.files import given_path
+from geoprobe.files import given_path, what_is_at
 from geoprobe.sources.demo import DEMO_NAME, demo_model
 from geoprobe.training.facts import TrainedModel
 from geoprobe.training.setup import Setup
@@ -170,9 +170,10 @@ def _four_bits(device: torch.device) -> Any:
 def _where(model: str) -> tuple[str, dict[str, Any]]:
     """The folder or hub id that transformers loads from, and the GGUF file in it."""
     path = demo_model() if model == "demo" else given_path(model)
-    if path.is_file() and path.suffix == ".gguf":
+    there = what_is_at(path)
+    if there == "file" and path.suffix == ".gguf":
         return str(path.parent), {"gguf_file": path.name}
-    if path.is_dir():
+    if there == "folder":
         return str(path), {}
     if path.suffix in (".gguf", ".safetensors") or model.count("/") > 1 or model.startswith((".", "/", "~")):
         raise NotFoundError(f"There is no model at {model!r}.", "Give `demo`, a folder, a .gguf file or a hub id.")

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from geoprobe.errors import BadDataError, NotFoundError
-from geoprobe.files import given_path
+from geoprobe.errors import BadDataError, NotFoundError, UsageError
+from geoprobe.files import given_path, what_is_at
 from geoprobe.sources.corpora import DATA_VARIABLE, NAMED_SETS, local_folder
 from geoprobe.sources.corpora.files import file_records, readable, split_file
 from geoprobe.sources.corpora.hub_sets import HubSet, hub_records, parse_hub_id
@@ -94,6 +94,8 @@ def load_training(
 
     Raises
     ------
+    UsageError
+        When no data are named.
     NotFoundError
         When there are no such data.
     BadDataError
@@ -124,14 +126,17 @@ def load_training(
 
 def _open(spec: str, data: str | Path | None, offline: bool) -> tuple[str, Iterable[Record], str]:
     """What to call the data in a report, their records, and what to call them in errors."""
+    if not spec.strip():
+        raise UsageError("The name of the training data is empty.", "Give a name, a file or a folder.")
     title, _, split = spec.partition(":")
     where = data or os.environ.get(DATA_VARIABLE)
     if where and "/" not in title and (folder := local_folder(given_path(where), title)):
         return _file(_split(folder, split))
     path = given_path(spec)
-    if path.is_dir():
+    there = what_is_at(path)
+    if there == "folder":
         return _file(_split(path, ""))
-    if path.exists() or (readable(spec) and parse_hub_id(spec) is None):
+    if there == "file" or (readable(spec) and parse_hub_id(spec) is None):
         return _file(path)
     if title.lower() in HUB_SETS:
         called = title.lower()

@@ -13,6 +13,7 @@ from typing import Any
 
 from geoprobe import __version__
 from geoprobe.errors import GeoprobeError, NotFoundError
+from geoprobe.files import folder_name, given_path, what_is_at
 from geoprobe.report.document import Report
 from geoprobe.training.distributed import join_processes, rank, wait
 from geoprobe.training.engines import open_engine
@@ -114,10 +115,13 @@ def finetune(
     )
     setup = inputs.setup
     experiment = Experiment(setup, inputs.training, inputs.asked, folder, tuple(report_to), offline)
+    hashes = {**inputs.hashes, "asked": _asked(inputs)}
     if rank() == 0:
-        experiment.store.open(setup, {**inputs.hashes, "asked": _asked(inputs)}, resume=resume)
+        experiment.store.check(setup, hashes, resume=resume)
     wait()
     with open_engine(engine, experiment, told) as works:
+        if rank() == 0:
+            experiment.store.begin(setup, hashes)
         told.begin(_weight(setup, experiment, len(inputs.training.examples)))
         start = works.start()
         scales = {(scale.method, scale.seed): scale for scale in start.scales}
@@ -168,8 +172,9 @@ def out_folder(out: str | Path | None, model: str | Path | None, from_scan: str 
     if model is None and from_scan is not None:
         scan = from_scan if isinstance(from_scan, Report) else Report.load(from_scan)
         model = scan.model.source.model
-    kept = "".join(c if c.isalnum() or c in "-_." else "--" for c in str(model or "model"))
-    return Path("reports") / f"{kept.strip('.') or 'model'}-finetune"
+    named = str(model or "model")
+    path = given_path(named)
+    return Path("reports") / f"{folder_name(named if what_is_at(path) == 'nothing' else path.resolve().name)}-finetune"
 
 
 def _check_integrations(names: Sequence[str]) -> None:

@@ -126,7 +126,7 @@ class ComparisonResult(Rendered):
         BadDataError
             When it is none, or of a version that cannot be read.
         """
-        checked_version(data, FINETUNE_VERSION, "finetune result")
+        checked_version(data, FINETUNE_VERSION, "finetune result", "finetune")
         return from_builtins(cls, data, what="finetune result")
 
     @classmethod

@@ -14,7 +14,7 @@ import msgspec
 from safetensors import SafetensorError
 
 from geoprobe.errors import BadDataError, UsageError
-from geoprobe.files import write_whole
+from geoprobe.files import check_folder, write_whole
 from geoprobe.results import from_builtins
 from geoprobe.training.checkpoints import clear_checkpoints
 from geoprobe.training.records import (
@@ -35,6 +35,14 @@ __all__ = ["Store"]
 
 
 @dataclass(frozen=True)
+class _Begun:
+    """What `setup.json` holds: choices, and hashes of what is trained and tested on."""
+
+    setup: dict[str, Any]
+    inputs: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Store:
     """An experiment's folder.
 
@@ -49,8 +57,8 @@ class Store:
 
     out: Path
 
-    def open(self, setup: Setup, inputs: Mapping[str, str], *, resume: bool) -> None:
-        """Begin an experiment, or go on with one.
+    def check(self, setup: Setup, inputs: Mapping[str, str], *, resume: bool) -> None:
+        """Refuse a folder that this experiment cannot be begun or gone on with in; nothing is written.
 
         Parameters
         ----------
@@ -65,32 +73,42 @@ class Store:
         ------
         UsageError
             When the folder holds another experiment, or this one and going on was not asked for.
+        BadDataError
+            When what it holds of one cannot be read.
+        GeoprobeError
+            When it could not be written in.
         """
+        check_folder(self.out)
         path = self.out / "setup.json"
         if not path.exists():
-            content = {"setup": setup.to_dict(), "inputs": dict(inputs)}
-            write_whole({path: (json.dumps(content, indent=1) + "\n").encode()})
             return
         if not resume:
             raise UsageError(
                 f"{self.out} holds an experiment already.",
                 "Go on with it by --resume, or give another folder.",
             )
-        saved = _read(path)
-        changed = setup.differences(saved.get("setup", {}))
+        saved = from_builtins(_Begun, _read(path), what=f"file {path}")
+        changed = setup.differences(saved.setup)
         if changed:
-            old, new = saved.get("setup", {}), setup.to_dict()
-            listed = ", ".join(f"{name} (was {old.get(name)}, is {new.get(name)})" for name in changed)
+            new = setup.to_dict()
+            listed = ", ".join(f"{name} (was {saved.setup.get(name)}, is {new.get(name)})" for name in changed)
             raise UsageError(
                 f"The experiment in {self.out} was set up otherwise: {listed}.",
                 "Give the choices it began with, or another folder by --out.",
             )
-        other = sorted(name for name, sha in inputs.items() if saved.get("inputs", {}).get(name) != sha)
+        other = sorted(name for name, sha in inputs.items() if saved.inputs.get(name) != sha)
         if other:
             raise UsageError(
                 f"The data of the experiment in {self.out} have changed since: {', '.join(other)}.",
                 "Put back the files it began with, or give another folder by --out.",
             )
+
+    def begin(self, setup: Setup, inputs: Mapping[str, str]) -> None:
+        """Say in the folder which experiment is done in it: once its model has been loaded, and not before."""
+        path = self.out / "setup.json"
+        if not path.exists():
+            content = msgspec.to_builtins(_Begun(setup.to_dict(), dict(inputs)))
+            write_whole({path: (json.dumps(content, indent=1) + "\n").encode()})
 
     def folder(self, run: Run) -> Path:
         """A run's own."""

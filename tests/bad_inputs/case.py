@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from builders import FEW, make_model, make_report, write_safetensors
+from experiment_builders import make_experiment
 
 from geoprobe.counts import count
 from geoprobe.sources.counts_file import save_counts
@@ -59,11 +60,18 @@ class Case:
 
 
 def make_workplace(folder: Path) -> None:
-    """A good model, corpus, report and counts file, so that one bad thing at a time is bad."""
+    """A good one of everything that a command is given, so that one bad thing at a time is bad."""
     make_model(folder / "tiny")
     (folder / "good.txt").write_text("the of and to\n\nin a is that the of\n\nthe the of word1 word2")
     make_report(options=FEW).save(folder / "scan.json")
     save_counts(folder / "good.parquet", count(folder / "tiny", [folder / "good.txt"]))
+    make_experiment().save(folder / "finetune.json")
+    sums = [{"question": f"What is {a} and {a + 1}?", "answer": f"#### {2 * a + 1}"} for a in range(20)]
+    (folder / "sums.jsonl").write_text("\n".join(map(json.dumps, sums)))
+    (folder / "sets" / "AddSub").mkdir(parents=True)
+    asked = "From a shelf of {} jars {} were sold. What number is left?"
+    questions = [{"instruction": asked.format(20 + n, n + 1), "answer": "19"} for n in range(8)]
+    (folder / "sets" / "AddSub" / "test.json").write_text(json.dumps(questions))
 
 
 def raw_safetensors(header: object, body: bytes = b"", length: int | None = None) -> bytes:

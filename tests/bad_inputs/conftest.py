@@ -6,7 +6,7 @@ from bad_inputs.case import make_workplace
 
 @pytest.fixture(scope="session")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a good model, corpus, report and counts file; not to be written in."""
+    """A folder with a good one of everything; not to be written in."""
     folder = tmp_path_factory.mktemp("workplace")
     make_workplace(folder)
     return folder

@@ -13,6 +13,7 @@ import pytest
 from bad_inputs.case import Case
 from bad_inputs.corpora import CORPORA
 from bad_inputs.counts import COUNTS
+from bad_inputs.experiments import EXPERIMENTS
 from bad_inputs.models import MODELS
 from bad_inputs.options import OPTIONS
 from bad_inputs.reports import REPORTS
@@ -26,6 +27,7 @@ GROUPS = {
     "counts": COUNTS,
     "report": REPORTS,
     "option": OPTIONS,
+    "experiment": EXPERIMENTS,
 }
 CASES = {f"{group}: {name}": case for group, cases in GROUPS.items() for name, case in cases.items()}
 SECONDS = 20

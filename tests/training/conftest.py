@@ -23,6 +23,7 @@ _TRAINING = (
     "evaluate",
     "experiment",
     "finetuning",
+    "interrupted",
     "likelihood",
     "null_experiment",
     "plan",

@@ -43,7 +43,7 @@ class Listening:
 
 
 def _bench(experiment: Experiment, base: Any, prepared: Any) -> Workbench:
-    experiment.store.open(experiment.setup, {}, resume=True)
+    experiment.store.begin(experiment.setup, {})
     return Workbench(experiment, base, prepared)
 
 

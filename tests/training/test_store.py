@@ -19,24 +19,26 @@ RECORD = RunRecord("lora", 0, 3e-4, "final", predictions={"mawps": (Prediction("
 
 def test_the_same_experiment_goes_on_only_when_asked(tmp_path: Path) -> None:
     store = Store(tmp_path / "out")
-    store.open(SETUP, {"gsm8k": "1"}, resume=False)
+    store.check(SETUP, {"gsm8k": "1"}, resume=False)
+    assert not store.out.exists()
+    store.begin(SETUP, {"gsm8k": "1"})
     with pytest.raises(UsageError, match="holds an experiment already"):
-        store.open(SETUP, {"gsm8k": "1"}, resume=False)
-    store.open(SETUP, {"gsm8k": "1"}, resume=True)
+        store.check(SETUP, {"gsm8k": "1"}, resume=False)
+    store.check(SETUP, {"gsm8k": "1"}, resume=True)
 
 
 def test_a_changed_choice_is_refused_by_name_with_both_values(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    store.open(SETUP, {}, resume=True)
+    store.begin(SETUP, {})
     with pytest.raises(UsageError, match=r"batch \(was 16, is 8\), rank \(was 32, is 4\)"):
-        store.open(replace(SETUP, rank=4, batch=8), {}, resume=True)
+        store.check(replace(SETUP, rank=4, batch=8), {}, resume=True)
 
 
 def test_changed_data_are_refused_by_name(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    store.open(SETUP, {"gsm8k/train.jsonl": "1", "mawps": "2"}, resume=False)
+    store.begin(SETUP, {"gsm8k/train.jsonl": "1", "mawps": "2"})
     with pytest.raises(UsageError, match=r"have changed since: gsm8k/train\.jsonl\."):
-        store.open(SETUP, {"gsm8k/train.jsonl": "3", "mawps": "2"}, resume=True)
+        store.check(SETUP, {"gsm8k/train.jsonl": "3", "mawps": "2"}, resume=True)
 
 
 def test_a_record_is_there_once_it_is_saved_whole(tmp_path: Path) -> None:
