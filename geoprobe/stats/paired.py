@@ -229,24 +229,32 @@ def _detectable(noise: _Noise, seeds: int, rng: np.random.Generator, replicates:
 
 def _half_widths(seeds: Float[np.ndarray, " n"], questions: float, freedom: int) -> Float[np.ndarray, " n"]:
     """Half-widths of intervals: quantiles of a Student deviate plus a normal one, of these variances."""
-    ratios, quantiles = _sums(freedom)
-    spread: np.ndarray = np.sqrt(seeds + questions)
-    share = np.sqrt(questions / np.maximum(seeds + questions, np.finfo(float).tiny))
-    spread *= np.interp(share, ratios, quantiles)
-    return spread
+    angles, quantiles = _sums(freedom)
+    found: np.ndarray = np.sqrt(seeds + questions)
+    found *= np.interp(np.arctan2(np.sqrt(questions), np.sqrt(seeds)), angles, quantiles)
+    return found
 
 
 @lru_cache(maxsize=32)
 def _sums(freedom: int) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
-    """Upper quantiles of c·T + r·N with c² + r² = 1, T of Student and N normal, for r from 0 to 1."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
-    weights = weights / weights.sum()
-    ratios = np.linspace(0, 1, 41)
-    low, high = np.zeros(len(ratios)), np.full(len(ratios), stats.t.ppf((1 + _LEVEL) / 2, freedom) + 2)
-    share = np.sqrt(1 - ratios**2).clip(1e-9)
+    """Upper quantiles of cos(a)·T + sin(a)·N, T of Student and N normal, for angles a from 0 to a right one."""
+    angles = np.linspace(0, np.pi / 2, 61)
+    low, high = np.zeros(len(angles)), np.full(len(angles), stats.t.ppf((1 + _LEVEL) / 2, freedom) + 2)
     for _ in range(60):
         middle = (low + high) / 2
-        tails = stats.t.sf((middle[:, None] - ratios[:, None] * nodes) / share[:, None], freedom) @ weights
-        above = tails > (1 - _LEVEL) / 2
+        above = _tails(angles, middle, freedom) > (1 - _LEVEL) / 2
         low, high = np.where(above, middle, low), np.where(above, high, middle)
-    return ratios, (low + high) / 2
+    return angles, (low + high) / 2
+
+
+def _tails(angles: Float[np.ndarray, " m"], beyond: Float[np.ndarray, " m"], freedom: int) -> Float[np.ndarray, " m"]:
+    """Probability that each sum is above a value: the mean, over the lesser deviate, of the other's tail."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
+    students = stats.t.ppf((np.arange(4000) + 0.5) / 4000, freedom)
+    cosines, sines, values = np.cos(angles)[:, None], np.sin(angles)[:, None], beyond[:, None]
+    normal = angles > np.pi / 4
+    tails = np.empty(len(angles))
+    # the tail of the greater is smooth on the scale of the lesser; the other way round it would be a step
+    tails[~normal] = stats.t.sf((values - sines * nodes)[~normal] / cosines[~normal], freedom) @ weights / weights.sum()
+    tails[normal] = stats.norm.sf((values - cosines * students)[normal] / sines[normal]).mean(axis=1)
+    return tails

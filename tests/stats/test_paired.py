@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import integrate, stats
 from scipy.special import expit, logit
 
-from geoprobe.stats.paired import Difference, mcnemar, paired_accuracy, paired_means
+from geoprobe.stats.paired import Difference, _half_widths, mcnemar, paired_accuracy, paired_means
 
 
 def simulate(
@@ -94,6 +94,55 @@ def test_where_questions_make_all_the_noise_the_interval_is_a_plain_bootstraps()
     expected = stats.bootstrap((one,), np.mean, rng=rng, method="percentile").confidence_interval
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.004)
     assert found.seed_share == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 4, 30])
+@pytest.mark.parametrize(("seeds", "questions"), [(1.0, 0.0), (0.9, 0.1), (1.0, 4.0), (0.02, 3.0), (0.0, 2.0)])
+def test_half_widths_of_a_student_plus_a_normal_deviate_hold_95_percent_by_quadrature(
+    seeds: float, questions: float, freedom: int
+) -> None:
+    half = float(_half_widths(np.array([seeds]), questions, freedom)[0])
+
+    def within(t: float) -> float:
+        """Probability that the sum is in the interval, given Student's deviate."""
+        at = np.sqrt(seeds) * t
+        if not questions:
+            return float(abs(at) < half)
+        low, high = stats.norm.cdf([-half - at, half - at], scale=np.sqrt(questions))
+        return float(high - low)
+
+    edges = stats.t.cdf(np.array([-half, half]) / np.sqrt(max(seeds, 1e-9)), freedom)
+    mass, _ = integrate.quad(lambda u: within(stats.t.ppf(u, freedom)), 0, 1, points=[*edges, 0.5], limit=500)
+    assert mass == pytest.approx(0.95, abs=0.0005)
+
+
+def test_the_variance_of_seeds_and_of_questions_match_the_two_way_table_counted_by_hand() -> None:
+    reference = np.zeros((3, 4), dtype=bool)
+    method = np.array([[1, 1, 0, 0], [1, 1, 1, 0], [1, 0, 0, 0]], dtype=bool)
+    found = paired_accuracy(reference, method, np.random.default_rng(0))
+    # means by seed 1/2, 3/4, 1/4: variance 1/16, of their mean 1/48; questions 1, 2/3, 1/3, 0: variance 5/27,
+    # of their mean 5/108; squares of the rest 5/6 over 6 degrees of freedom, of the mean a twelfth of that
+    residual = (5 / 6) / 6 / 12
+    floor = residual * (stats.norm.ppf(0.975) / stats.t.ppf(0.975, 2)) ** 2
+    own = 5 / 108 - residual + 2 / 16
+    seeds = max(1 / 48, floor)
+    assert found.seed_share == pytest.approx(seeds / (seeds + own))
+
+
+def test_the_detectable_difference_of_many_seeds_is_the_textbooks_for_a_normal_mean() -> None:
+    differences = np.random.default_rng(4).normal(0.1, 1, 4000)
+    found = paired_means(differences, np.random.default_rng(0))
+    z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
+    assert found.detectable == pytest.approx(z * differences.std() / np.sqrt(4000), rel=0.03)
+
+
+def test_the_detectable_difference_of_many_questions_and_seeds_is_the_textbooks() -> None:
+    """Questions make all the noise, and forty seeds show how little their own is."""
+    one = np.random.default_rng(2).choice([-1, 0, 0, 0, 1, 1], 2000)
+    reference, method = np.tile(one < 0, (40, 1)), np.tile(one > 0, (40, 1))
+    found = paired_accuracy(reference, method, np.random.default_rng(0))
+    z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
+    assert found.detectable == pytest.approx(z * one.std() / np.sqrt(2000), rel=0.03)
 
 
 def test_exchanging_the_methods_turns_the_sign() -> None:

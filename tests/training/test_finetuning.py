@@ -157,6 +157,23 @@ def test_losses_go_to_installed_packages_only(tiny_model: Path) -> None:
         geoprobe.finetune(tiny_model, report_to=["nowhere_board"])
 
 
+def test_tensorboard_is_told_every_runs_losses(
+    tiny_model: Path, training_file: Path, test_sets: Path, tmp_path: Path
+) -> None:
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    out = tmp_path / "out"
+    asked: dict[str, Any] = {"train": training_file, "eval": "addsub", "out": out, "data": test_sets, **SMALL}
+    result = geoprobe.finetune(tiny_model, report_to=["tensorboard"], **asked)
+    for run in result.runs:
+        identity = f"{run.purpose}-{run.method}-seed{run.seed}-lr{run.learning_rate:g}"
+        (written,) = (out / "runs" / identity).rglob("events.out.tfevents.*")
+        told = events.EventAccumulator(str(written))
+        told.Reload()
+        losses = [(each.step, each.value) for each in told.Scalars("train/loss")]
+        assert [step for step, _ in losses] == [step for step, _ in run.train_losses]
+        assert [loss for _, loss in losses] == pytest.approx([loss for _, loss in run.train_losses], rel=1e-5)
+
+
 def test_an_interruption_says_how_to_go_on(
     run_cli: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

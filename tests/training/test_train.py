@@ -1,7 +1,10 @@
 """A training: the loss of a bare loop, its order and seeds, and clear stops."""
 
 import errno
+import pickle
+import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -128,3 +131,26 @@ def test_a_batch_that_cannot_be_spread_is_refused(
         trained(base, setup, _run(), setup.alpha, prepared, tmp_path),
     ):
         pass
+
+
+class Hostile:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (eval, ("__import__('pathlib').Path('owned').write_text('x')",))
+
+
+def test_a_strangers_checkpoint_runs_no_code(
+    base: Any, prepared: Any, make: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    setup, folder = make(), tmp_path / "run"
+    with trained(base, setup, _run(), setup.alpha, prepared, folder):
+        pass
+    pickles = [path for path in (folder / "checkpoint-4").iterdir() if path.suffix in (".pt", ".pth", ".bin")]
+    assert {"optimizer.pt", "scheduler.pt", "rng_state.pth"} <= {path.name for path in pickles}
+    for path in pickles:
+        kept = path.read_bytes()
+        torch.save(Hostile(), path)
+        with suppress(pickle.UnpicklingError), trained(base, setup, _run(steps=5), setup.alpha, prepared, folder):
+            shutil.rmtree(folder / "checkpoint-5", ignore_errors=True)  # one that is not read does no harm
+        assert not Path("owned").exists(), path.name
+        path.write_bytes(kept)
