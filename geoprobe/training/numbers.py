@@ -15,7 +15,7 @@ _SIGN = "(?:(?<![\\w)\\]}.])[-\u2212\u2013](?:[$€£] ?)?)?"
 _NUMBER = re.compile(
     rf"(?P<sign>{_SIGN})"
     r"(?:(?P<latex_whole>\d+)? ?\\[dt]?frac ?\{ ?(?P<latex_top>\d+) ?\} ?\{ ?(?P<latex_bottom>\d+) ?\}"
-    rf"|(?:(?P<whole>\d+) +)?(?<![\d.,/])(?P<top>{_DECIMAL}) ?[/\u2044] ?(?P<bottom>{_DECIMAL})(?!\d| ?[/\u2044])"
+    rf"|(?:(?P<whole>\d+) +)?(?<![\d.,/])(?P<top>{_DECIMAL}) ?[/\u2044] ?(?P<bottom>{_DECIMAL})(?!\d|\.\d| ?[/\u2044=])"
     rf"|(?P<plain>{_DECIMAL}))",
     re.ASCII,
 )
@@ -28,7 +28,8 @@ def find_numbers(text: str) -> Iterator[float]:
     ----------
     text : str
         ``1,234.5``, ``-3``, ``−$3``, ``3/4``, ``1 1/2``, ``½``, ``\frac{3}{4}`` and ``1e-3`` are one number each;
-        the minus of ``5-3`` is no sign. A fraction over zero is its two numbers.
+        the minus of ``5-3`` is no sign. A fraction over zero is its two numbers, and so is a division that an ``=``
+        follows: what it comes to is for the text to say.
     """
     for match in _NUMBER.finditer(_spelt(text)):
         sign = -1.0 if match["sign"] else 1.0

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from statistics import fmean
+from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from geoprobe.report.scan_view import versions_line
 from geoprobe.report.text import visible
 from geoprobe.report.view import Answer, Card, Section, ShownTable, View, shown_table
 from geoprobe.results import Table, number
+from geoprobe.training.facts import RunFacts
 from geoprobe.training.result_figures import accuracy_figures, geometry_figures, loss_figures, titles
 from geoprobe.training.result_tables import accuracy_tables, cost_table, geometry_tables, leak_tables, loss_tables
 from geoprobe.training.result_words import (
@@ -85,7 +86,8 @@ _GEOMETRY_METHODS = (
 )
 _COST_METHODS = (
     "Tokens a second count what is trained on, padding left out, validation included in the time. Peak memory is of "
-    "the device on a GPU and of the whole process otherwise.",
+    "the device on a GPU and of the whole process otherwise. The ratio is the median over seeds of a seed's run to the "
+    "reference's with that seed; what else the machine does moves it.",
 )
 _LEAK_METHODS = (
     "Word for word: the same words in the same order, without case and punctuation. Nearly: one training example has "
@@ -293,17 +295,24 @@ def _geometry(result: ComparisonResult) -> Section:
     return Section("geometry", "Geometry", card, "", (), figures, _shown(geometry_tables(result)), _GEOMETRY_METHODS)
 
 
+def _speed_ratios(runs: Sequence[RunFacts], reference: Sequence[RunFacts]) -> list[float]:
+    """Tokens a second of each seed's run over those of the reference's, the lowest first."""
+    speeds = {run.seed: run.tokens_per_second for run in reference if run.tokens_per_second}
+    return sorted(run.tokens_per_second / speeds[run.seed] for run in runs if run.seed in speeds)
+
+
 def _cost(result: ComparisonResult) -> Section:
     parts = []
     reference = result.final(result.methods[0]) if result.methods else ()
     for method in result.methods[1:]:
         runs = result.final(method)
-        if runs and reference and (speed := fmean(run.tokens_per_second for run in reference)):
+        ratios = _speed_ratios(runs, reference)
+        if ratios:
             more = runs[0].trainable_parameters - reference[0].trainable_parameters
-            rate = fmean(run.tokens_per_second for run in runs) / speed
+            spread = f" ({ratios[0]:.2f} to {ratios[-1]:.2f} by seed)" if len(ratios) > 1 else ""
             parts.append(
-                f"{name(method)} trains {rate:.2f} times as many tokens a second as {name(result.methods[0])}, "
-                f"with {_more(more, reference[0].trainable_parameters)}."
+                f"{name(method)} trains {median(ratios):.2f} times as many tokens a second as "
+                f"{name(result.methods[0])}{spread}, with {_more(more, reference[0].trainable_parameters)}."
             )
     card = Card("cost", "What does it cost?", "", " ".join(parts) or "There is nothing to compare.")
     return Section("cost", "Cost", card, "", (), (), _shown((cost_table(result),)), _COST_METHODS)

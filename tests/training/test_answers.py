@@ -77,7 +77,7 @@ def test_an_option_word_is_the_first_one(output: str, answer: str | None) -> Non
     assert extract("words", output) == answer
 
 
-@pytest.mark.parametrize("row", OUTPUTS, ids=lambda row: f"{row['id']}-{row['model'][:8]}")
+@pytest.mark.parametrize("row", OUTPUTS, ids=lambda row: f"{row['id']} by {row['model']}")
 def test_real_outputs_are_read_as_a_person_reads_them(row: dict[str, str | None]) -> None:
     task = TASKS[str(row["task"])]
     found = task.extract(str(row["output"]))
@@ -85,13 +85,22 @@ def test_real_outputs_are_read_as_a_person_reads_them(row: dict[str, str | None]
     assert task.is_right(found, str(row["answer"])) == row["right"]
 
 
-@pytest.mark.parametrize("row", OUTPUTS, ids=lambda row: f"{row['id']}-{row['model'][:8]}")
+@pytest.mark.parametrize("row", OUTPUTS, ids=lambda row: f"{row['id']} by {row['model']}")
 def test_stopping_a_real_output_as_soon_as_it_may_changes_no_answer(row: dict[str, str]) -> None:
     task, output = TASKS[row["task"]], row["output"]
     stops = [end for end in range(len(output) + 1) if task.finished(output[:end])]
     if stops:
         assert task.extract(output[: stops[0]]) == task.extract(output)
         assert stops == list(range(stops[0], len(output) + 1))  # once finished, always finished
+
+
+def test_kept_experiments_answers_are_read_now_as_they_were_then() -> None:
+    kept = sorted((Path(__file__).parents[2] / "reports").glob("finetune-*/**/predictions/*.jsonl"))
+    assert kept
+    for path in kept:
+        for line in path.read_text("utf-8").splitlines():
+            row = json.loads(line)
+            assert TASKS[path.stem].extract(row["output"]) == row["extracted"], (path, row["id"])
 
 
 MARKS = ["The answer is", " answer:", "####", "###", "#", " Instruction:", "\\boxed{", "}", " correct option is"]

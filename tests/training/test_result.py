@@ -187,6 +187,15 @@ def test_learned_curvatures_are_given_by_layer_and_by_kind_of_module(result: Com
     assert [row[1] for row in tables["Learned curvature by kind of module"].rows] == ["q_proj", "v_proj"]
 
 
+def test_the_cost_is_the_median_ratio_of_speeds_with_its_range_over_seeds(result: ComparisonResult) -> None:
+    seconds = {"lora": (100.0, 100.0, 100.0), "hyplora": (100.0, 125.0, 80.0)}
+    runs = tuple(dataclasses.replace(run, seconds=seconds[run.method][run.seed]) for run in result.runs)
+    (card,) = (
+        section.card for section in dataclasses.replace(result, runs=runs).view().sections if section.anchor == "cost"
+    )
+    assert "HypLoRA trains 1.00 times as many tokens a second as LoRA (0.80 to 1.25 by seed), with" in card.reason
+
+
 def test_the_frame_has_a_row_for_every_run_and_set(result: ComparisonResult) -> None:
     frame = result.to_frame()
     assert len(frame) == 6 * 3
