@@ -23,8 +23,11 @@ Kind = Literal["number", "letter", "words"]
 TOLERANCE = 0.001
 
 _NEXT_TURN = re.compile(r"### Instruction:|Below is an instruction that describes")
+#: A unit such as "points/answer" states nothing, nor does an "answer =" with no answer behind it.
 _STATES = re.compile(
-    r"#{4}(?!#)|(?:answer(?: choice| option)?|correct (?:choice|option))(?: is|:| ?=)|\\boxed ?\{", re.I
+    r"#{4}(?!#)|(?<!/)(?<!/ )(?<!per )(?:answer(?: choice| option)?|correct (?:choice|option))"
+    r"(?: is|:| ?=(?= ?(?:[-\u2212]? ?[$€£]?\.?\d|\(?[A-E]\b)))|\\boxed ?\{",
+    re.I,
 )
 #: Where a stated answer ends: with its line or its sentence.
 _END, _LINE_END = re.compile(r"\n|[.!?](?=\s)"), re.compile(r"\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from contextlib import redirect_stderr
 from dataclasses import dataclass
@@ -16,7 +17,11 @@ from geoprobe.sources.demo import DEMO_NAME, demo_model
 from geoprobe.training.facts import TrainedModel
 from geoprobe.training.setup import Setup
 
-__all__ = ["LoadedBase", "load_base", "model_facts", "training_device"]
+__all__ = ["LoadedBase", "fingerprint", "load_base", "model_facts", "training_device"]
+
+
+#: Values of each weight that tell it from another model's.
+_LOOKED_AT = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,6 +134,20 @@ def model_facts(base: LoadedBase, setup: Setup) -> TrainedModel:
         device=where,
         revision=getattr(config, "_commit_hash", None),
     )
+
+
+def fingerprint(base: LoadedBase) -> dict[str, str]:
+    """What tells a loaded model from another: a hash of some of every weight, and what it is computed in and on."""
+    digest = hashlib.sha256()
+    for name, weight in sorted(base.model.state_dict().items()):
+        flat = weight.detach().flatten()
+        some = flat[:: max(1, flat.numel() // _LOOKED_AT)][:_LOOKED_AT].to("cpu", torch.float32)
+        digest.update(f"{name} {tuple(weight.shape)}".encode() + some.numpy().tobytes())
+    return {
+        "weights": digest.hexdigest(),
+        "precision": "bfloat16" if base.half else "float32",
+        "device": base.model.device.type,
+    }
 
 
 def _plain(model: Any) -> None:

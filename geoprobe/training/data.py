@@ -33,11 +33,14 @@ class Example:
         What is learned.
     question : str
         The bare question, for finding leaks.
+    group : str
+        The first question of its conversation, which all its examples share; they are held out together.
     """
 
     prompt: str
     response: str
     question: str
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,10 +114,12 @@ def load_training(
             raise BadDataError(f"{where} is {type(record).__name__}, not an object with columns.", "Give records.")
         if form is None:
             form, said = form_of(record, source, field)
+        group = ""
         for asked, context, response in form(record, where):
             if response.strip() and asked.strip():
                 question = f"{asked}\n{context}" if context else asked
-                examples.append(Example(prompt(asked, context, template), response.strip(), question))
+                group = group or question
+                examples.append(Example(prompt(asked, context, template), response.strip(), question, group))
             else:
                 empty += 1
     if not examples:

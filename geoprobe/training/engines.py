@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -76,11 +78,11 @@ class _Local:
 
 
 class _Ray:
-    """Every task loads the model once in its worker, with the threads that this process would train with."""
+    """Every task loads the model once in its worker, with this process's number of threads and folder."""
 
     def __init__(self, experiment: Experiment, told: Told, ray: Any) -> None:
         self._experiment, self._told, self._ray = experiment, told, ray
-        self._shared = ray.put(experiment)
+        self._shared = ray.put((experiment, Path.cwd()))
         self._threads = experiment.setup.threads or torch.get_num_threads()
         largest = max((node["Resources"].get("CPU", 1) for node in ray.nodes() if node["Alive"]), default=1)
         self._task = {
@@ -115,15 +117,18 @@ class _Ray:
 
 
 @lru_cache(maxsize=1)
-def _bench(experiment: Experiment, threads: int) -> Workbench:
+def _bench(shared: tuple[Experiment, Path], threads: int) -> Workbench:
     """The worker's own, its model loaded once."""
+    experiment, folder = shared
     torch.set_num_threads(threads)
+    with suppress(OSError):  # the model's path may be relative to where the experiment was asked for
+        os.chdir(folder)
     return Workbench.of(experiment)
 
 
-def _start(experiment: Experiment, threads: int) -> Start:
-    return _bench(experiment, threads).start(Nobody())
+def _start(shared: tuple[Experiment, Path], threads: int) -> Start:
+    return _bench(shared, threads).start(Nobody())
 
 
-def _record(experiment: Experiment, run: Run, scale: Scale, threads: int) -> RunRecord:
-    return _bench(experiment, threads).record(run, scale, Nobody())
+def _record(shared: tuple[Experiment, Path], run: Run, scale: Scale, threads: int) -> RunRecord:
+    return _bench(shared, threads).record(run, scale, Nobody())

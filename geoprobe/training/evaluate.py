@@ -73,7 +73,7 @@ def evaluate(
             model,
             base,
             [question.prompt for question in questions],
-            max_new_tokens=min(setup.max_new_tokens or task.max_new_tokens, task.max_new_tokens),
+            max_new_tokens=setup.max_new_tokens or task.max_new_tokens,
             batch=setup.evaluation_batch,
             finished=task.finished,
             told=None if told is None else lambda count, done=done: told(done + count),  # type: ignore[misc]

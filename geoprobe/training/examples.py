@@ -86,7 +86,7 @@ def prepare(data: TrainingData, tokenizer: Any, setup: Setup) -> Prepared:
             hopeless += 1
             continue
         cut += len(tokens.ids) > setup.cutoff
-        found.append((_same(example.question), Tokens(tokens.ids[: setup.cutoff], tokens.prompt)))
+        found.append((_same(example.group or example.question), Tokens(tokens.ids[: setup.cutoff], tokens.prompt)))
     if setup.examples is not None and setup.examples < len(found):
         rng = np.random.default_rng((setup.seed, _SAMPLE))
         found = [found[place] for place in np.sort(rng.choice(len(found), setup.examples, replace=False))]
@@ -145,7 +145,7 @@ def _tokens(example: Example, tokenizer: Any) -> Tokens:
 
 
 def _split(found: list[tuple[str, Tokens]], setup: Setup) -> tuple[list[Tokens], list[Tokens]]:
-    """Hold out a random sample; a question that comes twice goes to one side."""
+    """Hold out a random sample; a question that comes twice, and a conversation, go to one side."""
     rng = np.random.default_rng((setup.seed, _SPLIT))
     wanted = min(setup.validation, len(found) // 2)
     twins = Counter(question for question, _ in found)

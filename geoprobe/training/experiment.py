@@ -10,9 +10,9 @@ from pathlib import Path
 
 from geoprobe.errors import GeoprobeError
 from geoprobe.training.adapters import count_parameters, curvatures, geometry_parameters
-from geoprobe.training.base_model import LoadedBase, load_base, model_facts
+from geoprobe.training.base_model import LoadedBase, fingerprint, load_base, model_facts
 from geoprobe.training.data import TrainingData
-from geoprobe.training.distributed import rank, wait
+from geoprobe.training.distributed import rank, wait, world_size
 from geoprobe.training.evaluate import evaluate
 from geoprobe.training.examples import Prepared, prepare
 from geoprobe.training.facts import TrainedModel
@@ -24,8 +24,9 @@ from geoprobe.training.store import Store
 from geoprobe.training.tasks import LoadedTask
 from geoprobe.training.told import QUESTION, Told
 from geoprobe.training.train import ordered_examples, trained
-from geoprobe.training.trainer import StorageError
+from geoprobe.training.trainer import DivergedError, StorageError
 from geoprobe.training.validation import validation_loss
+from geoprobe.training.versions import versions
 
 __all__ = ["Experiment", "Start", "Workbench", "failed_record"]
 
@@ -48,6 +49,8 @@ class Experiment:
         Trainer's integrations.
     offline : bool
         Ask no network.
+    hashes : tuple of (str, str)
+        Of what is trained and tested on, by name.
     """
 
     setup: Setup
@@ -56,6 +59,7 @@ class Experiment:
     out: Path
     report_to: tuple[str, ...] = ()
     offline: bool = False
+    hashes: tuple[tuple[str, str], ...] = ()
 
     @property
     def questions(self) -> int:
@@ -84,6 +88,8 @@ class Start:
         What the model does.
     scales : tuple of Scale
         Every method's alpha with every seed.
+    warnings : tuple of str
+        What a reader must know.
     """
 
     model: TrainedModel
@@ -92,6 +98,7 @@ class Start:
     note: str
     base: BaseRecord
     scales: tuple[Scale, ...]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,14 +126,28 @@ class Workbench:
         return cls(experiment, base, prepare(experiment.training, base.tokenizer, experiment.setup))
 
     def start(self, told: Told) -> Start:
-        """Everything before the first training."""
+        """Everything before the first training.
+
+        Raises
+        ------
+        UsageError
+            When the experiment began with another model.
+        """
+        experiment = self.experiment
+        warnings: tuple[str, ...] = ()
+        if rank() == 0:
+            warnings = experiment.store.begin(
+                experiment.setup, dict(experiment.hashes), fingerprint(self.base), versions()
+            )
+        wait()
         return Start(
-            model_facts(self.base, self.experiment.setup),
+            model_facts(self.base, experiment.setup),
             len(self.prepared.training),
             len(self.prepared.validation),
             self.prepared.note,
             self.base_record(told),
             self.scales(told),
+            warnings,
         )
 
     def base_record(self, told: Told) -> BaseRecord:
@@ -188,6 +209,8 @@ class Workbench:
         except StorageError:
             raise
         except Exception as error:  # one run's failure, whatever it is, must not lose the others
+            if world_size() > 1 and not isinstance(error, DivergedError):
+                raise  # the other processes may not have failed and wait for this one: they end together
             record = failed_record(run, scale, error, losses)
             if rank() == 0:
                 store.save_trace(run, traceback.format_exc())
@@ -259,4 +282,5 @@ def failed_record(run: Run, scale: Scale, error: Exception, losses: Sequence[tup
         steps=losses[-1][0] if losses else 0,
         train_losses=tuple(losses),
         alpha=scale.alpha,
+        diverged=isinstance(error, DivergedError),
     )

@@ -138,6 +138,7 @@ class RunFacts:
     likelihood_rights: dict[str, str] = field(default_factory=dict)
     unread: dict[str, int] = field(default_factory=dict)
     adapter: str | None = None
+    diverged: bool = False
 
     @property
     def tokens_per_second(self) -> float:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import platform
-import shlex
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from geoprobe import __version__
 from geoprobe.errors import GeoprobeError, NotFoundError
 from geoprobe.files import folder_name, given_path, what_is_at
 from geoprobe.report.document import Report
+from geoprobe.training.command import command_of
 from geoprobe.training.distributed import join_processes, rank, wait
 from geoprobe.training.engines import open_engine
 from geoprobe.training.experiment import Experiment
@@ -26,11 +23,9 @@ from geoprobe.training.result import ComparisonResult, make_result
 from geoprobe.training.runs import chosen_rates, final_runs, final_steps, sweep_runs
 from geoprobe.training.setup import Setup
 from geoprobe.training.told import QUESTION, Nobody, Told
+from geoprobe.training.versions import versions
 
 __all__ = ["finetune", "out_folder"]
-
-#: What computes the numbers, and so belongs into the provenance.
-_PACKAGES = ("torch", "transformers", "peft", "accelerate", "numpy", "numba", "tokenizers")
 
 
 def finetune(
@@ -114,14 +109,14 @@ def finetune(
         choices=choices,
     )
     setup = inputs.setup
-    experiment = Experiment(setup, inputs.training, inputs.asked, folder, tuple(report_to), offline)
     hashes = {**inputs.hashes, "asked": _asked(inputs)}
+    experiment = Experiment(
+        setup, inputs.training, inputs.asked, folder.absolute(), tuple(report_to), offline, tuple(hashes.items())
+    )
     if rank() == 0:
         experiment.store.check(setup, hashes, resume=resume)
     wait()
     with open_engine(engine, experiment, told) as works:
-        if rank() == 0:
-            experiment.store.begin(setup, hashes)
         told.begin(_weight(setup, experiment, len(inputs.training.examples)))
         start = works.start()
         scales = {(scale.method, scale.seed): scale for scale in start.scales}
@@ -158,10 +153,10 @@ def finetune(
         records=records,
         leaks=inputs.leaks,
         scan=inputs.scan,
-        versions=_versions(),
+        versions=versions(),
         seed=setup.seed,
-        command=_command(inputs, budget, leaks, from_scan, data, choices),
-        warnings=inputs.warnings,
+        command=command_of(inputs, budget, leaks, from_scan, data, choices),
+        warnings=(*inputs.warnings, *start.warnings),
     )
 
 
@@ -195,48 +190,3 @@ def _weight(setup: Setup, experiment: Experiment, examples: int) -> float:
 def _asked(inputs: Inputs) -> str:
     """Hash of the questions that are asked, for telling an experiment from another."""
     return questions_sha256([question for task in inputs.asked for question in task.questions])
-
-
-def _command(
-    inputs: Inputs,
-    budget: str,
-    leaks: str,
-    from_scan: str | Path | Report | None,
-    data: str | Path | None,
-    choices: dict[str, Any],
-) -> str:
-    """The command line that makes the result again, paths by their ends; empty where none does."""
-    setup = inputs.setup
-    words = ["geoprobe", "finetune", Path(setup.model).name if Path(setup.model).exists() else setup.model]
-    words += ["--train", Path(setup.train).name if Path(setup.train).exists() else setup.train]
-    words += ["--eval", ",".join(setup.tasks), "--budget", budget]
-    if from_scan is not None:
-        words += ["--from-scan", "scan.json" if isinstance(from_scan, Report) else Path(from_scan).name]
-    words += [] if data is None else ["--data", Path(data).name]
-    words += {"drop": ["--drop-leak"], "allow": ["--allow-leak"]}.get(leaks, [])
-    for name, value in choices.items():
-        if value is None or value is False:
-            continue
-        if name == "seeds":
-            if tuple(value) != tuple(range(len(value))):
-                return ""  # the command line counts seeds from 0
-            words += ["--seeds", str(len(value))]
-            continue
-        option = "--" + name.replace("_", "-")
-        if value is True:
-            words.append(option)
-        elif isinstance(value, list | tuple):
-            words += [option, ",".join(f"{each:g}" if isinstance(each, float) else str(each) for each in value)]
-        else:
-            words += [option, f"{value:g}" if isinstance(value, float) else str(value)]
-    return shlex.join(words)
-
-
-def _versions() -> dict[str, str]:
-    found = {"geoprobe": __version__, "python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:  # vendored or frozen installs carry no metadata
-            found[package] = "unknown"
-    return found

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from geoprobe.errors import BadDataError, UsageError
-from geoprobe.files import write_whole
+from geoprobe.files import shown_name, write_whole
 from geoprobe.report.document import Report
 from geoprobe.training.data import TrainingData, load_training
 from geoprobe.training.evaluate import sampled
@@ -98,7 +98,10 @@ def read_inputs(
         model=_model(model, scan),
         train=str(train),
         tasks=None if named is None else tuple(find_task(name).name for name in named),
-        **{"revision": None if scan is None or model is not None else scan.model.source.revision, **choices},
+        **{
+            **choices,
+            "revision": choices.get("revision") or (scan.model.source.revision if scan and not model else None),
+        },
     )
     training = load_training(setup.train, data=data, field=setup.field, offline=offline, template=setup.template)
     loaded = tuple(load_task(name, data=data, offline=offline, template=setup.template) for name in setup.tasks)
@@ -107,8 +110,24 @@ def read_inputs(
     asked = tuple(sampled(task, setup) for task in clean)
     if found.found and leaks == "refuse":
         raise BadDataError(*_refusal(found, training, out))
-    warnings = () if not found.found else (_warning(found, training, leaks),)
-    return Inputs(setup, training, loaded, asked, found, scan, warnings)
+    warnings = [_warning(found, training, leaks)] if found.found else []
+    if scan is not None and model is not None and not _same_model(setup, scan):
+        warnings.append(
+            f"The scan is of {_called(scan.model.source.model, scan.model.source.revision)} and the experiment on "
+            f"{_called(setup.model, setup.revision)}: what they say may be of two models."
+        )
+    return Inputs(setup, training, loaded, asked, found, scan, tuple(warnings))
+
+
+def _same_model(setup: Setup, scan: Report) -> bool:
+    """Whether a scan is of the experiment's model, as far as their names tell: a path may be written in two ways."""
+    scanned = scan.model.source
+    same_commit = setup.revision is None or scanned.revision is None or scanned.revision.startswith(setup.revision)
+    return Path(setup.model).name == Path(scanned.model).name and same_commit
+
+
+def _called(model: str, revision: str | None) -> str:
+    return f"{shown_name(Path(model).name)}{f' at {revision}' if revision else ''}"
 
 
 def _model(model: str | Path | None, scan: Report | None) -> str:

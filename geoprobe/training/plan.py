@@ -191,6 +191,9 @@ def _measured(base: LoadedBase, setup: Setup, method: str, prepared: Prepared) -
     examples = ordered_examples(prepared, setup, Run(method, setup.seeds[0], 0.0, "final", _MEASURED_STEPS + 1))
     with adapted(base.model, setup, method, setup.seeds[0]) as model:
         model.train()
+        if setup.gradient_checkpointing:
+            model.enable_input_require_grads()
+            model.gradient_checkpointing_enable()
         optimizer = torch.optim.AdamW([each for each in model.parameters() if each.requires_grad], lr=0.0)
         forget_peak()
         seconds, tokens = [], []
@@ -221,7 +224,7 @@ def _evaluation_seconds(base: LoadedBase, inputs: Inputs, prepared: Prepared, fi
     with adapted(base.model, setup, setup.methods[-1], setup.seeds[0]) as model:
         model.eval()
         for task in inputs.asked:
-            limit = min(setup.max_new_tokens or task.task.max_new_tokens, task.task.max_new_tokens)
+            limit = setup.max_new_tokens or task.task.max_new_tokens
             few = sampled(task, setup).questions[: setup.evaluation_batch]
             times = [_answering(model, base, few, count) for count in (1, 1, 1 + min(_MEASURED_TOKENS, limit))]
             prefill, each = times[1], max(times[2] - times[1], 0.0) / min(_MEASURED_TOKENS, limit)

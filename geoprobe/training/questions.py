@@ -73,8 +73,9 @@ def _question(name: str, kind: Kind, position: int, record: Record, where: str, 
             "Give the test file in LLM-Adapters' form or in GSM8K's own.",
         )
     written = str(columns["answer"])
-    # GSM8K's own answers are whole solutions
-    answer = extract(kind, written) if "####" in written else normalised(kind, written)
+    # GSM8K's own answers are whole solutions with the answer on their last line
+    marked = written.rpartition("####")
+    answer = extract(kind, "".join(marked[1:])) if marked[1] else normalised(kind, written)
     if answer is None:
         raise BadDataError(f"{at} has the answer {written[:60]!r}, which is no {kind} answer.", f"Is this {name}?")
     options = options_of(asked, kind)

@@ -122,6 +122,8 @@ class RunRecord:
         By task, in question order; empty in sweeps.
     adapter : str or None
         The saved adapter's folder, relative to the experiment's.
+    diverged : bool
+        Whether it failed of a loss that is not finite, and not of what it was run on.
     """
 
     method: str
@@ -147,6 +149,7 @@ class RunRecord:
     hidden_delta: dict[str, float] = field(default_factory=dict)
     predictions: dict[str, tuple[Prediction, ...]] = field(default_factory=dict)
     adapter: str | None = None
+    diverged: bool = False
 
     @property
     def tokens_per_second(self) -> float:

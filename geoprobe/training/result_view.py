@@ -175,7 +175,13 @@ def _warnings(result: ComparisonResult) -> Iterator[str]:
     failed = [run for run in result.runs if run.status == "failed"]
     for run in failed:
         what = f"{name(run.method)}, seed {run.seed}, learning rate {run.learning_rate:g}"
-        yield f"A run failed and is left out, with its partner: {what} ({run.error or 'no reason given'})"
+        why = run.error or "no reason given"
+        if run.purpose == "final":
+            yield f"A run failed and is left out, with its partner: {what} ({why})"
+        elif run.diverged:
+            yield f"A run to choose the learning rate failed, and that rate is not taken: {what} ({why})"
+        else:
+            yield f"A run to choose the learning rate failed, and no method may take that rate: {what} ({why})"
     yield from result.warnings
 
 

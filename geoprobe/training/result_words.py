@@ -153,9 +153,15 @@ def learned_by_heart(result: ComparisonResult) -> str:
 def borne_out(result: ComparisonResult) -> str:
     """Whether what a scan said of tree-likeness and what HypLoRA did agree."""
     said = next((each.verdict for each in result.diagnosis if each.name == "hyperbolicity"), None)
-    found = next((each.label for each in result.comparisons if each.method == "hyplora"), None)
+    compared = next((each for each in result.comparisons if each.method == "hyplora"), None)
+    found = None if compared is None else compared.label
     if said is None or found in (None, "no verdict"):
         return "The scan's answers about the embeddings, and the experiment's about training."
+    if said == "inconclusive":
+        return "Whether they agree cannot be said: the scan came to no answer about the embeddings."
+    seen = None if compared is None or compared.overall is None else compared.overall.difference.detectable
+    if found == "no detectable difference" and (seen is None or seen >= 1):
+        return "Whether they agree cannot be said: the experiment could have seen no difference, however large."
     tree = said in ("supported", "weak")
     if tree and found == "helps":
         return "They agree: the embeddings are more tree-like than chance, and hyperbolic adaptation helps."

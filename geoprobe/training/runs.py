@@ -39,7 +39,7 @@ class Run:
     @property
     def id(self) -> str:
         """Its folder's name."""
-        return f"{self.purpose}-{self.method}-seed{self.seed}-lr{self.learning_rate:g}"
+        return f"{self.purpose}-{self.method}-seed{self.seed}-lr{self.learning_rate!r}"
 
     @property
     def title(self) -> str:
@@ -62,15 +62,21 @@ def sweep_runs(setup: Setup, examples: int) -> tuple[Run, ...]:
 
 
 def chosen_rates(setup: Setup, sweep: Sequence[RunRecord]) -> dict[str, float | None]:
-    """Each method's rate with the lowest validation loss; None where every run of its sweep failed."""
+    """Each method's rate with the lowest validation loss; None where every run of its sweep failed.
+
+    A run that diverges speaks against its rate. One that fails of anything else says nothing of it: its rate is left
+    out for every method, so that none has more rates to choose from.
+    """
     if len(setup.rates) == 1:
         return dict.fromkeys(setup.methods, setup.rates[0])
+    lost = {record.learning_rate for record in sweep if record.status == "failed" and not record.diverged}
     chosen: dict[str, float | None] = {}
     for method in setup.methods:
         losses = {
             record.learning_rate: record.validation_loss
             for record in sweep
             if record.method == method and record.purpose == "sweep" and record.validation_loss is not None
+            if record.learning_rate not in lost
         }
         chosen[method] = min(losses, key=losses.__getitem__, default=None)
     return chosen

@@ -210,7 +210,9 @@ def make_setup(budget: str = "paper", **choices: Any) -> Setup:
     """
     if budget not in BUDGETS:
         raise UsageError(f"There is no budget {budget!r}.", f"Give one of {', '.join(BUDGETS)}.")
-    chosen = {name: value for name, value in choices.items() if value is not None}
+    chosen = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in choices.items() if value is not None
+    }
     return Setup(**{**BUDGETS[budget], "budget": budget, **chosen})
 
 

@@ -6,7 +6,7 @@ import json
 import shutil
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,12 @@ __all__ = ["Store"]
 
 @dataclass(frozen=True)
 class _Begun:
-    """What `setup.json` holds: choices, and hashes of what is trained and tested on."""
+    """What `setup.json` holds: choices, hashes of what is trained and tested on, the model as loaded, and versions."""
 
     setup: dict[str, Any]
     inputs: dict[str, str]
+    model: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -103,12 +105,46 @@ class Store:
                 "Put back the files it began with, or give another folder by --out.",
             )
 
-    def begin(self, setup: Setup, inputs: Mapping[str, str]) -> None:
-        """Say in the folder which experiment is done in it: once its model has been loaded, and not before."""
+    def begin(
+        self, setup: Setup, inputs: Mapping[str, str], model: Mapping[str, str], versions: Mapping[str, str]
+    ) -> tuple[str, ...]:
+        """Say in the folder which experiment is done in it, or see that it goes on with the same model.
+
+        Parameters
+        ----------
+        setup, inputs
+            As of `check`.
+        model : mapping of str to str
+            What tells its weights and arithmetic from others; known once it has been loaded.
+        versions : mapping of str to str
+            Of what computes, by package.
+
+        Returns
+        -------
+        tuple of str
+            What a reader must know: versions other than those the experiment began with.
+
+        Raises
+        ------
+        UsageError
+            When the model is another one.
+        """
         path = self.out / "setup.json"
         if not path.exists():
-            content = msgspec.to_builtins(_Begun(setup.to_dict(), dict(inputs)))
+            content = msgspec.to_builtins(_Begun(setup.to_dict(), dict(inputs), dict(model), dict(versions)))
             write_whole({path: (json.dumps(content, indent=1) + "\n").encode()})
+            return ()
+        saved = from_builtins(_Begun, _read(path), what=f"file {path}")
+        changed = [name for name, value in model.items() if saved.model.get(name, value) != value]
+        if changed:
+            raise UsageError(
+                f"The model of the experiment in {self.out} has changed since it began: {', '.join(changed)}.",
+                "Put back the one that it began with, or give another folder by --out.",
+            )
+        other = [
+            f"{name} {old} (now {versions[name]})" for name, old in saved.versions.items() if versions[name] != old
+        ]
+        return (f"The experiment began with other versions than it ended with: {', '.join(other)}.",) if other else ()
 
     def folder(self, run: Run) -> Path:
         """A run's own."""

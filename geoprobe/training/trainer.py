@@ -16,6 +16,7 @@ from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from geoprobe.errors import GeoprobeError
 from geoprobe.training.batches import collate, response_loss
 from geoprobe.training.checkpoints import seal
+from geoprobe.training.distributed import wait
 from geoprobe.training.examples import Tokens
 from geoprobe.training.validation import validation_loss
 
@@ -109,6 +110,7 @@ class AdapterTrainer(Trainer):
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         try:
             super()._save_checkpoint(model, trial)
+            wait()  # every process writes its own random state
             if self.args.should_save:
                 seal(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
         except (OSError, RuntimeError, SafetensorError) as error:

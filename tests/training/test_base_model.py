@@ -1,6 +1,8 @@
 """The model is loaded frozen and greedy, its tokenizer ready to pad; what cannot be loaded is said."""
 
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ import pytest
 import torch
 
 from geoprobe.errors import BadDataError, NotFoundError, UsageError
-from geoprobe.training.base_model import load_base, model_facts
+from geoprobe.training.base_model import fingerprint, load_base, model_facts
 
 
 def test_a_model_is_loaded_frozen_and_greedy(base: Any, make: Callable[..., Any]) -> None:
@@ -44,3 +46,15 @@ def test_four_bits_need_a_gpu(make: Callable[..., Any], monkeypatch: pytest.Monk
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UsageError, match="needs bitsandbytes and a GPU"):
         load_base(make(four_bit=True))
+
+
+def test_a_model_is_told_from_another_by_its_weights_and_arithmetic(
+    base: Any, make: Callable[..., Any], tmp_path: Path
+) -> None:
+    shutil.copytree(make().model, tmp_path / "moved")
+    again = load_base(make(model=str(tmp_path / "moved")))
+    assert fingerprint(again) == fingerprint(base)  # wherever it lies
+    assert fingerprint(replace(again, half=True))["precision"] == "bfloat16"
+    with torch.no_grad():
+        again.model.model.layers[1].mlp.up_proj.weight.mul_(1.01)
+    assert fingerprint(again)["weights"] != fingerprint(base)["weights"]

@@ -57,6 +57,7 @@ def test_chat_messages_give_an_example_for_each_reply(tmp_path: Path) -> None:
     assert [example.response for example in loaded.examples] == ["2", "5"]
     assert loaded.examples[0].question == "Be short.\n\n1 + 1?"
     assert loaded.examples[1].question.endswith("User: 1 + 1?\n\nAssistant: 2\n\nUser: And 3 more?")
+    assert loaded.examples[0].group == loaded.examples[1].group == loaded.examples[0].question
 
 
 def test_columns_of_other_names_are_given_by_field(tmp_path: Path) -> None:

@@ -37,7 +37,6 @@ def two_workers() -> Iterator[None]:
 
 def _all_records(engine: str, experiment: Experiment) -> tuple[Any, list[RunRecord]]:
     setup = experiment.setup
-    experiment.store.begin(setup, {})
     with open_engine(engine, experiment, Nobody()) as works:
         start = works.start()
         scales = {(scale.method, scale.seed): scale for scale in start.scales}

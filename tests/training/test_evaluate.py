@@ -119,7 +119,7 @@ def test_delta_is_that_of_the_final_hidden_states(base: Any, make: Callable[...,
     assert final_delta(base.model, base, ["a"], "tiny") is None
 
 
-def test_the_longest_answer_is_the_tasks_unless_a_shorter_one_is_asked_for(
+def test_the_longest_answer_is_the_tasks_unless_another_is_asked_for(
     base: Any, make: Callable[..., Any], test_sets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
@@ -130,6 +130,6 @@ def test_the_longest_answer_is_the_tasks_unless_a_shorter_one_is_asked_for(
 
     monkeypatch.setattr("geoprobe.training.evaluate.greedy_answers", answers)
     task = load_task("addsub", data=test_sets, template="plain")
-    for choice in (4, 10_000):
+    for choice in (4, 10_000, None):
         evaluate(base.model, base, replace(make(), max_new_tokens=choice, delta_prompts=0), [task])
-    assert asked == [4, task.task.max_new_tokens]
+    assert asked == [4, 10_000, task.task.max_new_tokens]

@@ -62,6 +62,17 @@ def test_no_question_is_both_learned_and_held_out() -> None:
         assert 10 <= len(prepared.validation) <= 12
 
 
+def test_the_turns_of_a_conversation_are_held_out_together() -> None:
+    turns = tuple(
+        Example(f"turn {'x' * talk} {'y' * turn}", "z", f"{talk} {turn}", f"talk {talk}")
+        for talk in range(3, 23)
+        for turn in (1, 2)
+    )
+    for seed in range(5):
+        prepared = prepare(TrainingData("chat", turns, "sha"), Words(), _setup(validation=8, seed=seed))
+        assert not {each.ids[2] for each in prepared.training} & {each.ids[2] for each in prepared.validation}
+
+
 def test_the_split_depends_on_its_seed_alone() -> None:
     data = _data(*((f"q {'x' * place}", "y") for place in range(1, 40)))
     one = prepare(data, Words(), _setup(validation=5))

@@ -43,7 +43,6 @@ class Listening:
 
 
 def _bench(experiment: Experiment, base: Any, prepared: Any) -> Workbench:
-    experiment.store.begin(experiment.setup, {})
     return Workbench(experiment, base, prepared)
 
 

@@ -17,6 +17,7 @@ from geoprobe.errors import BadDataError, NotFoundError, UsageError
 from geoprobe.report.opening import open_report
 from geoprobe.report.schema import json_schema
 from geoprobe.training.result import FINETUNE_VERSION, ComparisonResult
+from geoprobe.training.result_words import borne_out
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +151,34 @@ def test_the_scans_answer_stands_beside_the_experiments(report: "geoprobe.Report
     assert [answer.verdict for answer in section.card.answers][:3] == [r.verdict.label for r in report.results.values()]
     assert report["hyperbolicity"].verdict.label not in ("supported", "weak")
     assert agrees in section.card.reason
+
+
+def test_where_scan_or_experiment_could_say_nothing_they_neither_agree_nor_disagree(report: "geoprobe.Report") -> None:
+    one = make_experiment(scan=report, seeds=(0,))
+    assert "the experiment could have seen no difference" in borne_out(one)
+    three = make_experiment(scan=report)
+    unsure = tuple(
+        dataclasses.replace(each, verdict="inconclusive") if each.name == "hyperbolicity" else each
+        for each in three.diagnosis
+    )
+    assert "the scan came to no answer" in borne_out(dataclasses.replace(three, diagnosis=unsure))
+
+
+@pytest.mark.parametrize(
+    ("purpose", "diverged", "said"),
+    [
+        ("final", False, "left out, with its partner"),
+        ("sweep", True, "that rate is not taken"),
+        ("sweep", False, "no method may take that rate"),
+    ],
+)
+def test_a_run_that_failed_is_told_with_what_follows(
+    result: ComparisonResult, purpose: Any, diverged: bool, said: str
+) -> None:
+    failed = dataclasses.replace(result.runs[0], purpose=purpose, status="failed", error="gone", diverged=diverged)
+    (warning,) = dataclasses.replace(result, runs=(failed, *result.runs[1:])).view().warnings
+    assert said in warning
+    assert "(gone)" in warning
 
 
 def test_hostile_names_are_shown_and_mark_nothing_up(hostile: ComparisonResult) -> None:

@@ -2,15 +2,16 @@
 
 from dataclasses import replace
 
-from geoprobe.training.records import RunRecord
+from geoprobe.training.records import RunRecord, Status
 from geoprobe.training.runs import Run, chosen_rates, final_runs, final_steps, sweep_runs
 from geoprobe.training.setup import Setup
 
 SETUP = Setup("demo", "gsm8k", ("mawps",), seeds=(4, 5), rates=(1e-4, 1e-3), sweep_steps=7)
 
 
-def _swept(method: str, rate: float, loss: float | None) -> RunRecord:
-    return RunRecord(method, 4, rate, "sweep", validation_loss=loss, status="finished" if loss else "failed")
+def _swept(method: str, rate: float, loss: float | None, *, diverged: bool = True) -> RunRecord:
+    status: Status = "finished" if loss else "failed"
+    return RunRecord(method, 4, rate, "sweep", validation_loss=loss, status=status, diverged=diverged and not loss)
 
 
 def test_every_method_gets_the_same_sweep() -> None:
@@ -38,6 +39,12 @@ def test_the_rate_of_lowest_validation_loss_is_chosen_for_each_method() -> None:
     assert chosen_rates(SETUP, sweep[:2]) == {"lora": 1e-3, "hyplora": None}
 
 
+def test_a_rate_that_one_method_could_not_try_is_taken_by_none() -> None:
+    sweep = [_swept("lora", 1e-4, 0.9), _swept("lora", 1e-3, 0.8), _swept("hyplora", 1e-4, 0.7)]
+    killed = _swept("hyplora", 1e-3, None, diverged=False)
+    assert chosen_rates(SETUP, [*sweep, killed]) == {"lora": 1e-4, "hyplora": 1e-4}
+
+
 def test_final_runs_are_every_method_with_every_seed_at_its_own_rate() -> None:
     runs = final_runs(SETUP, {"lora": 1e-3, "hyplora": 1e-4}, 160)
     assert [(run.method, run.seed, run.learning_rate) for run in runs] == [
@@ -52,3 +59,4 @@ def test_final_runs_are_every_method_with_every_seed_at_its_own_rate() -> None:
 
 def test_a_runs_folder_says_what_it_is() -> None:
     assert Run("lora", 2, 3e-4, "final", 5).id == "final-lora-seed2-lr0.0003"
+    assert Run("lora", 2, 1e-3, "final", 5).id != Run("lora", 2, 1.0000001e-3, "final", 5).id

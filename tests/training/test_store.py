@@ -13,6 +13,8 @@ from geoprobe.training.setup import Setup
 from geoprobe.training.store import Store
 
 SETUP = Setup("demo", "gsm8k", ("mawps",))
+MODEL = {"weights": "ab12", "precision": "float32", "device": "cpu"}
+VERSIONS = {"torch": "2.13.0", "peft": "0.21.2"}
 RUN = Run("lora", 0, 3e-4, "final", 5)
 RECORD = RunRecord("lora", 0, 3e-4, "final", predictions={"mawps": (Prediction("mawps/0", "7", "7", True),)})
 
@@ -21,7 +23,7 @@ def test_the_same_experiment_goes_on_only_when_asked(tmp_path: Path) -> None:
     store = Store(tmp_path / "out")
     store.check(SETUP, {"gsm8k": "1"}, resume=False)
     assert not store.out.exists()
-    store.begin(SETUP, {"gsm8k": "1"})
+    assert store.begin(SETUP, {"gsm8k": "1"}, MODEL, VERSIONS) == ()
     with pytest.raises(UsageError, match="holds an experiment already"):
         store.check(SETUP, {"gsm8k": "1"}, resume=False)
     store.check(SETUP, {"gsm8k": "1"}, resume=True)
@@ -29,16 +31,33 @@ def test_the_same_experiment_goes_on_only_when_asked(tmp_path: Path) -> None:
 
 def test_a_changed_choice_is_refused_by_name_with_both_values(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    store.begin(SETUP, {})
+    store.begin(SETUP, {}, MODEL, VERSIONS)
     with pytest.raises(UsageError, match=r"batch \(was 16, is 8\), rank \(was 32, is 4\)"):
         store.check(replace(SETUP, rank=4, batch=8), {}, resume=True)
 
 
 def test_changed_data_are_refused_by_name(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    store.begin(SETUP, {"gsm8k/train.jsonl": "1", "mawps": "2"})
+    store.begin(SETUP, {"gsm8k/train.jsonl": "1", "mawps": "2"}, MODEL, VERSIONS)
     with pytest.raises(UsageError, match=r"have changed since: gsm8k/train\.jsonl\."):
         store.check(SETUP, {"gsm8k/train.jsonl": "3", "mawps": "2"}, resume=True)
+
+
+@pytest.mark.parametrize("name", MODEL)
+def test_another_model_is_refused_by_what_differs(tmp_path: Path, name: str) -> None:
+    store = Store(tmp_path)
+    store.begin(SETUP, {}, MODEL, VERSIONS)
+    assert store.begin(SETUP, {}, MODEL, VERSIONS) == ()
+    with pytest.raises(UsageError, match=f"has changed since it began: {name}"):
+        store.begin(SETUP, {}, {**MODEL, name: "other"}, VERSIONS)
+
+
+def test_other_versions_are_told(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.begin(SETUP, {}, MODEL, VERSIONS)
+    (said,) = store.begin(SETUP, {}, MODEL, {"torch": "2.14.0", "peft": "0.21.2"})
+    assert "torch 2.13.0 (now 2.14.0)" in said
+    assert "peft" not in said
 
 
 def test_a_record_is_there_once_it_is_saved_whole(tmp_path: Path) -> None:
