@@ -12,6 +12,8 @@ from geoprobe.stats.correlation import (
     permutation_null,
     spearman,
 )
+from geoprobe.stats.resampling import monte_carlo_pvalue
+from geoprobe.stats.weighted import effective_size, weighted_spearman
 
 
 @given(st.lists(st.integers(-5, 5), min_size=1, max_size=60))
@@ -57,6 +59,30 @@ def test_the_permutation_null_has_the_exact_variance() -> None:
     null = permutation_null(rng.standard_normal(50), rng.standard_normal(50), 4000, rng)
     assert null.mean() == pytest.approx(0, abs=0.01)
     assert null.var() == pytest.approx(1 / 49, rel=0.08)  # 1/(n-1), exact under exchangeability
+
+
+def test_the_weighted_permutation_null_is_the_weighted_rho_of_each_shuffle() -> None:
+    rng = np.random.default_rng(1)
+    x, y, weights = rng.zipf(1.8, 80), np.round(rng.standard_normal(80), 1), rng.gamma(0.5, size=80)
+    found = permutation_null(x, y, 30, np.random.default_rng(2), weights=weights)
+    again = np.random.default_rng(2)
+    expected = [weighted_spearman(x, again.permutation(y), weights).value for _ in range(30)]
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_with_unequal_weights_five_in_a_hundred_simulated_samples_without_a_relation_are_rejected() -> None:
+    rng = np.random.default_rng(3)
+    rejected = 0
+    for _ in range(250):
+        x = rng.exponential(size=150)
+        weights = np.where(x > 0.1, 1.0, 20.0) * (1 + x)
+        y = rng.standard_normal(150)
+        rho = weighted_spearman(x, y, weights).value
+        null = permutation_null(x, y, 99, rng, weights=weights)
+        rejected += monte_carlo_pvalue(rho, null, "two-sided") <= 0.05
+    assert effective_size(weights) < 100
+    assert rejected <= stats.binom.ppf(0.999, 250, 0.05)
+    assert rejected >= stats.binom.ppf(0.001, 250, 0.05)
 
 
 def test_pairs_must_be_finite_and_of_one_length() -> None:
