@@ -24,6 +24,23 @@ def test_bootstrap_intervals_cover_the_mean() -> None:
     assert 0.91 <= inside / 600 <= 0.98
 
 
+@pytest.mark.parametrize("n", [5, 10, 20])
+def test_simulated_intervals_of_few_values_cover_the_mean(n: int) -> None:
+    rng = np.random.default_rng(n)
+    inside = 0
+    for _ in range(1000):
+        low, high = bootstrap_mean(rng.standard_normal(n) + 3, rng, replicates=400)
+        inside += low <= 3 <= high
+    assert 0.93 <= inside / 1000 <= 0.97
+
+
+def test_an_interval_of_few_values_is_nearly_students_by_scipy() -> None:
+    values = stats.norm.ppf((np.arange(12) + 0.5) / 12)
+    found = bootstrap_mean(values, np.random.default_rng(3), replicates=20_000, level=0.9)
+    expected = stats.ttest_1samp(values, 0).confidence_interval(0.9)
+    np.testing.assert_allclose(found, expected, rtol=0.04)
+
+
 def test_one_value_has_no_interval() -> None:
     with pytest.raises(ValueError, match="values has 1 entries"):
         bootstrap_mean(np.ones(1), np.random.default_rng(0))
