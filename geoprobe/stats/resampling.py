@@ -64,17 +64,21 @@ def monte_carlo_pvalue(
     observed
         The statistic on the data.
     null
-        (replicates,) the statistic under the null.
+        (replicates,) the statistic under the null; NaN counts as extreme on either side, which makes no p smaller.
     alternative
         Which side is extreme; ``two-sided`` doubles the smaller side.
 
     Returns
     -------
     float
-        (1 + as extreme) / (1 + replicates), never 0: Phipson and Smyth (2010), equation 2.
+        (1 + as extreme) / (1 + replicates), never 0: Phipson and Smyth (2010), equation 2. NaN where the observed
+        value is.
     """
-    below = (1 + int((null <= observed).sum())) / (1 + null.size)
-    above = (1 + int((null >= observed).sum())) / (1 + null.size)
+    if np.isnan(observed):
+        return float("nan")
+    extreme = 1 + int(np.isnan(null).sum())
+    below = (extreme + int((null <= observed).sum())) / (1 + null.size)
+    above = (extreme + int((null >= observed).sum())) / (1 + null.size)
     if alternative == "less":
         return below
     return above if alternative == "greater" else min(1.0, 2 * min(below, above))

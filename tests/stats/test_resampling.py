@@ -56,6 +56,15 @@ def test_pvalues_match_a_count_by_hand(null: list[int], observed: int) -> None:
     assert monte_carlo_pvalue(float(observed), array, "two-sided") == min(1, 2 * min(less, greater))
 
 
+def test_what_is_not_a_number_makes_no_pvalue_smaller_counted_by_hand() -> None:
+    null = np.array([np.nan, 1.0, 2.0, 3.0, np.nan, np.nan, np.nan, np.nan, np.nan])
+    assert monte_carlo_pvalue(1.5, null, "less") == 8 / 10
+    assert monte_carlo_pvalue(1.5, null, "greater") == 9 / 10
+    assert monte_carlo_pvalue(9.0, null, "greater") == 7 / 10
+    for alternative in ("less", "greater", "two-sided"):
+        assert np.isnan(monte_carlo_pvalue(np.nan, np.arange(9.0), alternative))
+
+
 def test_pvalues_are_uniform_under_the_null() -> None:
     rng = np.random.default_rng(2)
     draws = [monte_carlo_pvalue(rng.standard_normal(), rng.standard_normal(99), "less") for _ in range(2000)]
