@@ -134,7 +134,11 @@ def pearson(x: Shaped[np.ndarray, " n"], y: Shaped[np.ndarray, " n"], *, level: 
     """
     _check(x, y)
     sides = [np.asarray(side, dtype=np.float64) for side in (x, y)]
-    r = _correlation(*(side - side.mean() for side in sides)) if x.size else float("nan")
+    if not x.size or any((side == side[0]).all() for side in sides):  # less their mean they may be rounding
+        r = float("nan")
+    else:
+        sides = [_near_one(side) for side in sides]
+        r = _correlation(*(_near_one(side - side.mean()) for side in sides))
     return Correlation(r, *fisher_interval(r, x.size, "pearson", level=level), level, x.size)
 
 
@@ -284,6 +288,13 @@ def _check(x: Shaped[np.ndarray, " n"], y: Shaped[np.ndarray, " n"]) -> None:
 
 def _centred(ranks: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     return ranks - (ranks.size + 1) / 2
+
+
+def _near_one(side: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Scaled by a power of two, which is exact, so that no product overflows or vanishes."""
+    _, exponent = np.frexp(np.abs(side).max())
+    scaled: np.ndarray = np.ldexp(side, -exponent)
+    return scaled
 
 
 def _correlation(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> float:

@@ -150,6 +150,22 @@ def test_pearson_and_its_interval_match_scipy() -> None:
     assert (found.low, found.high) == pytest.approx(tuple(expected.confidence_interval(0.95)), abs=1e-9)
 
 
+@pytest.mark.parametrize("scales", [(1e90, 1e90), (1e-90, 1e-90), (1e90, 1e-300), (1e307, 1.0), (1e-310, 1e300)])
+def test_pearson_of_huge_and_tiny_values_is_scipys_of_the_unscaled(scales: tuple[float, float]) -> None:
+    rng = np.random.default_rng(20)
+    x = rng.standard_normal(300)
+    y = x + rng.standard_normal(300)
+    found = pearson(x * scales[0], y * scales[1]).value
+    assert found == pytest.approx(stats.pearsonr(x, y).statistic, abs=1e-9)
+
+
+@pytest.mark.parametrize("constant", [0.1, 1e90, 1e-90, 0.0, 1 / 3])
+def test_pearson_of_a_constant_side_is_nan(constant: float) -> None:
+    side, other = np.full(11, constant), np.random.default_rng(21).standard_normal(11)
+    for found in (pearson(side, other), pearson(other, side), pearson(side, side)):
+        assert np.isnan([found.value, found.low, found.high]).all()
+
+
 @pytest.mark.parametrize("correlation", [-0.6, 0.0, 0.3])
 @pytest.mark.parametrize("kind", ["kendall", "pearson"])
 def test_intervals_cover_the_value_of_a_gaussian_copula(kind: str, correlation: float) -> None:
