@@ -209,6 +209,9 @@ def permutation_null(
     if weights is None:
         first, second = _centred(average_ranks(x)), _centred(average_ranks(y))
         return np.array([_correlation(first, rng.permutation(second)) for _ in range(replicates)])
+    first_codes, codes = codes_of(x)[0], codes_of(y)[0]
+    if not first_codes.any() or not codes.any():  # constant
+        return np.full(replicates, np.nan)
     shares, root = weights / weights.sum(), np.sqrt(weights)
 
     def scaled(codes: Int64[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
@@ -216,7 +219,7 @@ def permutation_null(
         found: np.ndarray = (ranks - (shares * ranks).sum()) * root
         return found
 
-    first, codes = scaled(codes_of(x)[0]), codes_of(y)[0]
+    first = scaled(first_codes)
     # a value shuffled to another weight moves the ranks of all
     return np.array([_correlation(first, scaled(rng.permutation(codes))) for _ in range(replicates)])
 

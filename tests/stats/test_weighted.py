@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+from geoprobe.stats.correlation import permutation_null
 from geoprobe.stats.weighted import effective_size, weighted_spearman
 
 RNG = np.random.default_rng
@@ -56,6 +57,7 @@ def test_a_constant_side_has_neither_a_value_nor_an_interval() -> None:
         found = weighted_spearman(*sides, weights)
         assert np.isnan([found.value, found.low, found.high]).all()
         assert found.n == 50
+        assert np.isnan(permutation_null(*sides, 5, RNG(4), weights=weights)).all()
 
 
 def test_a_weight_that_is_not_positive_is_refused() -> None:
