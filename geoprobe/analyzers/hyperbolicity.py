@@ -168,10 +168,10 @@ class HyperbolicityResult(Result):
             "opposite distances (Holland et al. 2002). Adding a length to a point, which concentration does, leaves it "
             "unmoved, and so does the number of points.",
             f"{tested} (of a prompt the first {PROMPT_POINTS} distinct ones) were held against draws that keep the "
-            "covariance and the norms about the mean and lose everything else (a random rotation of the rows), that "
-            "keep ten clusters where they are (the same inside each), and against other tokens of equal frequency. A "
-            "plane, a grid and clusters have a low index too: no value by itself is proof of a tree, and more "
-            "tree-like than a null is not the same as hyperbolic.",
+            "norms about the mean and nearly the covariance, which restoring norms moves, and lose everything else (a "
+            "random rotation of the rows), that keep ten clusters nearly where they are (the same inside each), and "
+            "against other tokens of equal frequency. A plane, a grid and clusters have a low index too: no value by "
+            "itself is proof of a tree, and more tree-like than a null is not the same as hyperbolic.",
         )
 
 

@@ -173,18 +173,22 @@ class NormsAnalyzer:
             if usable
             else Associations((), (), (), "")
         )
-        if usable and table.weights is not None:
-            asked = _of_all_rows(asked, counts[seen], lengths, table.weights[seen])
+        weights = None if table.weights is None else table.weights[seen]
+        if usable and weights is not None:
+            asked = _of_all_rows(asked, counts[seen], lengths, weights)
         first = asked.coefficients[0] if usable else None
         rho = first.value if first else math.nan
         interval = _interval(first, asked.method)
         curve = norm_curve(counts[seen], lengths, bootstrap=self.bootstrap, rng=rng) if usable else None
         groups = word_groups(inputs, here.norms)
-        shuffled = permutation_null(counts[seen], lengths, self.replicates, rng) if usable else np.empty(0)
+        shuffled = (
+            permutation_null(counts[seen], lengths, self.replicates, rng, weights=weights) if usable else np.empty(0)
+        )
         return NormsResult(
             estimate=Estimate("ρ", "Spearman's ρ of frequency and norm", rho if usable else None, interval),
             null=NullDistribution(
-                model=f"{self.replicates} permutations of the norms over the seen tokens",
+                model=f"{self.replicates} permutations of the norms over the seen tokens"
+                + ("" if weights is None else ", weighted by the sample's design"),
                 statistic="Spearman's ρ",
                 observed=rho if usable else None,
                 distribution=floats(shuffled),

@@ -154,8 +154,9 @@ class StatesResult(Result):
             "A prompt's points are its tokens' states at a layer under Euclidean distance; layer 0 is the embedding, "
             "the last is after the model's final norm. δ is from the first token as base point, the paper's protocol. "
             f"Holland's index is over all quadruples of the {PROMPT_POINTS} different states behind the first, which "
-            "in many models is an attention sink, beside draws that keep each prompt's covariance and norms about the "
-            "mean (a random rotation of the rows) and beside as many states of other prompts.",
+            "in many models is an attention sink, beside draws that keep each prompt's norms about the mean "
+            "and nearly its covariance, which restoring norms moves (a random rotation of the rows), and beside as "
+            "many states of other prompts.",
             "States of one prompt share its context: where they are no more tree-like than states of other prompts, "
             "it is how states lie at that layer, not what the prompt says.",
         )

@@ -69,14 +69,13 @@ def principal_direction(
     -------
     (d,) its sign such that the largest coordinate is positive; zeros for points that do not vary.
     """
-    gaps = points - points.mean(axis=0, dtype=np.float64)
-    # from the longest row: it cannot be at a right angle to everything
-    lengths = np.einsum("nd,nd->n", gaps, gaps)
-    direction: np.ndarray = gaps[int(lengths.argmax())] if len(gaps) else np.zeros(points.shape[1])
-    size = float(np.linalg.norm(direction))
-    if size == 0:
+    if not len(points) or (points == points[0]).all():
         return np.zeros(points.shape[1])
-    direction = direction / size
+    gaps = points - points.mean(axis=0, dtype=np.float64)
+    # from a fixed mix of all rows, as good as random: any one of them may be at a right angle to what is sought
+    mix = np.cos(np.arange(1.0, len(gaps) + 1) ** 2)
+    direction: np.ndarray = np.einsum("n,nd->d", mix, gaps)
+    direction = direction / np.linalg.norm(direction)
     for _ in range(limit):
         # no BLAS: the same bits on any number of threads
         again = np.einsum("n,nd->d", np.einsum("nd,d->n", gaps, direction), gaps)

@@ -21,6 +21,7 @@ __all__ = [
     "pearson",
     "permutation_null",
     "spearman",
+    "weighted_ranks",
 ]
 
 
@@ -65,6 +66,21 @@ def average_ranks(values: Shaped[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
     return np.asarray((last - (counts - 1) / 2)[inverse], dtype=np.float64)
+
+
+def weighted_ranks(codes: Int64[np.ndarray, " n"], weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Mean ranks in a population from 1, ties sharing: a value of weight w stands for w equal ones.
+
+    Parameters
+    ----------
+    codes
+        (n,) places among the distinct values, as by `codes_of`.
+    weights
+        (n,) positive.
+    """
+    shares = np.bincount(codes, weights=weights)
+    ranks: Float[np.ndarray, " n"] = (np.cumsum(shares) - shares / 2 + 0.5)[codes]
+    return ranks
 
 
 def spearman(x: Shaped[np.ndarray, " n"], y: Shaped[np.ndarray, " n"], *, level: float = 0.95) -> Correlation:
@@ -118,7 +134,11 @@ def pearson(x: Shaped[np.ndarray, " n"], y: Shaped[np.ndarray, " n"], *, level: 
     """
     _check(x, y)
     sides = [np.asarray(side, dtype=np.float64) for side in (x, y)]
-    r = _correlation(*(side - side.mean() for side in sides)) if x.size else float("nan")
+    if not x.size or any((side == side[0]).all() for side in sides):  # less their mean they may be rounding
+        r = float("nan")
+    else:
+        sides = [_near_one(side) for side in sides]
+        r = _correlation(*(_near_one(side - side.mean()) for side in sides))
     return Correlation(r, *fisher_interval(r, x.size, "pearson", level=level), level, x.size)
 
 
@@ -161,9 +181,14 @@ def fisher_interval(value: float, n: int, kind: str, *, held: int = 0, level: fl
 
 
 def permutation_null(
-    x: Shaped[np.ndarray, " n"], y: Shaped[np.ndarray, " n"], replicates: int, rng: np.random.Generator
+    x: Shaped[np.ndarray, " n"],
+    y: Shaped[np.ndarray, " n"],
+    replicates: int,
+    rng: np.random.Generator,
+    *,
+    weights: Float[np.ndarray, " n"] | None = None,
 ) -> Float[np.ndarray, " replicates"]:
-    """Spearman's ρ after shuffling one side: what it gives where the two have nothing to do with each other.
+    """Spearman's ρ after shuffling y: what it gives where the two have nothing to do with each other.
 
     Parameters
     ----------
@@ -173,13 +198,30 @@ def permutation_null(
         Number of shuffles.
     rng
         Source of randomness.
+    weights
+        (n,) positive, of the pairs of `weighted_spearman`, which is then what is shuffled. They stay with x: the test
+        is exact where y has to do neither with x nor with them.
 
     Returns
     -------
     (replicates,) values of ρ.
     """
-    first, second = _centred(average_ranks(x)), _centred(average_ranks(y))
-    return np.array([_correlation(first, rng.permutation(second)) for _ in range(replicates)])
+    if weights is None:
+        first, second = _centred(average_ranks(x)), _centred(average_ranks(y))
+        return np.array([_correlation(first, rng.permutation(second)) for _ in range(replicates)])
+    first_codes, codes = codes_of(x)[0], codes_of(y)[0]
+    if not first_codes.any() or not codes.any():  # constant
+        return np.full(replicates, np.nan)
+    shares, root = weights / weights.sum(), np.sqrt(weights)
+
+    def scaled(codes: Int64[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+        ranks = weighted_ranks(codes, weights)
+        found: np.ndarray = (ranks - (shares * ranks).sum()) * root
+        return found
+
+    first = scaled(first_codes)
+    # a value shuffled to another weight moves the ranks of all
+    return np.array([_correlation(first, scaled(rng.permutation(codes))) for _ in range(replicates)])
 
 
 def partial_spearman(
@@ -249,6 +291,13 @@ def _check(x: Shaped[np.ndarray, " n"], y: Shaped[np.ndarray, " n"]) -> None:
 
 def _centred(ranks: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     return ranks - (ranks.size + 1) / 2
+
+
+def _near_one(side: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Scaled by a power of two, which is exact, so that no product overflows or vanishes."""
+    _, exponent = np.frexp(np.abs(side).max())
+    scaled: np.ndarray = np.ldexp(side, -exponent)
+    return scaled
 
 
 def _correlation(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> float:

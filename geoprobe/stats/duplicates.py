@@ -17,8 +17,8 @@ def equal_rows(
 ) -> list[Int64[np.ndarray, " _"]]:
     """Groups of rows that are equal element by element.
 
-    Equal rows have equal norms, if those were computed alike, so only such rows are read. Rows of zeros and rows that
-    are not finite are left out: they are seen from the norm alone.
+    Equal rows have equal norms to the last bit, if those were summed in one order, as `row_statistics` does, so only
+    such rows are read. Rows of zeros and rows that are not finite are left out: they are seen from the norm alone.
 
     Parameters
     ----------

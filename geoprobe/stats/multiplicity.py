@@ -1,5 +1,6 @@
 """Many tests at once."""
 
+import math
 from collections.abc import Sequence
 
 __all__ = ["holm"]
@@ -18,10 +19,18 @@ def holm(pvalues: Sequence[float]) -> tuple[float, ...]:
     tuple of float
         Corrected, in the same order, at most 1.
 
+    Raises
+    ------
+    ValueError
+        If one is NaN: it has no place among the others.
+
     References
     ----------
     Holm (1979), Scandinavian Journal of Statistics 6, 65-70: the step-down form of Bonferroni's correction.
     """
+    spoilt = [place for place, pvalue in enumerate(pvalues) if math.isnan(pvalue)]
+    if spoilt:
+        raise ValueError(f"p-value {spoilt[0]} is NaN ({len(spoilt)} of {len(pvalues)} are); leave that test out.")
     order = sorted(range(len(pvalues)), key=lambda place: pvalues[place])
     corrected = [0.0] * len(pvalues)
     largest = 0.0

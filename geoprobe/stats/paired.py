@@ -97,7 +97,7 @@ def paired_accuracy(
     rng
         Source of randomness.
     replicates
-        Of the bootstrap.
+        Of the bootstrap, at least 39: with fewer no p is as small as 0.05.
 
     Returns
     -------
@@ -112,10 +112,14 @@ def paired_accuracy(
     Raises
     ------
     ValueError
-        If the shapes differ, or there is no seed or no question.
+        If the shapes differ, there is no seed or no question, or too few replicates.
 
     Notes
     -----
+    The ends of the interval are the k-th smallest and the k-th largest replicate, with k the whole part of
+    0.025 (replicates + 1): so p, two times (1 + replicates on the other side of 0) / (1 + replicates), is above 0.05
+    exactly where 0 is in the interval (Davison and Hinkley 1997, sections 4.2 and 5.2).
+
     The variance is the moment estimate of crossed random effects, as in the analysis of readers and cases (Obuchowski
     and Rockette 1995, Hillis 2007). The detectable difference is predictive: the 80% quantile of the half-width less
     the noise of a repetition whose variances are drawn from what this experiment says of them, so that a repetition at
@@ -125,6 +129,9 @@ def paired_accuracy(
         raise ValueError(
             f"reference is {reference.shape} and method {method.shape}: give the same seeds and questions."
         )
+    tail = int(round((1 - _LEVEL) / 2 * (1 + replicates), 6))
+    if not tail:
+        raise ValueError(f"replicates is {replicates}; an interval at {_LEVEL:.0%} needs at least 39.")
     seeds, questions = reference.shape
     if not seeds or not questions:
         raise ValueError(f"There are {seeds} seeds and {questions} questions; at least one of each is needed.")
@@ -136,7 +143,7 @@ def paired_accuracy(
     deviation = _resampled_questions(differences, noise, rng, replicates)
     student = stats.t.ppf((np.arange(replicates) + 0.5) / replicates, seeds - 1)  # a stratified sample: less noise
     drawn = value + deviation + rng.permutation(student) * np.sqrt(max(noise.seeds, noise.floor))
-    low, high = np.quantile(drawn, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    low, high = np.sort(drawn)[[tail - 1, -tail]]
     beyond = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
     return Difference(
         value,

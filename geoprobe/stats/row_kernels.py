@@ -30,18 +30,17 @@ def widened(typing_context, element):
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
 def add_one(row, sums):
-    """Add a row to `sums`; its sum of squares, which is NaN or infinite exactly where the row holds such an element."""
-    total = 0.0
+    """Add a row to `sums`."""
     for k in range(sums.shape[0]):
-        x = widened(row[k])
-        total += x * x
-        sums[k] += x
-    return total
+        sums[k] += widened(row[k])
 
 
 @njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
 def add_eight(rows, squares, sums):
-    """The same of eight rows: an element is widened once, and one load and store of a sum serves eight of them."""
+    """Add eight rows to `sums`; their sums of squares, NaN or infinite exactly where a row holds such an element.
+
+    An element is widened once, and one load and store of a sum serves eight of them.
+    """
     a, b, c, d = rows[0], rows[1], rows[2], rows[3]
     e, f, g, h = rows[4], rows[5], rows[6], rows[7]
     aa = bb = cc = dd = ee = ff = gg = hh = 0.0
@@ -69,8 +68,13 @@ def lengths_and_sums(rows, squares, sums):
     whole = n - n % 8
     for i in range(0, whole, 8):
         add_eight(rows[i : i + 8], squares[i : i + 8], sums)
-    for i in range(whole, n):
-        squares[i] = add_one(rows[i], sums)
+    if whole < n:
+        # the last few as eight too, filled up with zeros: an equal row must sum in the same order wherever it stands
+        rest = np.zeros((8, rows.shape[1]), rows.dtype)
+        rest[: n - whole] = rows[whole:]
+        ends = np.empty(8)
+        add_eight(rest, ends, sums)
+        squares[whole:n] = ends[: n - whole]
     if not np.isfinite(squares[:n]).all():  # seldom: once more without those rows
         sums[:] = 0
         for i in range(n):

@@ -5,7 +5,7 @@ from math import sqrt
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from geoprobe.stats.correlation import Correlation, fisher_interval
+from geoprobe.stats.correlation import Correlation, codes_of, fisher_interval, weighted_ranks
 
 __all__ = ["effective_size", "weighted_spearman"]
 
@@ -36,7 +36,10 @@ def weighted_spearman(
     """
     if not (weights > 0).all():
         raise ValueError(f"{int((~(weights > 0)).sum())} weights are not positive; leave those pairs out.")
-    first, second = (_weighted_ranks(side, weights) for side in (x, y))
+    codings = [codes_of(side) for side in (x, y)]
+    if any(distinct.size < 2 for _, distinct in codings):  # their ranks differ from the mean by rounding
+        return Correlation(float("nan"), float("nan"), float("nan"), level, x.size)
+    first, second = (weighted_ranks(codes, weights) for codes, _ in codings)
     total = float(weights.sum())
     first, second = first - float(weights @ first) / total, second - float(weights @ second) / total
     scale = sqrt(float(weights @ first**2) * float(weights @ second**2))
@@ -46,12 +49,7 @@ def weighted_spearman(
 
 def effective_size(weights: Float[np.ndarray, " n"]) -> int:
     """Pairs of equal weight that tell as much (Kish 1965, *Survey Sampling*, section 11.7), rounded down."""
-    return int(float(weights.sum()) ** 2 / float(weights @ weights)) if weights.size else 0
-
-
-def _weighted_ranks(values: Shaped[np.ndarray, " n"], weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """Mean rank in the population, from 1 and ties sharing."""
-    _, places = np.unique(values, return_inverse=True)
-    shares = np.bincount(places, weights=weights)
-    ranks: Float[np.ndarray, " n"] = (np.cumsum(shares) - shares / 2 + 0.5)[places]
-    return ranks
+    if not weights.size:
+        return 0
+    # rounding first, as the ratio of n equal weights may lie just below n
+    return int(round(float(weights.sum()) ** 2 / float(weights @ weights), 6))

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from builders import scan_inputs
@@ -63,6 +65,21 @@ def test_the_estimate_is_that_of_the_fit_to_all_corpora_together() -> None:
     assert result.n_types == counts.size
     assert result.null.pvalue is not None
     assert 1 / 201 <= result.null.pvalue <= 1
+
+
+def test_replicates_that_cannot_be_fitted_count_as_closer_counted_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    assess = powerlaw.assess
+
+    def some_unfitted(*given: Any, **options: Any) -> powerlaw.Assessment:
+        found = assess(*given, **options)
+        null = found.goodness.null_distribution
+        null[:] = [*[np.nan] * 15, *[found.goodness.statistic] * 2, *[0.0] * 3]
+        return found
+
+    monkeypatch.setattr(powerlaw, "assess", some_unfitted)
+    result = run(zipf_counts(1000, 2.0, 1), replicates=20)
+    assert result.null.pvalue == 3 / 21
+    assert len(result.null.distribution) == 5
 
 
 def test_documents_give_an_interval_of_their_own_where_they_are_known(zipf_texts: list[str]) -> None:

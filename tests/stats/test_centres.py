@@ -38,3 +38,21 @@ def test_the_direction_is_that_of_numpy_svd() -> None:
     assert abs(found @ expected) == pytest.approx(1, abs=1e-9)
     assert found[np.abs(found).argmax()] > 0
     np.testing.assert_array_equal(principal_direction(np.ones((5, 3))), np.zeros(3))
+
+
+def test_the_direction_is_that_of_numpy_svd_where_the_longest_rows_are_at_a_right_angle_to_it() -> None:
+    ones, tens = np.eye(2)[[0]] * [[1], [-1]], np.eye(2)[[1]] * [[10], [-10]]
+    points = np.concatenate([np.tile(ones, (500, 1)), np.tile(tens, (3, 1))])
+    expected = np.abs(np.linalg.svd(points)[2][0])
+    for order in (points, points[::-1], np.random.default_rng(3).permutation(points)):
+        np.testing.assert_allclose(principal_direction(order), expected, atol=1e-7)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_direction_is_that_of_numpy_svd_of_random_clouds(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n, d = int(rng.integers(2, 400)), int(rng.integers(2, 60))
+    points = rng.standard_normal((n, d)) * (1 + rng.random(d)) @ rng.standard_normal((d, d)) + 3
+    expected = np.linalg.svd(points - points.mean(axis=0))[2][0]
+    assert abs(principal_direction(points) @ expected) == pytest.approx(1, abs=1e-7)
+    np.testing.assert_array_equal(principal_direction(np.full((n, d), 0.1)), np.zeros(d))

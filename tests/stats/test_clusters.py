@@ -15,7 +15,7 @@ def test_kmeans_finds_clusters_that_lie_apart() -> None:
     assert len(np.unique(groups[:, 0])) == 4
 
 
-def test_each_cluster_keeps_its_mean_and_lengths_about_it_and_loses_its_pairs() -> None:
+def test_each_cluster_keeps_its_lengths_and_nearly_its_mean_and_loses_its_pairs() -> None:
     points = clusters(120, 16, RNG(2), count=5)
     labels = cluster_labels(points, 5, RNG(3))
     drawn = cluster_rotation(points, labels, RNG(4))
@@ -24,7 +24,7 @@ def test_each_cluster_keeps_its_mean_and_lengths_about_it_and_loses_its_pairs() 
         centre = points[mine].mean(axis=0)
         lengths = np.linalg.norm(points[mine] - centre, axis=1)
         np.testing.assert_allclose(np.linalg.norm(drawn[mine] - centre, axis=1), lengths)
-        assert np.abs(drawn[mine].mean(axis=0) - centre).max() < lengths.mean()
+        assert np.linalg.norm(drawn[mine].mean(axis=0) - centre) < 0.25 * lengths.mean()
         if mine.sum() > 3:
             assert np.abs(drawn[mine] - points[mine]).max() > 0.1 * lengths.mean()
 

@@ -12,6 +12,8 @@ from geoprobe.stats.correlation import (
     permutation_null,
     spearman,
 )
+from geoprobe.stats.resampling import monte_carlo_pvalue
+from geoprobe.stats.weighted import effective_size, weighted_spearman
 
 
 @given(st.lists(st.integers(-5, 5), min_size=1, max_size=60))
@@ -57,6 +59,30 @@ def test_the_permutation_null_has_the_exact_variance() -> None:
     null = permutation_null(rng.standard_normal(50), rng.standard_normal(50), 4000, rng)
     assert null.mean() == pytest.approx(0, abs=0.01)
     assert null.var() == pytest.approx(1 / 49, rel=0.08)  # 1/(n-1), exact under exchangeability
+
+
+def test_the_weighted_permutation_null_is_the_weighted_rho_of_each_shuffle() -> None:
+    rng = np.random.default_rng(1)
+    x, y, weights = rng.zipf(1.8, 80), np.round(rng.standard_normal(80), 1), rng.gamma(0.5, size=80)
+    found = permutation_null(x, y, 30, np.random.default_rng(2), weights=weights)
+    again = np.random.default_rng(2)
+    expected = [weighted_spearman(x, again.permutation(y), weights).value for _ in range(30)]
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_with_unequal_weights_five_in_a_hundred_simulated_samples_without_a_relation_are_rejected() -> None:
+    rng = np.random.default_rng(3)
+    rejected = 0
+    for _ in range(250):
+        x = rng.exponential(size=150)
+        weights = np.where(x > 0.1, 1.0, 20.0) * (1 + x)
+        y = rng.standard_normal(150)
+        rho = weighted_spearman(x, y, weights).value
+        null = permutation_null(x, y, 99, rng, weights=weights)
+        rejected += monte_carlo_pvalue(rho, null, "two-sided") <= 0.05
+    assert effective_size(weights) < 100
+    assert rejected <= stats.binom.ppf(0.999, 250, 0.05)
+    assert rejected >= stats.binom.ppf(0.001, 250, 0.05)
 
 
 def test_pairs_must_be_finite_and_of_one_length() -> None:
@@ -122,6 +148,22 @@ def test_pearson_and_its_interval_match_scipy() -> None:
     found = pearson(x, y)
     assert found.value == pytest.approx(expected.statistic, abs=1e-12)
     assert (found.low, found.high) == pytest.approx(tuple(expected.confidence_interval(0.95)), abs=1e-9)
+
+
+@pytest.mark.parametrize("scales", [(1e90, 1e90), (1e-90, 1e-90), (1e90, 1e-300), (1e307, 1.0), (1e-310, 1e300)])
+def test_pearson_of_huge_and_tiny_values_is_scipys_of_the_unscaled(scales: tuple[float, float]) -> None:
+    rng = np.random.default_rng(20)
+    x = rng.standard_normal(300)
+    y = x + rng.standard_normal(300)
+    found = pearson(x * scales[0], y * scales[1]).value
+    assert found == pytest.approx(stats.pearsonr(x, y).statistic, abs=1e-9)
+
+
+@pytest.mark.parametrize("constant", [0.1, 1e90, 1e-90, 0.0, 1 / 3])
+def test_pearson_of_a_constant_side_is_nan(constant: float) -> None:
+    side, other = np.full(11, constant), np.random.default_rng(21).standard_normal(11)
+    for found in (pearson(side, other), pearson(other, side), pearson(side, side)):
+        assert np.isnan([found.value, found.low, found.high]).all()
 
 
 @pytest.mark.parametrize("correlation", [-0.6, 0.0, 0.3])

@@ -1,6 +1,8 @@
 import numpy as np
+import pytest
 
 from geoprobe.stats.duplicates import equal_rows, nearest_cosines
+from geoprobe.stats.rows import row_statistics
 
 
 def test_equal_rows_match_comparing_all_pairs() -> None:
@@ -17,6 +19,23 @@ def test_equal_rows_match_comparing_all_pairs() -> None:
             same = tuple(np.flatnonzero((rows == rows[row]).all(axis=1)).tolist())
             if len(same) > 1:
                 expected.add(same)
+    assert groups == expected
+
+
+@pytest.mark.parametrize("kind", ["float32", "bfloat16"])
+@pytest.mark.parametrize("shape", [(13, 3), (1010, 768), (1007, 33), (4100, 1025)])
+def test_equal_rows_are_numpys_unique_rows_wherever_they_stand_in_a_block(kind: str, shape: tuple[int, int]) -> None:
+    rng = np.random.default_rng(2)
+    rows = rng.standard_normal(shape).astype(np.float32)
+    if kind == "bfloat16":
+        rows = (rows.view(np.uint32) >> 16 << 16).view(np.float32)
+    rows[-(shape[0] % 8) :] = rows[: shape[0] % 8]  # in the last few, which fill no eight
+    rows[shape[0] // 2] = rows[1]
+    stored = (rows.view(np.uint32) >> 16).astype(np.uint16) if kind == "bfloat16" else rows
+    norms = row_statistics(lambda start, stop: stored[start:stop], shape).norms
+    groups = {tuple(group.tolist()) for group in equal_rows(norms, lambda places: rows[places])}
+    _, first, times = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
+    expected = {tuple(np.flatnonzero(first == each).tolist()) for each in np.flatnonzero(times > 1)}
     assert groups == expected
 
 

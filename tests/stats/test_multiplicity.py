@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -16,3 +18,9 @@ def test_holms_correction_matches_pingouin() -> None:
 
 def test_no_test_needs_no_correction() -> None:
     assert holm([]) == ()
+
+
+def test_what_is_not_a_number_is_refused_in_any_order() -> None:
+    for pvalues in itertools.permutations([0.01, float("nan"), 0.03]):
+        with pytest.raises(ValueError, match=r"p-value [012] is NaN \(1 of 3 are\)"):
+            holm(pvalues)

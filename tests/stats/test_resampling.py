@@ -24,6 +24,23 @@ def test_bootstrap_intervals_cover_the_mean() -> None:
     assert 0.91 <= inside / 600 <= 0.98
 
 
+@pytest.mark.parametrize("n", [5, 10, 20])
+def test_simulated_intervals_of_few_values_cover_the_mean(n: int) -> None:
+    rng = np.random.default_rng(n)
+    inside = 0
+    for _ in range(1000):
+        low, high = bootstrap_mean(rng.standard_normal(n) + 3, rng, replicates=400)
+        inside += low <= 3 <= high
+    assert 0.93 <= inside / 1000 <= 0.97
+
+
+def test_an_interval_of_few_values_is_nearly_students_by_scipy() -> None:
+    values = stats.norm.ppf((np.arange(12) + 0.5) / 12)
+    found = bootstrap_mean(values, np.random.default_rng(3), replicates=20_000, level=0.9)
+    expected = stats.ttest_1samp(values, 0).confidence_interval(0.9)
+    np.testing.assert_allclose(found, expected, rtol=0.04)
+
+
 def test_one_value_has_no_interval() -> None:
     with pytest.raises(ValueError, match="values has 1 entries"):
         bootstrap_mean(np.ones(1), np.random.default_rng(0))
@@ -37,6 +54,15 @@ def test_pvalues_match_a_count_by_hand(null: list[int], observed: int) -> None:
     assert monte_carlo_pvalue(float(observed), array, "less") == less
     assert monte_carlo_pvalue(float(observed), array, "greater") == greater
     assert monte_carlo_pvalue(float(observed), array, "two-sided") == min(1, 2 * min(less, greater))
+
+
+def test_what_is_not_a_number_makes_no_pvalue_smaller_counted_by_hand() -> None:
+    null = np.array([np.nan, 1.0, 2.0, 3.0, np.nan, np.nan, np.nan, np.nan, np.nan])
+    assert monte_carlo_pvalue(1.5, null, "less") == 8 / 10
+    assert monte_carlo_pvalue(1.5, null, "greater") == 9 / 10
+    assert monte_carlo_pvalue(9.0, null, "greater") == 7 / 10
+    for alternative in ("less", "greater", "two-sided"):
+        assert np.isnan(monte_carlo_pvalue(np.nan, np.arange(9.0), alternative))
 
 
 def test_pvalues_are_uniform_under_the_null() -> None:

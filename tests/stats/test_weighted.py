@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
+from geoprobe.stats.correlation import permutation_null
 from geoprobe.stats.weighted import effective_size, weighted_spearman
 
 RNG = np.random.default_rng
@@ -46,6 +47,17 @@ def test_its_interval_covers_on_such_samples() -> None:
 def test_equal_weights_tell_as_much_as_there_are_pairs() -> None:
     assert effective_size(np.full(30, 7.0)) == 30
     assert effective_size(np.array([1.0, 1.0, 1000.0])) == 1
+    for n in range(1, 2000, 7):
+        assert effective_size(np.full(n, 0.1)) == effective_size(np.full(n, 1 / 3)) == n
+
+
+def test_a_constant_side_has_neither_a_value_nor_an_interval() -> None:
+    weights = RNG(3).random(50) + 0.1
+    for sides in ((np.ones(50), np.arange(50)), (np.arange(50), np.full(50, 0.1)), (np.ones(50), np.ones(50))):
+        found = weighted_spearman(*sides, weights)
+        assert np.isnan([found.value, found.low, found.high]).all()
+        assert found.n == 50
+        assert np.isnan(permutation_null(*sides, 5, RNG(4), weights=weights)).all()
 
 
 def test_a_weight_that_is_not_positive_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""The null of "merely clustered": clusters stay where they are, what lies inside them is mixed."""
+"""The null of "merely clustered": clusters stay nearly where they are, what lies inside them is mixed."""
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
@@ -40,8 +40,9 @@ def cluster_rotation(
 ) -> Float[np.ndarray, "n d"]:
     """Mix the rows of each cluster by a random rotation of its own, lengths about its mean restored.
 
-    Each cluster keeps its mean and (up to the lengths) its covariance, so whatever clusters alone explain is kept,
-    the arrangement of their means included; structure inside clusters is lost.
+    Kept of each cluster are the lengths of its points about its mean, and nearly this mean and its covariance: the
+    rotation leaves both, restoring lengths moves them (see `row_rotation`). So what clusters alone explain is nearly
+    kept, the arrangement of their means included; structure inside clusters is lost.
 
     Parameters
     ----------

@@ -5,6 +5,7 @@ its maximum lies on that edge, there is no member of the family to report: the r
 """
 
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ NAMES = ("lognormal", "exponential", "stretched_exponential", "power_law_with_cu
 _GAIN = 1e-6  # log-likelihood below which a maximum counts as lying on the edge
 _TOLERANCE = 1e-8  # relative error of the mean that a maximum must reproduce
 _FEWEST_DISTINCT = 5  # a bend has no finite maximum on two or three points
+_SMALLEST = math.log(sys.float_info.min)
 _STEEPEST = 200.0  # a tail that wants a larger exponent spans a few percent of x_min: no law is told from another there
 
 
@@ -134,7 +136,12 @@ def _stretched(tail: Tail) -> tuple[Law, Float[np.ndarray, "t"]]:
         return law, weibull_logpmf(tail.values, 0.0, edge_rate, tail.q)
     if beta > 0.99 * STEEPEST:
         return _collapsed("stretched_exponential", tail, f"not fitted: no maximum up to a shape of {STEEPEST:.0f}")
-    usual = rate / (beta * tail.q**beta)
+    log_usual = math.log(rate / beta) - beta * math.log(tail.q)
+    if not _SMALLEST < log_usual < -_SMALLEST:
+        # no float holds the rate of so steep a law so far from 1
+        reason = f"not fitted: a shape of {beta:.0f} from {tail.q:.0f} up has no rate within reach"
+        return _collapsed("stretched_exponential", tail, reason)
+    usual = math.exp(log_usual)
     law = Law("stretched_exponential", int(tail.q), {"rate": usual, "beta": float(beta)}, None)
     return law, weibull_logpmf(tail.values, beta, rate, tail.q)
 

@@ -1,6 +1,7 @@
 """The fitted laws as curves: P(X >= x) from xmin up."""
 
 import math
+import sys
 
 import numpy as np
 from jaxtyping import Float
@@ -11,6 +12,8 @@ from geoprobe.stats.powerlaw.estimation import PowerLawFit
 from geoprobe.stats.powerlaw.tilted_kernels import CUTOFF, LOGNORMAL, tilted_sums
 from geoprobe.stats.powerlaw.yule_kernels import log_gamma_ratio
 from geoprobe.stats.powerlaw.zeta_kernels import log_zeta
+
+_LARGEST = math.log(sys.float_info.max)
 
 
 def survival(law: Law | PowerLawFit, x: ArrayLike) -> Float[np.ndarray, "n"]:
@@ -50,7 +53,9 @@ def _log_survival(law: Law, x: float) -> float:
         return -given["rate"] * (x - q)
     if law.name == "stretched_exponential":
         beta = given["beta"]
-        return float(-given["rate"] * q**beta * math.expm1(beta * math.log(x / q)))
+        at_start = math.exp(math.log(given["rate"]) + beta * math.log(q))  # q**beta alone may overflow
+        rise = beta * math.log(x / q)
+        return -at_start * math.expm1(rise) if rise < _LARGEST else -math.inf
     if law.name == "yule":
         # the sum from x up has the form of the normalising sum from q up
         power = given["alpha"] - 1

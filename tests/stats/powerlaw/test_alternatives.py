@@ -246,6 +246,27 @@ def test_tails_that_determine_no_bend_say_so(counts, reason):
     assert not rows["exponential"].degenerate
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("shape", [45, 49, 50, 51])
+def test_a_steep_stretched_exponential_far_from_one_has_the_closed_forms_survival_or_a_reason(shape, seed):
+    q = 10**6
+    drawn = np.random.default_rng(seed).random(2000)
+    counts = np.floor(q * (1 - np.log(drawn) / 3) ** (1 / shape)).astype(np.int64)
+    row = compare(counts, xmin=q)["stretched_exponential"]
+    assert np.isfinite([row.loglikelihood, row.loglikelihood_ratio, row.statistic, row.pvalue]).all()
+    assert row.degenerate == (seed == 1 and shape > 45)
+    if row.degenerate:
+        assert "not fitted" in row.limit
+        return
+    rate, beta = row.parameters["rate"], row.parameters["beta"]
+    at = np.array([q, q + 3000, q + 12_000, q + 30_000, 10**12])
+    with mpmath.workdps(40):
+        of_the_fit = [float(mpmath.exp(-rate * (mpmath.mpf(int(x)) ** beta - mpmath.mpf(q) ** beta))) for x in at]
+    np.testing.assert_allclose(survival(row.law, at), of_the_fit, rtol=1e-9)
+    with np.errstate(over="ignore"):
+        np.testing.assert_allclose(of_the_fit, np.exp(-3 * ((at / q) ** shape - 1)), atol=0.02)
+
+
 def test_counts_far_above_a_low_bound_give_numbers_or_a_reason():
     rng = np.random.default_rng(1)
     for low in (10**3, 10**6, 10**9, 10**14):
