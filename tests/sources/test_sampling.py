@@ -107,12 +107,15 @@ def test_norms_of_a_sampled_table_stand_for_all_rows_and_blame_no_row_for_not_be
     whole = scan_inputs(texts, words=words, vectors=vectors.astype(np.float32))
     drawn = sample_weights(whole.counts, (), 500, rng)
     table = replace(whole.embedding, vectors=SampledRows(whole.embedding.vectors, drawn > 0), weights=drawn)
-    analyzer = NormsAnalyzer(replicates=19, bootstrap=19)
+    analyzer = NormsAnalyzer(replicates=199, bootstrap=19)
     full, part = (analyzer.run(each, np.random.default_rng(0)) for each in (whole, replace(whole, embedding=table)))
     assert part.n_not_finite == 0
     assert part.estimate.interval is not None
     assert part.estimate.interval.low <= full.estimate.value <= part.estimate.interval.high
     assert "sample's design" in part.estimate.interval.method
+    assert "sample's design" in part.null.model
+    # without weights rho has the variance 1 / (n - 1) under exchangeability, with them more
+    assert np.std(part.null.distribution) * np.sqrt(part.n_seen - 1) > 1.08
     assert any("A sample of the rows was read" in warning for warning in part.warnings)
     assert not any("NaN" in warning for warning in part.warnings)
 
