@@ -33,7 +33,13 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(_LAZY[name]), name)
+    try:
+        value = getattr(import_module(_LAZY[name]), name)
+    except ModuleNotFoundError as error:
+        if name != "finetune" or (error.name or "").startswith("geoprobe"):
+            raise
+        hint = f"geoprobe.finetune needs {error.name}: pip install 'geoprobe[finetune]'."
+        raise ModuleNotFoundError(hint, name=error.name) from error
     globals()[name] = value
     return value
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -35,8 +36,15 @@ def test_the_scan_path_imports_neither_torch_nor_transformers_for_a_folder_with_
 
 def test_all_is_the_sorted_public_names() -> None:
     assert geoprobe.__all__ == sorted(geoprobe.__all__)
-    assert all(hasattr(geoprobe, name) for name in geoprobe.__all__)
+    assert all(hasattr(geoprobe, name) for name in geoprobe.__all__ if name != "finetune" or find_spec("torch"))
     assert dir(geoprobe) == geoprobe.__all__
+
+
+def test_training_without_torch_says_what_to_install() -> None:
+    # None in sys.modules makes Python say that a module is not there
+    code = "import sys; sys.modules['torch'] = None; import geoprobe; geoprobe.finetune"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "geoprobe.finetune needs torch: pip install 'geoprobe[finetune]'." in done.stderr
 
 
 def test_scan_is_the_function_whatever_was_imported_before() -> None:

@@ -44,13 +44,15 @@ class TrainingProgress:
         self._amount, self._weight, self._before = 1, 0.0, 0.0
 
     def __enter__(self) -> Self:
-        self._bars.start()
+        if not self._bars.disable:
+            self._bars.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bars.stop()
+        if not self._bars.disable:  # some versions of rich end a display that never began by a line
+            self._bars.stop()
 
     def begin(self, weight: float) -> None:
         """The experiment begins, all of it weighing so much."""

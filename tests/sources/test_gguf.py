@@ -87,6 +87,7 @@ def test_digits_are_split_as_the_pre_tokenizer_says(tmp_path: Path, pre: str, te
 
 
 def test_an_unknown_pre_tokenizer_is_converted_by_transformers_and_said_so(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="transformers' converters need torch")
     tokens = ["<|end|>", "a", "b", "\u0120", "\u0120b"]
     path = write_gguf(tmp_path / "m.gguf", tokens=tokens, pre="tekken", merges=["\u0120 b"])
     tokenizer, notes = gguf_tokenizer(open_gguf(path))
@@ -321,6 +322,7 @@ def test_a_kind_that_nothing_converts_is_bad_data(tmp_path: Path) -> None:
 
 
 def test_the_demo_models_tokenizer_equals_transformers_where_no_digits_are(demo: Path) -> None:
+    pytest.importorskip("torch", reason="transformers' converters need torch")
     from geoprobe.sources.gguf_tokenizer import _by_transformers
 
     file = open_gguf(demo)
