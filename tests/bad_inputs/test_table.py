@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from bad_inputs.models import MODELS
 from bad_inputs.options import OPTIONS
 from bad_inputs.reports import REPORTS
 from bad_inputs.tokenizers import TOKENIZERS
+from builders import missing
 
 Run = Callable[..., tuple[int, str, str]]
 GROUPS = {
@@ -83,6 +85,8 @@ def test_a_bad_input_has_its_exit_code_and_message_and_leaves_nothing(
     run_cli: Run, workplace: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case: Case = CASES[name]
+    if case.words[0] == "finetune" and find_spec("torch") is None:
+        missing("finetune", "PyTorch is not installed, which is what is said first: pip install 'geoprobe[finetune]'")
     folder = tmp_path / "here"
     shutil.copytree(workplace, folder)
     case.prepare(folder)

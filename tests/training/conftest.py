@@ -23,6 +23,7 @@ _TRAINING = (
     "evaluate",
     "experiment",
     "finetuning",
+    "inputs",
     "interrupted",
     "likelihood",
     "null_experiment",
