@@ -30,8 +30,8 @@ from cosmic_ray.work_item import MutationSpec, TestOutcome
 ROOT = Path(__file__).parent.parent
 MUTATED = ("geoprobe/stats/**/*.py", "geoprobe/hyplora/lorentz.py")
 LEAST = 0.85
-#: Bits of a float are an error of type that any test sees, and a compiled function without its decorator is the same
-#: function; `|` stands in annotations, and `is` is as good as `==` where there is one None.
+#: Bits of a float are an error of type that any test sees, and a compiled function with another decorator, or none, is
+#: the same function; `|` stands in annotations, and `is` is as good as `==` where there is one None.
 USELESS = re.compile(
     r"RemoveDecorator|Operator_BitOr_|_(RShift|LShift|BitOr|BitAnd|BitXor)$|_(Is|IsNot)$|_Is_Eq$|_IsNot_NotEq$"
 )
@@ -53,7 +53,13 @@ def mutants(pattern: str) -> list[MutationSpec]:
     paths = [path.relative_to(ROOT) for each in MUTATED for path in sorted(ROOT.glob(each)) if path.stem != "__init__"]
     chosen = [path for path in paths if re.search(pattern, path.as_posix())]
     every = [item.mutations[0] for item in work_items(chosen, {})]
-    return [each for each in every if KEPT.search(each.operator_name) or not USELESS.search(each.operator_name)]
+    lines = {path: path.read_text("utf-8").splitlines() for path in chosen}
+    return [
+        each
+        for each in every
+        if (KEPT.search(each.operator_name) or not USELESS.search(each.operator_name))
+        and not lines[each.module_path][each.start_pos[0] - 1].startswith("@")
+    ]
 
 
 def tests_of(module: Path) -> list[str]:
@@ -157,6 +163,8 @@ def main() -> None:
             line = outcome.mutant.start_pos[0]
             sys.stdout.write(f"{outcome.mutant.module_path}:{line} survived\n{outcome.diff}\n")
             sys.stdout.flush()
+        if len(found) % 10 == 0:
+            sys.stderr.write(f"{sum(each.noticed for each in found)} of {len(found)} noticed so far\n")
     noticed, late = sum(each.noticed for each in found), sum(each.late for each in found)
     low, high = wilson(noticed, len(found))
     share = noticed / len(found)

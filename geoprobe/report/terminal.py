@@ -44,13 +44,15 @@ class ScanProgress:
         self._task: TaskID | None = None
 
     def __enter__(self) -> Self:
-        self._bars.start()
+        if not self._bars.disable:
+            self._bars.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bars.stop()
+        if not self._bars.disable:  # some versions of rich end a display that never began by a line
+            self._bars.stop()
 
     def step(self, name: str) -> None:
         """A step begins; the one before it is done."""
