@@ -22,9 +22,10 @@ test: lint $(VENV)/.demo
 test-slow: $(VENV)/.dev $(VENV)/.demo
 	$(BIN)/pytest -n auto -m slow
 
-# the oldest versions that pyproject.toml allows, in an environment of their own; without torch
+# the oldest versions that pyproject.toml allows, in an environment of their own; without torch. numba's cache in the
+# checkout would hold what another version of numba cannot read
 test-lowest: $(VENV)-lowest/.installed
-	$(VENV)-lowest/bin/pytest -n auto -W ignore::DeprecationWarning --ignore tests/hyplora --ignore tests/test_scanning.py -k "not ray and not states"
+	NUMBA_CACHE_DIR=$(abspath $(VENV)-lowest)/numba $(VENV)-lowest/bin/pytest -n auto -W ignore::DeprecationWarning --ignore tests/hyplora --ignore tests/test_scanning.py -k "not ray and not states"
 
 # what is installed runs outside the checkout, and brings its types
 test-wheel: $(VENV)-wheel/.installed
