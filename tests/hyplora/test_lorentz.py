@@ -135,3 +135,22 @@ def test_exp_goes_on_along_its_tangent_beyond_the_limit():
     assert float(space[1] - space[0]) == pytest.approx(2e-7 * float(torch.cosh(torch.tensor(3.0))), rel=1e-5)
     three = torch.tensor(3.0, dtype=torch.float64)
     assert float(space[2]) == pytest.approx(float(torch.sinh(three) + 2 * torch.cosh(three)), rel=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(), (40,), (5, 8), (2, 4, 5)], ids=str)
+def test_any_batch_shape_gives_what_its_rows_give(shape):
+    k = 2.0
+    rows, others = (lorentz.exp0(vectors(seed, torch.float64), k) for seed in (0, 1))
+    one = rows[7:8], others[7:8]
+    p, q = (each[0] for each in one) if shape == () else (side.reshape(*shape, -1) for side in (rows, others))
+    flat = one if shape == () else (rows, others)
+    for batched, by_row in (
+        (lorentz.distance(p, q, k), lorentz.distance(*flat, k)),
+        (lorentz.inner(p, q), lorentz.inner(*flat)),
+        (lorentz.log0(p, k), lorentz.log0(flat[0], k)),
+        (lorentz.exp0(lorentz.log0(p, k), k), flat[0]),
+        (lorentz.to_ball(p, k), lorentz.to_ball(flat[0], k)),
+        (lorentz.from_ball(lorentz.to_ball(p, k), k), flat[0]),
+    ):
+        assert batched.shape[: len(shape)] == shape
+        torch.testing.assert_close(batched.reshape(by_row.shape), by_row)
