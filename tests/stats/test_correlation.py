@@ -6,6 +6,7 @@ from scipy import stats
 
 from geoprobe.stats.correlation import (
     average_ranks,
+    fisher_interval,
     kendall,
     partial_spearman,
     pearson,
@@ -198,3 +199,19 @@ def test_covariates_that_repeat_each_other_hold_no_more_than_one() -> None:
     x, y, z = rng.standard_normal((3, 200))
     once = partial_spearman(x, y + z, z[:, None])
     assert partial_spearman(x, y + z, np.stack([z, -z, 2 * z], axis=1)) == pytest.approx(once, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("pearson", (1 / 17) ** 0.5),
+        ("spearman", ((1 + 0.3**2 / 2) / 17) ** 0.5),
+        ("kendall", (0.437 / 16) ** 0.5),
+    ],
+)
+def test_intervals_are_those_of_the_published_errors_of_fishers_z(kind: str, error: float) -> None:
+    """Fisher (1925) and Fieller, Hartley and Pearson (1957), with Bonett and Wright's (2000) error of Spearman's."""
+    low, high = fisher_interval(0.3, 20, kind)
+    expected = np.tanh(np.arctanh(0.3) + np.array([-1, 1]) * stats.norm.ppf(0.975) * error)
+    assert (low, high) == pytest.approx(tuple(expected), rel=1e-12)
+    assert fisher_interval(0.3, 22, kind, held=2) == pytest.approx((low, high))
