@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import platform
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from geoprobe import __version__
 from geoprobe.analyzers.base import BUILTIN, Analyzer, analyzer_type
 from geoprobe.analyzers.states import StatesAnalyzer
 from geoprobe.data import EmbeddingTable
@@ -20,6 +17,7 @@ from geoprobe.progress import Progress, Steps
 from geoprobe.reading import Wanted, generator, read_inputs
 from geoprobe.report.document import ModelFacts, Report
 from geoprobe.sources.corpora import PYTHON_DOCS
+from geoprobe.versions import versions_of
 
 __all__ = ["scan"]
 
@@ -130,7 +128,7 @@ def scan(
         corpora=facts,
         seed=seed,
         options={analyzer.name: _options(analyzer) for analyzer in chosen},
-        versions=_versions(),
+        versions=versions_of(_PACKAGES),
         results=results,
         command=_command(
             inputs.embedding.source.model,
@@ -212,13 +210,3 @@ def _model_facts(table: EmbeddingTable) -> ModelFacts:
         tied=table.tied,
         lookup_scale=table.lookup_scale,
     )
-
-
-def _versions() -> dict[str, str]:
-    found = {"geoprobe": __version__, "python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:  # vendored or frozen installs carry no metadata
-            found[package] = "unknown"
-    return found

@@ -15,9 +15,18 @@ from rich.text import Text
 from geoprobe.report.text import visible
 from geoprobe.report.view import View, tone
 
-__all__ = ["ScanProgress", "show_report"]
+__all__ = ["Bars", "ScanProgress", "show_report"]
 
 _STYLES = {"yes": "green", "partly": "yellow", "no": "cyan", "against": "red", "unknown": ""}
+
+
+class Bars(Progress):
+    """Progress that is silent where it is disabled: some versions of rich end what never began by a line."""
+
+    def stop(self) -> None:
+        """End the display, if there is one."""
+        if not self.disable:
+            super().stop()
 
 
 class ScanProgress:
@@ -31,7 +40,7 @@ class ScanProgress:
 
     def __init__(self, *, quiet: bool = False) -> None:
         console = Console(stderr=True)
-        self._bars = Progress(
+        self._bars = Bars(
             SpinnerColumn(finished_text="✓"),
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
@@ -44,15 +53,13 @@ class ScanProgress:
         self._task: TaskID | None = None
 
     def __enter__(self) -> Self:
-        if not self._bars.disable:
-            self._bars.start()
+        self._bars.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._bars.disable:  # some versions of rich end a display that never began by a line
-            self._bars.stop()
+        self._bars.stop()
 
     def step(self, name: str) -> None:
         """A step begins; the one before it is done."""

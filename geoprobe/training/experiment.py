@@ -26,9 +26,12 @@ from geoprobe.training.told import QUESTION, Told
 from geoprobe.training.train import ordered_examples, trained
 from geoprobe.training.trainer import DivergedError, StorageError
 from geoprobe.training.validation import validation_loss
-from geoprobe.training.versions import versions
+from geoprobe.versions import versions_of
 
-__all__ = ["Experiment", "Start", "Workbench", "failed_record"]
+__all__ = ["PACKAGES", "Experiment", "Start", "Workbench", "failed_record"]
+
+#: What computes the numbers, and so belongs into the provenance.
+PACKAGES = ("torch", "transformers", "peft", "accelerate", "numpy", "numba", "tokenizers")
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,7 @@ class Workbench:
         warnings: tuple[str, ...] = ()
         if rank() == 0:
             warnings = experiment.store.begin(
-                experiment.setup, dict(experiment.hashes), fingerprint(self.base), versions()
+                experiment.setup, dict(experiment.hashes), fingerprint(self.base), versions_of(PACKAGES)
             )
         wait()
         return Start(

@@ -14,7 +14,7 @@ from geoprobe.report.document import Report
 from geoprobe.training.command import command_of
 from geoprobe.training.distributed import join_processes, rank, wait
 from geoprobe.training.engines import open_engine
-from geoprobe.training.experiment import Experiment
+from geoprobe.training.experiment import PACKAGES, Experiment
 from geoprobe.training.facts import TrainingFacts, task_facts
 from geoprobe.training.inputs import Inputs, read_inputs
 from geoprobe.training.questions import questions_sha256
@@ -23,7 +23,7 @@ from geoprobe.training.result import ComparisonResult, make_result
 from geoprobe.training.runs import chosen_rates, final_runs, final_steps, sweep_runs
 from geoprobe.training.setup import Setup
 from geoprobe.training.told import QUESTION, Nobody, Told
-from geoprobe.training.versions import versions
+from geoprobe.versions import versions_of
 
 __all__ = ["finetune", "out_folder"]
 
@@ -153,7 +153,7 @@ def finetune(
         records=records,
         leaks=inputs.leaks,
         scan=inputs.scan,
-        versions=versions(),
+        versions=versions_of(PACKAGES),
         seed=setup.seed,
         command=command_of(inputs, budget, leaks, from_scan, data, choices),
         warnings=(*inputs.warnings, *start.warnings),

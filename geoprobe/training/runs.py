@@ -39,7 +39,7 @@ class Run:
     @property
     def id(self) -> str:
         """Its folder's name."""
-        return f"{self.purpose}-{self.method}-seed{self.seed}-lr{self.learning_rate!r}"
+        return f"{self.purpose}-{self.method}-seed{self.seed}-lr{float(self.learning_rate)!r}"
 
     @property
     def title(self) -> str:

@@ -7,9 +7,10 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
+from geoprobe.report.terminal import Bars
 from geoprobe.report.text import visible
 from geoprobe.training.records import RunRecord
 
@@ -28,7 +29,7 @@ class TrainingProgress:
     def __init__(self, *, quiet: bool = False) -> None:
         self._quiet = quiet
         self._console = Console(stderr=True, highlight=False)
-        self._bars = Progress(
+        self._bars = Bars(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[amount]}"),
@@ -44,15 +45,13 @@ class TrainingProgress:
         self._amount, self._weight, self._before = 1, 0.0, 0.0
 
     def __enter__(self) -> Self:
-        if not self._bars.disable:
-            self._bars.start()
+        self._bars.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._bars.disable:  # some versions of rich end a display that never began by a line
-            self._bars.stop()
+        self._bars.stop()
 
     def begin(self, weight: float) -> None:
         """The experiment begins, all of it weighing so much."""

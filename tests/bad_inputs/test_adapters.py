@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import Hostile
 
 from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError
 
@@ -36,11 +37,6 @@ def pickled(value: Any) -> Change:
         torch.save(value, folder / "adapter_model.bin")
 
     return change
-
-
-class Hostile:
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return (eval, ("__import__('pathlib').Path('owned').write_text('x')",))
 
 
 CASES: dict[str, tuple[Change, type[GeoprobeError], str]] = {

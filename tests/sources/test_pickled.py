@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import make_model
+from builders import Hostile, make_model
 
 from geoprobe.errors import BadDataError, NotFoundError
 from geoprobe.sources.models import load_model
@@ -53,11 +53,6 @@ def test_shards_are_read_through_their_index(folder: Path) -> None:
     table = load_model(folder).embedding
     assert table.output is not None
     np.testing.assert_array_equal(table.output.read(0, 127), 2 * table.vectors.read(0, 127))
-
-
-class Hostile:
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return (eval, ("__import__('pathlib').Path('owned').write_text('x')",))
 
 
 @pytest.mark.parametrize("zipped", [True, False])

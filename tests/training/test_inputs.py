@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import geoprobe
+from geoprobe.training.command import command_of
 from geoprobe.training.inputs import Inputs, read_inputs
 
 COMMIT = "a1b2c3d4e5f60718293a4b5c6d7e8f9001122334"
@@ -73,8 +74,6 @@ def test_a_scan_of_another_model_is_told(read: Callable[..., Inputs]) -> None:
 def test_the_command_gives_every_choice_in_full_or_is_none(
     read: Callable[..., Inputs], choices: dict[str, Any], words: list[str] | None
 ) -> None:
-    from geoprobe.training.command import command_of
-
     inputs = read("owner/name", scanned=False, **choices)
     command = command_of(inputs, "paper", "refuse", None, None, {"seeds": (0,), **choices})
     if words is None:
@@ -87,7 +86,5 @@ def test_the_command_gives_every_choice_in_full_or_is_none(
 
 
 def test_the_command_of_a_scanned_model_names_its_commit(read: Callable[..., Inputs]) -> None:
-    from geoprobe.training.command import command_of
-
     inputs = read()
     assert f"--revision {COMMIT}" in command_of(inputs, "paper", "refuse", "x/scan.json", None, {})

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from builders import Hostile
 
 from geoprobe.errors import BadDataError
 from geoprobe.training.adapters import adapted, b_matrices
@@ -131,11 +132,6 @@ def test_a_batch_that_cannot_be_spread_is_refused(
         trained(base, setup, _run(), setup.alpha, prepared, tmp_path),
     ):
         pass
-
-
-class Hostile:
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return (eval, ("__import__('pathlib').Path('owned').write_text('x')",))
 
 
 def test_a_strangers_checkpoint_runs_no_code(

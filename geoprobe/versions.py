@@ -1,21 +1,20 @@
-"""Versions of what computes an experiment's numbers."""
+"""Versions of what computes the numbers of a scan or an experiment."""
 
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 
 from geoprobe import __version__
 
-__all__ = ["versions"]
-
-_PACKAGES = ("torch", "transformers", "peft", "accelerate", "numpy", "numba", "tokenizers")
+__all__ = ["versions_of"]
 
 
-def versions() -> dict[str, str]:
-    """Of geoprobe, Python and the packages that train, by name."""
+def versions_of(packages: Iterable[str]) -> dict[str, str]:
+    """Of geoprobe, Python and these packages, by name."""
     found = {"geoprobe": __version__, "python": platform.python_version()}
-    for package in _PACKAGES:
+    for package in packages:
         try:
             found[package] = version(package)
         except PackageNotFoundError:  # vendored or frozen installs carry no metadata
