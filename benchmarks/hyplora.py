@@ -1,5 +1,6 @@
 """Cost of HypLoRA beside peft's LoRA, on SmolLM2-135M: a training step, its peak memory, and inference.
 
+With ``--model llama-3-8b`` on a model of that shape instead, its weights at random: they do not change the cost.
 Rank 32 on q, k, v, up and down projections, batches of 4 × 256 tokens, float32 on a CPU and bfloat16 on a GPU unless
 told otherwise. The three adapters' repetitions alternate in one process, so that what else a machine does falls on all
 alike. On a CPU the time is this process's own. Memory is the peak of what tensors hold during a step, weights included:
@@ -8,6 +9,7 @@ figure, and exits 1 if a bar is missed.
 
     python benchmarks/hyplora.py
     python benchmarks/hyplora.py --device cuda
+    python benchmarks/hyplora.py --device cuda --model llama-3-8b
 """
 
 import argparse
@@ -22,7 +24,7 @@ from collections.abc import Iterator
 import peft
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, LlamaConfig
 from transformers.utils.logging import disable_progress_bar
 
 from geoprobe.hyplora import HypLoraConfig
@@ -30,6 +32,14 @@ from geoprobe.sources.demo import demo_model
 from geoprobe.sources.models import load_model
 
 SETTINGS = {"r": 32, "lora_alpha": 64, "target_modules": ["q_proj", "k_proj", "v_proj", "up_proj", "down_proj"]}
+LLAMA_3_8B = LlamaConfig(
+    vocab_size=128_256,
+    hidden_size=4096,
+    intermediate_size=14_336,
+    num_hidden_layers=32,
+    num_attention_heads=32,
+    num_key_value_heads=8,
+)
 missed: list[str] = []
 CONFIGS = {
     "LoRA": lambda: LoraConfig(**SETTINGS),
@@ -44,10 +54,16 @@ def batch(device: str, rows: int, length: int) -> torch.Tensor:
     return torch.as_tensor(ids[: rows * length]).view(rows, length).to(device)
 
 
-def adapted(name: str, device: str, dtype: torch.dtype) -> torch.nn.Module:
-    path = demo_model()
-    base = AutoModelForCausalLM.from_pretrained(str(path.parent), gguf_file=path.name, dtype=dtype)
-    return get_peft_model(base.to(device), CONFIGS[name]())
+def base_model(model: str, device: str, dtype: torch.dtype) -> torch.nn.Module:
+    if model == "demo":
+        path = demo_model()
+        return AutoModelForCausalLM.from_pretrained(str(path.parent), gguf_file=path.name, dtype=dtype).to(device)
+    with torch.device(device):
+        return AutoModelForCausalLM.from_config(LLAMA_3_8B, dtype=dtype)
+
+
+def adapted(name: str, options: argparse.Namespace) -> torch.nn.Module:
+    return get_peft_model(base_model(options.model, options.device, options.type), CONFIGS[name]())
 
 
 class Step:
@@ -107,7 +123,7 @@ def kept(step: Step) -> Iterator[torch.Tensor]:
 def peak(name: str, options: argparse.Namespace) -> float:
     """Peak memory of training with one adapter, in MB."""
     if options.device != "cpu":
-        step = Step(adapted(name, options.device, options.type), batch(options.device, options.rows, options.length))
+        step = Step(adapted(name, options), batch(options.device, options.rows, options.length))
         step.train()
         torch.cuda.reset_peak_memory_stats()
         step.train()
@@ -116,7 +132,16 @@ def peak(name: str, options: argparse.Namespace) -> float:
         gc.collect()
         torch.cuda.empty_cache()
         return found
-    shape = ["--rows", str(options.rows), "--length", str(options.length), "--dtype", options.dtype]
+    shape = [
+        "--rows",
+        str(options.rows),
+        "--length",
+        str(options.length),
+        "--dtype",
+        options.dtype,
+        "--model",
+        options.model,
+    ]
     command = [sys.executable, "-W", "ignore", __file__, *shape, "--peak", name]
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
@@ -135,6 +160,7 @@ def report(what: str, unit: str, found: dict[str, float], bar: float) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--model", choices=("demo", "llama-3-8b"), default="demo")
     parser.add_argument("--dtype", default=None, help="of the base model: float32, bfloat16 or float16")
     parser.add_argument("--rows", type=int, default=4)
     parser.add_argument("--length", type=int, default=256)
@@ -146,14 +172,15 @@ def main() -> None:
     disable_progress_bar()
     ids = batch(options.device, options.rows, options.length)
     if options.peak:
-        print(json.dumps(tensors_peak(Step(adapted(options.peak, "cpu", options.type), ids))))
+        print(json.dumps(tensors_peak(Step(adapted(options.peak, options), ids))))
         return
 
     torch.manual_seed(0)
     device = torch.cuda.get_device_name() if options.device != "cpu" else f"CPU, {torch.get_num_threads()} threads"
-    print(f"torch {torch.__version__}, peft {peft.__version__}, {device}, {options.dtype}, {tuple(ids.shape)} tokens")
+    what = f"{options.model}, {options.dtype}, {tuple(ids.shape)} tokens"
+    print(f"torch {torch.__version__}, peft {peft.__version__}, {device}, {what}")
     report("peak memory", "MB", {name: peak(name, options) for name in CONFIGS}, 1.10)
-    steps = {name: Step(adapted(name, options.device, options.type), ids) for name in CONFIGS}
+    steps = {name: Step(adapted(name, options), ids) for name in CONFIGS}
     for what, bar in (("train", 1.15), ("infer", 1.10)):
         times: dict[str, list[float]] = {name: [] for name in steps}
         for repeat in range(options.repeats + 1):

@@ -2,7 +2,7 @@
 
 Mutants are cosmic-ray's: another operator, another comparison, a number off by one, a condition negated, a loop left
 out. A seeded sample of them is tested, each in a copy of the checkout: by the tests of its own module first, and, if it
-survives these, by all of its package's. A mutant whose tests take five times as long as without it counts as noticed.
+survives these, by all of its package's. A mutant whose tests take three times as long as without it counts as noticed.
 Prints what survived, and exits 1 where fewer than 85% were noticed.
 
     python tests/mutation.py --python .venv/bin/python --sample 300
@@ -17,9 +17,10 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cosmic_ray.commands.init import _all_work_items as work_items
@@ -30,6 +31,7 @@ from cosmic_ray.work_item import MutationSpec, TestOutcome
 ROOT = Path(__file__).parent.parent
 MUTATED = ("geoprobe/stats/**/*.py", "geoprobe/hyplora/lorentz.py")
 LEAST = 0.85
+TIMES = 3
 #: Bits of a float are an error of type that any test sees, and a compiled function with another decorator, or none, is
 #: the same function; `|` stands in annotations, and `is` is as good as `==` where there is one None.
 USELESS = re.compile(
@@ -81,12 +83,11 @@ class Worker:
 
     folder: Path
     python: str
-    seconds: dict[str, float]
 
     @classmethod
     def begin(cls, python: str, scratch: str) -> None:
         cls.folder = Path(tempfile.mkdtemp(dir=scratch))
-        cls.python, cls.seconds = python, {}
+        cls.python = python
         for name in ("geoprobe", "tests"):
             shutil.copytree(ROOT / name, cls.folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "pyproject.toml", cls.folder)
@@ -96,29 +97,27 @@ class Worker:
     def command(cls, tests: str) -> str:
         return f"{cls.python} -m pytest -x -q -p no:cacheprovider {tests}"
 
-    @classmethod
-    def limit(cls, tests: str) -> float:
-        """Seconds that the tests may take: five times as long as they do with everything in place."""
-        if tests not in cls.seconds:
-            os.environ["NUMBA_CACHE_DIR"] = str(cls.folder / "cache")
-            began = time.monotonic()
-            outcome, output = run_tests(cls.command(tests), 3600)
-            if outcome is not TestOutcome.SURVIVED:
-                raise SystemExit(f"{tests} fails without any mutant:\n{output}")
-            cls.seconds[tests] = time.monotonic() - began
-        return 30 + 5 * cls.seconds[tests]
+
+def seconds(tests: str) -> float:
+    """What tests take with everything in place, and nothing compiled."""
+    with tempfile.TemporaryDirectory(dir=Worker.folder) as cache:
+        os.environ["NUMBA_CACHE_DIR"] = cache
+        began = time.monotonic()
+        outcome, output = run_tests(Worker.command(tests), 3600)
+    if outcome is not TestOutcome.SURVIVED:
+        raise RuntimeError(f"{tests} fails without any mutant:\n{output}")
+    return time.monotonic() - began
 
 
-def tried(mutant: MutationSpec) -> Outcome:
+def tried(mutant: MutationSpec, taken: Mapping[str, float]) -> Outcome:
     """Test one mutant."""
     late, diff = False, ""
     for tests in tests_of(mutant.module_path):
-        limit = Worker.limit(tests)
         # numba's cache of a function does not notice that another that it calls has changed
         fresh = mutant.module_path.stem.endswith("_kernels")
         cache = Path(tempfile.mkdtemp(dir=Worker.folder)) if fresh else Worker.folder / "cache"
         os.environ["NUMBA_CACHE_DIR"] = str(cache)
-        result = mutate_and_test([mutant], Worker.command(tests), limit)
+        result = mutate_and_test([mutant], Worker.command(tests), 30 + TIMES * taken[tests])
         if fresh:
             shutil.rmtree(cache)
         diff = "\n".join(line for line in (result.diff or "").splitlines() if re.match(r"[+-](?![+-])", line))
@@ -137,12 +136,14 @@ def wilson(hits: int, of: int, z: float = 1.96) -> tuple[float, float]:
 
 
 def outcomes(sample: Sequence[MutationSpec], python: str, workers: int) -> Iterator[Outcome]:
-    """Outcomes as they come."""
+    """Outcomes, in the sample's order."""
+    needed = sorted({tests for mutant in sample for tests in tests_of(mutant.module_path)})
     with (
         tempfile.TemporaryDirectory() as scratch,
         ProcessPoolExecutor(workers, initializer=Worker.begin, initargs=(python, scratch)) as pool,
     ):
-        yield from pool.map(tried, sample)
+        taken = dict(zip(needed, pool.map(seconds, needed), strict=True))
+        yield from pool.map(partial(tried, taken=taken), sample)
 
 
 def main() -> None:

@@ -20,6 +20,8 @@ __all__ = ["ModelStates", "open_states"]
 
 #: Prompts run at a time, of similar length, so that little padding is computed.
 BATCH = 8
+#: Free memory of a GPU, in sizes of the model, from which on it runs there.
+ROOM = 1.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +107,8 @@ class ModelStates:
 def open_states(model: str | Path, *, revision: str | None = None, offline: bool = False) -> ModelStates:
     """Load a whole model, to run it: all its weights, unlike everything else in a scan.
 
+    It runs in float32, on the first GPU if it has room there.
+
     Parameters
     ----------
     model : str or Path
@@ -149,6 +153,8 @@ def open_states(model: str | Path, *, revision: str | None = None, offline: bool
             "Give safetensors weights of an architecture that transformers knows, or scan without --layer.",
         ) from error
     loaded.eval()
+    if torch.cuda.is_available() and torch.cuda.mem_get_info()[0] > ROOM * loaded.get_memory_footprint():
+        loaded.to("cuda")
     runnable = loaded.get_encoder() if loaded.config.is_encoder_decoder else loaded
     return ModelStates(runnable, str(model))
 

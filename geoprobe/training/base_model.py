@@ -85,6 +85,11 @@ def load_base(setup: Setup, *, offline: bool = False) -> LoadedBase:
     name, options = _where(setup.model)
     options |= {"revision": setup.revision} if setup.revision else {}
     if setup.four_bit:
+        if "gguf_file" in options:
+            raise UsageError(
+                f"{setup.model} is a GGUF file, whose weights cannot be loaded in 4 bits.",
+                "Give a folder or hub id of safetensors weights, or leave out --four-bit.",
+            )
         options["quantization_config"] = _four_bits(device)
     try:
         # the library draws progress bars on standard error, in pipes too

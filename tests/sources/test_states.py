@@ -38,8 +38,29 @@ def test_padding_and_batches_change_nothing_against_one_prompt_at_a_time(llama: 
     for which, layer in enumerate([0, 1, 3]):
         for place, ids in enumerate(PROMPTS):
             with torch.inference_mode():
-                alone = states.model(torch.from_numpy(ids)[None], output_hidden_states=True).hidden_states[layer][0]
-            np.testing.assert_allclose(many[which][place], alone.numpy(), atol=1e-5)
+                one = torch.from_numpy(ids)[None].to(states.model.device)
+                alone = states.model(one, output_hidden_states=True).hidden_states[layer][0]
+            np.testing.assert_allclose(many[which][place], alone.cpu().numpy(), atol=1e-5)
+
+
+def test_on_a_gpu_states_are_those_of_a_cpu(llama: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not torch.cuda.is_available():
+        missing("gpu", "no GPU that PyTorch can use")
+    there = open_states(llama)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    here = open_states(llama)
+    assert (there.model.device.type, here.model.device.type) == ("cuda", "cpu")
+    for mine, theirs in zip(there.read(PROMPTS, [0, 1, 3]), here.read(PROMPTS, [0, 1, 3]), strict=True):
+        for found, expected in zip(mine, theirs, strict=True):
+            np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_model_that_a_gpu_has_no_room_for_runs_on_the_cpu(llama: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (1000, 10**9))
+    states = open_states(llama)
+    assert states.model.device.type == "cpu"
+    assert states.read(PROMPTS, [3])[0][1].shape == (2, 16)
 
 
 def test_layer_0_of_the_demo_is_its_embedding_table(demo: Path) -> None:

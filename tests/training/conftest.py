@@ -23,6 +23,7 @@ _TRAINING = (
     "evaluate",
     "experiment",
     "finetuning",
+    "gpu",
     "inputs",
     "interrupted",
     "likelihood",
@@ -143,6 +144,7 @@ if INSTALLED:
             "delta_prompts": 3,
             "template": "plain",
             "threads": 1,
+            "precision": "float32",  # where there is a GPU, too
         }
         return lambda **choices: make_setup("paper", **{**small, **choices})
 

@@ -48,6 +48,12 @@ def test_four_bits_need_a_gpu(make: Callable[..., Any], monkeypatch: pytest.Monk
         load_base(make(four_bit=True))
 
 
+def test_a_gguf_file_is_refused_in_four_bits(demo: Path, make: Callable[..., Any]) -> None:
+    for model in ("demo", str(demo)):
+        with pytest.raises(UsageError, match="is a GGUF file, whose weights cannot be loaded in 4 bits"):
+            load_base(make(model=model, four_bit=True))
+
+
 def test_a_model_is_told_from_another_by_its_weights_and_arithmetic(
     base: Any, make: Callable[..., Any], tmp_path: Path
 ) -> None:
