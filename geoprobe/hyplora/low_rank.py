@@ -50,9 +50,15 @@ class LowRankProduct(torch.autograd.Function):
         ctx.save_for_backward(x, a, b, radius, hidden, input_norm, output_norm, value, by_input, by_output)
         ctx.scaling = scaling
         ctx.y_dtype = y.dtype
-        # scaled and summed in place: the factor is applied in its own precision, whatever that of the product
-        update.mul_((scaling * value).to(torch.promote_types(update.dtype, torch.float32)).unsqueeze(-1))
-        return update.add_(y) if torch.promote_types(y.dtype, update.dtype) == update.dtype else y + update
+        # the factor is applied in its own precision, whatever that of the product
+        factor = (scaling * value).to(torch.promote_types(update.dtype, torch.float32)).unsqueeze(-1)
+        kind = torch.promote_types(y.dtype, update.dtype)
+        if torch.compiler.is_compiling():
+            # what is changed in place, or cast to the type that it has, has no gradient when torch 2.11 has compiled it
+            total = y + update * factor
+            return total if total.dtype == kind else total.to(kind)
+        update.mul_(factor)
+        return update.add_(y) if kind == update.dtype else y + update
 
     @staticmethod
     @once_differentiable
