@@ -30,8 +30,8 @@ def scan(
     corpora: str | Path | Sequence[str | Path] | None = None,
     *,
     seed: int = 0,
-    analyzers: Sequence[str | Analyzer] | None = None,
-    layers: Sequence[int | str] = (),
+    analyzers: str | Analyzer | Sequence[str | Analyzer] | None = None,
+    layers: int | str | Sequence[int | str] = (),
     counts: str | Path | Sequence[str | Path] | None = None,
     field: str | None = None,
     data: str | Path | None = None,
@@ -54,9 +54,9 @@ def scan(
         lists names); ``python-docs`` where neither corpora nor counts are given.
     seed : int
         Of all randomness: the same inputs and seed give the same report.
-    analyzers : sequence of str or Analyzer, optional
+    analyzers : str, Analyzer or sequence of them, optional
         Diagnostics by name, or with options of their own; all the built-in ones by default.
-    layers : sequence of int or str
+    layers : int, str or sequence of them
         Layers whose hidden states are measured as well, 0 (the embedding) to the number of blocks, or ``final``. This
         alone runs the model, and so reads all its weights and needs PyTorch.
     counts : str, Path or sequence of them, optional
@@ -98,8 +98,13 @@ def scan(
     """
     if seed < 0:
         raise UsageError(f"The seed is {seed}.", "Give a whole number of at least 0.")
+    if isinstance(analyzers, str | Analyzer):
+        analyzers = (analyzers,)
+    if isinstance(layers, int | str):
+        layers = (layers,)
     chosen = [_analyzer(each) for each in (BUILTIN if analyzers is None else analyzers)]
     if layers:
+        chosen = [each for each in chosen if each.name != StatesAnalyzer.name]
         chosen.append(StatesAnalyzer(layers=tuple(_layer(each) for each in layers)))
     files = _as_sequence(counts)
     wanted = Wanted(

@@ -45,6 +45,12 @@ def test_a_diagnostic_draws_the_same_numbers_whichever_others_run(model_folder: 
     assert alone["hyperbolicity"] == geoprobe.scan(model_folder, corpus_file)["hyperbolicity"]
 
 
+def test_one_diagnostic_needs_no_list(model_folder: Path, corpus_file: Path) -> None:
+    report = geoprobe.scan(model_folder, corpus_file, analyzers="frequency")
+    assert list(report.results) == ["frequency"]
+    assert "--analyzer frequency" in report.command
+
+
 def test_a_diagnostic_can_be_given_its_own_options(model_folder: Path, corpus_file: Path) -> None:
     report = geoprobe.scan(model_folder, [corpus_file], analyzers=[NormsAnalyzer(replicates=19)])
     assert len(report["norms"].null.distribution) == 19

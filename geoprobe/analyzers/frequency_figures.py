@@ -10,6 +10,7 @@ import numpy as np
 from geoprobe.analyzers.null_figure import null_figure
 from geoprobe.figure import Axis, Figure, Layer, Line, Points, Rule, floats
 from geoprobe.results import number
+from geoprobe.stats.powerlaw.zeta_kernels import scaled_zeta
 
 if TYPE_CHECKING:
     from geoprobe.analyzers.frequency import FrequencyResult
@@ -64,11 +65,10 @@ def _frequencies(result: FrequencyResult) -> Figure:
         "A power law is a straight line of slope -γ here."
     )
     if result.fit is not None:
-        from scipy.special import zeta
-
         fit = result.fit
         x = np.geomspace(fit.xmin, values[-1], 60)
-        y = fit.n_tail * x**-fit.gamma / float(zeta(fit.gamma, fit.xmin))
+        # by the ratio to x_min: of a steep tail, powers and zeta apart would be 0 and 0
+        y = fit.n_tail * (x / fit.xmin) ** -fit.gamma / scaled_zeta(fit.gamma, float(fit.xmin))
         layers.append(Line(floats(x), floats(y), f"power law, γ = {number(fit.gamma)}", "fit"))
         caption += f" The line is the fit from x_min = {fit.xmin:,} upwards."
     return Figure(

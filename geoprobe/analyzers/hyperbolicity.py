@@ -12,6 +12,7 @@ from geoprobe.analyzers.hyperbolicity_figures import hyperbolicity_figures
 from geoprobe.analyzers.hyperbolicity_tables import other_tables
 from geoprobe.analyzers.hyperbolicity_verdict import MIN_PROMPTS, RULE, DeltaTest, judge
 from geoprobe.analyzers.paper import CITATION, DELTA
+from geoprobe.analyzers.prompt_shares import even_shares
 from geoprobe.analyzers.prompt_trees import FEWEST, MOST, PromptTree, join_prompt
 from geoprobe.analyzers.treelikeness import (
     PROMPT_POINTS,
@@ -236,10 +237,10 @@ class HyperbolicityAnalyzer:
         )
         simulated = delta_basepoint_gaussian_null(sizes, inputs.embedding.dimension, self.replicates, null_rng)
         delta = _delta_test(relative, simulated, interval_rng)
-        share = -(-self.tested // max(sum(map(bool, usable)), 1))
+        shares = even_shares([len(kept) for kept in usable], max(self.tested, 1))
         tree = measure(
             inputs,
-            [ids for kept in usable for ids in kept[:share]][: max(self.tested, 1)],
+            [ids for kept, share in zip(usable, shares, strict=True) for ids in kept[:share]],
             n_tokens=self.tokens,
             replicates=self.draws,
             rng=tree_rng,
@@ -263,7 +264,7 @@ class HyperbolicityAnalyzer:
                 pvalue=first.pvalue,
             ),
             verdict=judge(delta, tree),
-            warnings=_warnings(**described) + _unread(inputs, chosen),
+            warnings=_warnings(**described) + self._unread(inputs, len(looked_at)),
             delta=delta,
             tree=tree,
             trees=_extremes(inputs, chosen, holland),
@@ -284,6 +285,15 @@ class HyperbolicityAnalyzer:
     def _whole(self, corpus: Prompts, table: EmbeddingTable) -> list[Int64[np.ndarray, " _"]]:
         cut = (ids[: self.max_tokens] for ids in corpus.ids[: self.prompts])
         return [ids for ids in cut if table.at_hand(ids).all()]
+
+    def _unread(self, inputs: ScanInputs, whole: int) -> tuple[str, ...]:
+        if inputs.embedding.weights is None:
+            return ()
+        of = sum(min(len(corpus.ids), self.prompts) for corpus in inputs.prompts)
+        return (
+            f"Only {whole} of {of} prompts had all their tokens read (quick scan): intervals are over those, and many "
+            "of the tokens of equal frequency that they are held against are prompts' own, which hides differences.",
+        )
 
 
 def _relative(inputs: ScanInputs, prompts: list[Int64[np.ndarray, " _"]]) -> Float64[np.ndarray, " m"]:
@@ -375,10 +385,3 @@ def _warnings(n_short: int, n_not_finite: int, n_cut: int, max_tokens: int, dime
     if n_cut:
         found.append(f"{n_cut} prompts were cut to their first {max_tokens} tokens.")
     return tuple(found)
-
-
-def _unread(inputs: ScanInputs, chosen: list[tuple[str, Int64[np.ndarray, " _"]]]) -> tuple[str, ...]:
-    if inputs.embedding.weights is None:
-        return ()
-    of = sum(map(len, inputs.prompts))
-    return (f"Only {len(chosen)} of {of} prompts had all their tokens read (quick scan): intervals are over those.",)

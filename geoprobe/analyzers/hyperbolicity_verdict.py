@@ -68,20 +68,22 @@ def judge(delta: DeltaTest, tree: TreeLikeness) -> Verdict:
     elif rotated.more_treelike or vocabulary.more_treelike:
         label = "weak"
     return Verdict(
-        label, f"{_of_prompts(rotated, matched)} {_of_tokens(vocabulary, clustered)} {_of_delta(delta)}", RULE
+        label, f"{_of_prompts(rotated, joined, matched)} {_of_tokens(vocabulary, clustered)} {_of_delta(delta)}", RULE
     )
 
 
-def _of_prompts(rotated: NullTest, matched: NullTest) -> str:
+def _of_prompts(rotated: NullTest, joined: NullTest, matched: NullTest) -> str:
     figures = f"(Holland's index {number(rotated.observed)} against {number(rotated.null_mean)})"
     if not rotated.more_treelike:
         return f"Prompts are no more tree-like than their covariance and norms explain {figures}."
+    alone = "" if joined.more_treelike else f" by that index alone, NJ* being {number(joined.observed)} against "
+    alone += "" if joined.more_treelike else number(joined.null_mean)
     beyond = (
         f"and than other tokens of equal frequency ({number(matched.null_mean)})."
         if matched.more_treelike
         else f"but not than other tokens of equal frequency ({number(matched.null_mean)})."
     )
-    return f"Prompts are more tree-like than their covariance and norms explain {figures}, {beyond}"
+    return f"Prompts are more tree-like than their covariance and norms explain {figures}{alone}, {beyond}"
 
 
 def _of_tokens(vocabulary: NullTest, clustered: NullTest) -> str:

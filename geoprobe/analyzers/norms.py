@@ -12,6 +12,8 @@ from jaxtyping import Bool, Float64, Int64
 
 from geoprobe.analyzers.norms_associations import (
     MIN_SEEN,
+    SEEN,
+    SPEARMAN,
     Association,
     Associations,
     Confound,
@@ -164,7 +166,8 @@ class NormsAnalyzer:
         found = survey(table, counts)
         here = found.here
         finite = np.isfinite(here.norms)
-        seen = (counts > 0) & finite
+        named = np.array([bool(token) for token in table.tokens], dtype=np.bool_)
+        seen = (counts > 0) & finite & named
         lengths = here.norms[seen]
         others = other_distances(here, found.there, table.size)
         usable = lengths.size >= MIN_SEEN and lengths.min() < lengths.max() and np.ptp(counts[seen]) > 0
@@ -176,7 +179,7 @@ class NormsAnalyzer:
         weights = None if table.weights is None else table.weights[seen]
         if usable and weights is not None:
             asked = _of_all_rows(asked, counts[seen], lengths, weights)
-        first = asked.coefficients[0] if usable else None
+        first = next((each for each in asked.coefficients if (each.name, each.coefficient) == (SEEN, SPEARMAN)), None)
         rho = first.value if first else math.nan
         interval = _interval(first, asked.method)
         curve = norm_curve(counts[seen], lengths, bootstrap=self.bootstrap, rng=rng) if usable else None
@@ -184,6 +187,7 @@ class NormsAnalyzer:
         shuffled = (
             permutation_null(counts[seen], lengths, self.replicates, rng, weights=weights) if usable else np.empty(0)
         )
+        pvalue = monte_carlo_pvalue(rho, shuffled, "two-sided") if usable else None
         return NormsResult(
             estimate=Estimate("ρ", "Spearman's ρ of frequency and norm", rho if usable else None, interval),
             null=NullDistribution(
@@ -193,9 +197,9 @@ class NormsAnalyzer:
                 observed=rho if usable else None,
                 distribution=floats(shuffled),
                 alternative="two-sided",
-                pvalue=monte_carlo_pvalue(rho, shuffled, "two-sided") if usable else None,
+                pvalue=pvalue,
             ),
-            verdict=judge(rho, interval, lengths, curve, groups, asked.coefficients, asked.distances),
+            verdict=judge(rho, interval, pvalue, lengths, curve, groups, asked.coefficients, asked.distances),
             warnings=_warnings(table, found.equal),
             n_seen=int(lengths.size),
             mean=float(lengths.mean()) if lengths.size else None,
@@ -213,7 +217,7 @@ class NormsAnalyzer:
             lookup_scale=table.lookup_scale,
             n_not_finite=int((_read(table) & ~finite).sum()),
             n_zero=int(table.row_statistics.zero.sum()),
-            n_unnamed=sum(not token for token in table.tokens),
+            n_unnamed=int((~named).sum()),
             points=vocabulary_scatter(table, counts, here.norms, found.flagged),
         )
 
@@ -236,7 +240,7 @@ def _of_all_rows(
 
 
 def _interval(found: Association | None, method: str) -> Interval | None:
-    if found is None or found.low is None or found.high is None:
+    if found is None or found.low is None or found.high is None or not math.isfinite(found.high - found.low):
         return None
     return Interval(found.low, found.high, method)
 

@@ -19,6 +19,7 @@ __all__ = [
     "KENDALL",
     "MIN_SEEN",
     "PEARSON",
+    "SEEN",
     "SPEARMAN",
     "Association",
     "Associations",

@@ -76,8 +76,8 @@ def tree_figure(tree: PromptTree) -> Figure:
         f"tree-{tree.which}",
         f"The {tree.which} tree-like prompt, as a tree",
         f"Neighbour-joining tree of the first {len(tree.tokens)} distinct tokens of a prompt of {tree.corpus} "
-        f"(Holland's index {number(tree.holland)}). Every set of points gets a tree: long inner edges mean that it "
-        "fits, a comb of short ones that there is none.",
+        f"(Holland's index of the whole prompt {number(tree.holland)}). Every set of points gets a tree: long inner "
+        "edges mean that it fits, a comb of short ones that there is none.",
         Axis("distance from the root", limits=(-0.02 * max(depth), 1.3 * max(depth))),
         Axis("", limits=(len(tree.tokens) - 0.5, -0.5), ticks=()),
         (*edges, labels),

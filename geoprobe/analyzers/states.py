@@ -11,6 +11,7 @@ from jaxtyping import Int64
 
 from geoprobe.analyzers.null_figure import null_figure
 from geoprobe.analyzers.paper import CITATION, FINAL_DELTA
+from geoprobe.analyzers.prompt_shares import even_shares
 from geoprobe.analyzers.states_layers import LEVEL, LayerStates, StatesTest, measure_layer
 from geoprobe.analyzers.treelikeness import PROMPT_POINTS
 from geoprobe.data import ScanInputs
@@ -239,12 +240,12 @@ class StatesAnalyzer:
         )
 
     def _chosen(self, inputs: ScanInputs) -> list[Int64[np.ndarray, " _"]]:
-        share = -(-self.prompts // max(len(inputs.prompts), 1))
         kept = [
             [ids for ids in (each[: self.max_tokens] for each in corpus.ids) if len(np.unique(ids[1:])) >= MIN_TOKENS]
             for corpus in inputs.prompts
         ]
-        return [ids for each in kept for ids in each[:share]][: self.prompts]
+        shares = even_shares([len(each) for each in kept], self.prompts)
+        return [ids for each, share in zip(kept, shares, strict=True) for ids in each[:share]]
 
     def _too_few(self, n: int, blocks: int) -> StatesResult:
         reason = f"Only {n} prompts of at least {MIN_TOKENS} different tokens were found. Give more documents."
@@ -265,8 +266,8 @@ def _judge(layers: Sequence[LayerStates]) -> Verdict:
     label: VerdictLabel = "weak" if beyond_covariance else "not supported"
     if len(beyond_others) == len(layers):
         label = "supported"
-    deepest = layers[-1]
-    figures = f"{number(deepest.holland)} against {number(deepest.rotated.null_mean)} at layer {deepest.layer}"
+    shown = next((each for each in reversed(layers) if each.layer in beyond_covariance), layers[-1])
+    figures = f"{number(shown.holland)} against {number(shown.rotated.null_mean)} at layer {shown.layer}"
     if not beyond_covariance:
         said = f"States are no more tree-like than their covariance and norms explain (Holland's index {figures})"
     else:
@@ -277,12 +278,13 @@ def _judge(layers: Sequence[LayerStates]) -> Verdict:
         said += (
             f"at {_layers(beyond_others, len(layers))} more than states of other prompts"
             if beyond_others
-            else f"but not more than states of other prompts ({number(deepest.mixed.null_mean)})"
+            else f"but not more than states of other prompts ({number(shown.mixed.null_mean)})"
         )
+    deepest = layers[-1]
     below = "below" if deepest.delta_pvalue <= LEVEL else "not below"
     told = (
-        f"The paper's δ is {number(deepest.delta)} where Gaussian vectors of the same shape give "
-        f"{number(deepest.delta_null)}: {below} its null."
+        f"The paper's δ of layer {deepest.layer} is {number(deepest.delta)} where Gaussian vectors of the same shape "
+        f"give {number(deepest.delta_null)}: {below} its null."
     )
     sinks = [each.layer for each in layers if each.has_sink]
     if sinks:

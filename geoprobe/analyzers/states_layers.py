@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float64, Int64
 
 from geoprobe.analyzers.treelikeness import PROMPT_POINTS
 from geoprobe.figure import floats
@@ -121,9 +121,9 @@ def measure_layer(
     """
     gaussian_rng, rotation_rng, interval_rng, mixing_rng = rng.spawn(4)
     relative = delta_basepoint_batch(clouds).relative
-    gaussian = delta_basepoint_gaussian_null(
-        [len(cloud) for cloud in clouds], clouds[0].shape[1], draws, gaussian_rng
-    ).mean(axis=1)
+    # at layer 0 a repeated token is one point, and δ grows with their number
+    sizes = [len(np.unique(cloud, axis=0)) for cloud in clouds]
+    gaussian = delta_basepoint_gaussian_null(sizes, clouds[0].shape[1], draws, gaussian_rng).mean(axis=1)
     heads = [_behind_the_first(cloud) for cloud in clouds]
     reduced = [reduced_points(head - head.mean(axis=0)) for head in heads]
     holland = four_point_batch(reduced).mean
@@ -156,18 +156,26 @@ def _test(observed: float, null: Float64[np.ndarray, " draws"]) -> StatesTest:
 def _mixed(
     heads: Sequence[Float64[np.ndarray, "_ d"]], draws: int, rng: np.random.Generator
 ) -> Float64[np.ndarray, " draws"]:
-    """Holland's index, mean over prompts, with every prompt's states replaced by as many of other prompts."""
-    pool, owner = np.concatenate(heads), np.repeat(np.arange(len(heads)), [len(head) for head in heads])
-    distances = euclidean_distances(pool)
-    others = [np.flatnonzero(owner != own) for own in range(len(heads))]
+    """Holland's index, mean over prompts, with every prompt's states replaced by as many different ones of others.
+
+    A state that several prompts share, as at layer 0 a token's, is drawn by its number of prompts, and once.
+    """
+    points, point = np.unique(np.concatenate(heads), axis=0, return_inverse=True)
+    owner = np.repeat(np.arange(len(heads)), [len(head) for head in heads])
+    distances = euclidean_distances(points)
+    others = [point.ravel()[owner != own] for own in range(len(heads))]
     drawn = [
-        rng.choice(others[own], min(len(head), len(others[own])), replace=False)
-        for _ in range(draws)
-        for own, head in enumerate(heads)
+        _different(rng.permutation(others[own]), len(head)) for _ in range(draws) for own, head in enumerate(heads)
     ]
     index = four_point_batch([distances[np.ix_(rows, rows)] for rows in drawn], precomputed=True).mean
     means: Float64[np.ndarray, " draws"] = index.reshape(draws, -1).mean(axis=1)
     return means
+
+
+def _different(values: Int64[np.ndarray, " n"], number: int) -> Int64[np.ndarray, " m"]:
+    """The first so many different values."""
+    _, first = np.unique(values, return_index=True)
+    return values[np.sort(first)[:number]]
 
 
 def _behind_the_first(cloud: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "m d"]:

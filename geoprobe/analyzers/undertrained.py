@@ -145,7 +145,9 @@ def survey(table: EmbeddingTable, counts: Int64[np.ndarray, " v"]) -> Survey:
     """
     statistics = table.row_statistics
     equal = equal_rows(statistics.norms, table.vectors.take)
+    read = table.at_hand(np.arange(table.size))
     unused = known_unused(table, equal)
+    unused = unused[read[unused]]
     here, there = row_geometry(table.vectors, statistics, unused), None
     if table.output is not None and table.output_statistics is not None:
         outside = unused[unused < table.output.shape[0]]
@@ -153,7 +155,8 @@ def survey(table: EmbeddingTable, counts: Int64[np.ndarray, " v"]) -> Survey:
     distance = _rows(here.from_unused if there is None else there.from_unused, table.size)
     norm_z, distance_z = _robust_z(here.norms), _robust_z(distance)
     evidence: dict[str, Bool[np.ndarray, " v"]] = {
-        "NaN or infinite": ~statistics.finite,
+        # of a sample, rows that were not read have no values either
+        "NaN or infinite": read & ~statistics.finite,
         "zeros throughout": statistics.zero,
         "direction of unused rows": distance_z < -DIRECTION_Z,
         "small norm": (norm_z < -NORM_Z) & ~statistics.zero,

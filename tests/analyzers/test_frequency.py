@@ -8,7 +8,9 @@ from geoprobe.analyzers.frequency import FrequencyAnalyzer, FrequencyResult
 from geoprobe.analyzers.frequency_figures import log_binned
 from geoprobe.analyzers.frequency_fit import TailFit
 from geoprobe.data import ScanInputs, TokenCounts
+from geoprobe.figure import Line
 from geoprobe.stats import powerlaw
+from geoprobe.stats.powerlaw.zeta_kernels import scaled_zeta
 
 
 def inputs_with(counts: np.ndarray) -> ScanInputs:
@@ -127,6 +129,16 @@ def test_the_fitted_line_goes_through_the_binned_points_of_a_true_power_law() ->
     wanted = [(x, y) for x, y in zip(points.x, points.y, strict=True) if fit_of(result).xmin * 2 < x < 50]  # type: ignore[union-attr]
     expected = np.exp(np.interp(np.log([x for x, _ in wanted]), np.log(line.x), np.log(line.y)))  # type: ignore[union-attr]
     np.testing.assert_allclose([y for _, y in wanted], expected, rtol=0.1)
+
+
+def test_the_fitted_line_of_a_steep_tail_is_drawn() -> None:
+    result = run(np.repeat(np.arange(1, 500), 2))
+    figure = next(each for each in result.figures() if each.name == "frequencies")
+    (line,) = (layer for layer in figure.layers if isinstance(layer, Line))
+    fit = fit_of(result)
+    assert fit.gamma > 50  # counts end at once: powers of them alone would leave floats
+    assert line.y[0] == pytest.approx(fit.n_tail / scaled_zeta(fit.gamma, float(fit.xmin)))
+    assert 0 < line.y[-1] < line.y[0]
 
 
 def test_binning_keeps_the_number_of_types() -> None:

@@ -49,6 +49,45 @@ def test_norms_that_do_not_follow_are_not_supported() -> None:
     assert "interval with 0" in verdicts[-1].reason
 
 
+def test_the_number_of_documents_makes_no_relation_of_a_chance_over_tokens() -> None:
+    """Many documents say a small ρ to three digits: unrelated norms must pass for such all the same."""
+    rng = np.random.default_rng(1)
+    words = [f"w{number}" for number in range(300)]
+    likely = 1 / np.arange(1, 301)
+    texts = [" ".join(rng.choice(words, 60, p=likely / likely.sum())) for _ in range(1000)]
+    excluded = labels = 0
+    for seed in range(10):
+        vectors = np.random.default_rng(seed).standard_normal((301, 8)).astype(np.float32)
+        result = NormsAnalyzer(replicates=199, bootstrap=40).run(
+            scan_inputs(texts, words=words, vectors=vectors), np.random.default_rng(seed)
+        )
+        assert result.estimate.interval is not None
+        assert result.null.pvalue is not None
+        excluded += not result.estimate.interval.low <= 0 <= result.estimate.interval.high
+        labels += result.verdict.label != "not supported"
+        if result.null.pvalue > 0.05:
+            assert result.verdict.label == "not supported"
+            assert "interval with 0" in result.verdict.reason or "permuted ones" in result.verdict.reason
+    assert excluded >= 4  # what documents alone would have called a relation
+    assert labels <= 2
+
+
+def test_tokens_that_all_occur_equally_often_are_no_question_of_norms() -> None:
+    result = run(FALLING, np.where(COUNTS > 0, 3, 0))
+    assert result.verdict.label == "inconclusive"
+    assert result.verdict.reason == "All tokens seen occur equally often. Give a larger corpus."
+
+
+def test_rows_of_no_token_are_in_no_number() -> None:
+    counts = COUNTS.copy()
+    made_up = made(FALLING, counts)
+    tokens = tuple("" if row % 10 == 3 else token for row, token in enumerate(made_up.embedding.tokens))
+    inputs = replace(made_up, embedding=replace(made_up.embedding, tokens=tokens))
+    result = NormsAnalyzer(replicates=199).run(inputs, np.random.default_rng(0))
+    seen = sum(bool(token) and count > 0 for token, count in zip(tokens, counts, strict=True))
+    assert result.n_seen == seen == result.associations[0].n == sum(each.n for each in result.classes)
+
+
 def test_norms_that_hardly_vary_are_no_signal_however_well_they_follow() -> None:
     result = run(1.03 - 0.0005 * np.log1p(COUNTS), COUNTS)
     assert result.verdict.label == "not supported"

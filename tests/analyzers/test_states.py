@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from builders import WORDS, scan_inputs
 
-from geoprobe.analyzers.states import StatesAnalyzer, StatesResult
+from geoprobe.analyzers.states import StatesAnalyzer, StatesResult, _judge
+from geoprobe.analyzers.states_layers import measure_layer
 from geoprobe.errors import UsageError
 from geoprobe.stats.spaces import hierarchy
 
@@ -97,3 +98,34 @@ def test_it_passes_through_builtin_types() -> None:
 def test_a_scan_without_a_model_to_run_is_refused() -> None:
     with pytest.raises(UsageError, match="model that can be run"):
         StatesAnalyzer().run(scan_inputs(TEXTS), RNG(0))
+
+
+def test_at_the_embedding_tokens_that_prompts_share_are_not_twins_in_the_null() -> None:
+    """Vectors without any structure, the same for a token wherever it stands, and tokens as frequent as words are."""
+    rng = RNG(0)
+    vectors = rng.standard_normal((400, 32))
+    likely = 1 / np.arange(1, 401)
+    prompts = [rng.choice(400, 60, p=likely / likely.sum()) for _ in range(24)]
+    layer = measure_layer(0, [vectors[ids] for ids in prompts], 99, RNG(1))
+    assert abs(layer.mixed.z or 0) < 3
+    assert layer.mixed.pvalue > 0.02
+    # δ grows with the number of points: a token's second place is none
+    assert layer.delta == pytest.approx(layer.delta_null, rel=0.03)
+
+
+def test_the_layer_that_is_quoted_is_the_layer_that_is_meant() -> None:
+    reason = run(0, 2).verdict.reason
+    assert "At layer 2 states are more tree-like" in reason
+    assert "at layer 2), " in reason
+    shallow = replace(run(0, 2).layers[1], layer=0)
+    deep = replace(run(0, 2).layers[0], layer=2)
+    assert "at layer 0), " in _judge((shallow, deep)).reason
+
+
+def test_a_corpus_without_prompts_takes_none_away() -> None:
+    inputs = replace(scan_inputs(TEXTS), states=MadeUpStates())
+    empty = replace(inputs.prompts[0], corpus="counts", ids=())
+    found = StatesAnalyzer(layers=(0,), prompts=16, draws=19).run(
+        replace(inputs, prompts=(empty, *inputs.prompts)), RNG(0)
+    )
+    assert found.n_prompts == 16

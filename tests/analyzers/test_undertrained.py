@@ -144,3 +144,15 @@ def test_an_output_matrix_of_another_length_is_read_as_far_as_both_go(rows: int)
     assert there is not None
     assert flagged.size == N
     assert found.matrix == "output matrix"
+
+
+def test_rows_that_were_not_read_are_no_evidence() -> None:
+    whole = table(names={100: "<reserved_0>", 105: "<reserved_1>"})
+    read = np.arange(N) % 3 != 0
+    vectors = whole.vectors.read(0, N)
+    vectors[~read] = np.nan
+    sampled = replace(whole, vectors=ArrayRows(vectors), weights=read.astype(np.float64) * 1.5)
+    found = survey(sampled, np.zeros(N, dtype=np.int64)).unusual
+    assert dict(found.counts)["NaN or infinite"] == 0
+    assert all(read[each.row] for each in found.listed)
+    assert found.references == 1  # row 105 was not read
