@@ -56,3 +56,8 @@ def test_the_direction_is_that_of_numpy_svd_of_random_clouds(seed: int) -> None:
     expected = np.linalg.svd(points - points.mean(axis=0))[2][0]
     assert abs(principal_direction(points) @ expected) == pytest.approx(1, abs=1e-7)
     np.testing.assert_array_equal(principal_direction(np.full((n, d), 0.1)), np.zeros(d))
+
+
+@pytest.mark.parametrize("points", [np.empty((0, 3)), np.ones((1, 3)), np.ones((4, 3))])
+def test_points_that_do_not_vary_have_no_direction(points: np.ndarray) -> None:
+    assert principal_direction(points).tolist() == [0, 0, 0]

@@ -77,6 +77,8 @@ def test_an_interval_lies_around_its_value_and_needs_most_resamples() -> None:
     drawn = np.tanh(0.1 * np.random.default_rng(0).standard_normal(1000) - 2)
     low, high = around(0.5, drawn)
     assert np.arctanh([low, high]) == pytest.approx(np.arctanh(0.5) + np.array([-1.96, 1.96]) * 0.1, abs=0.01)
+    low, high = around(0.5, np.append(drawn, 1.0))  # a resample may agree entirely
+    assert low < 0.5 < high
     drawn[:600] = np.nan
     assert np.isnan(around(0.5, drawn)).all()
     assert around(1.0, drawn[600:]) == (1.0, 1.0)

@@ -209,6 +209,10 @@ def test_every_graph_of_given_degrees_is_drawn_about_equally_often():
         (lambda rng: nulls.gaussian_model(np.eye(3)).points(0, rng), "n is 0"),
         (lambda rng: nulls.degree_preserving_graph(np.array([[1, 1]]), 3, rng), "loop or repeated"),
         (lambda rng: nulls.degree_preserving_graph(np.array([[0, 3]]), 3, rng), "leaves the points 0 to 2"),
+        (lambda rng: nulls.degree_preserving_graph(np.array([[0, 4]]), 3, rng), "leaves the points 0 to 2"),
+        (lambda rng: nulls.degree_preserving_graph(np.array([[4, 0]]), 3, rng), "leaves the points 0 to 2"),
+        (lambda rng: nulls.degree_preserving_graph(np.array([[-1, 0]]), 3, rng), "leaves the points 0 to 2"),
+        (lambda rng: nulls.degree_preserving_graph(np.array([[0, -1]]), 3, rng), "leaves the points 0 to 2"),
         (
             lambda rng: nulls.degree_preserving_graph(np.array([[0, 1], [2, 3]]), 4, rng),
             "no connected graph with these degrees",

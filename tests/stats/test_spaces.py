@@ -155,6 +155,8 @@ def test_the_papers_reference_spaces_are_drawn_again_from_their_seed():
         (lambda: spaces.paper_spaces(9, quadruples=0, rng=_rng()), "quadruples is 0"),
         (lambda: spaces.random_tree(0, _rng()), "n is 0"),
         (lambda: spaces.hyperbolic(5, 2, -1.0, _rng()), "radius is -1"),
+        (lambda: spaces.hyperbolic(5, 2, 0.0, _rng()), "radius is 0"),
+        (lambda: spaces.hyperbolic(5, 2, 350.5, _rng()), "radius is 350.5"),
         (lambda: spaces.scale_free_graph(3, _rng(), links=3), "links is 3"),
         (lambda: spaces.ladder(3, 2, _rng()), "n is 3"),
     ],

@@ -119,6 +119,22 @@ def test_a_broken_triangle_is_named_with_its_excess():
         delta_basepoint(distances, base=3)
 
 
+@pytest.mark.parametrize("size", [0.01, 1.0, 100.0])
+@pytest.mark.parametrize("n", [40, ONE_CALL + 20])
+def test_a_triangle_that_a_base_is_too_near_for_is_refused_at_any_scale(n, size):
+    distances = size * (np.ones((n, n)) - np.eye(n))
+    delta_basepoint(distances)
+    for x, y in ((1, 0), (n - 2, 0)):  # y is the base
+        near = distances.copy()
+        near[x, y] = near[y, x] = 3 * size  # its other sides are as long as one each
+        with pytest.raises(ValueError, match="exceeds"):
+            delta_basepoint(near)
+        short = distances.copy()
+        short[0, 1:] = short[1:, 0] = 0.4 * size  # two of these do not reach from one point to another
+        with pytest.raises(ValueError, match="exceeds"):
+            delta_basepoint(short)
+
+
 def test_a_base_that_does_not_exist_is_refused():
     with pytest.raises(ValueError, match="base is 8, but there are 8 points"):
         delta_basepoint(random_metric("any", 8, np.random.default_rng(0)), base=8)

@@ -67,6 +67,12 @@ def test_a_small_cloud_equals_the_matrix_search_and_three_points_are_a_tree():
     assert delta_basepoint_points(np.eye(3)).delta == 0.0
 
 
+def test_the_base_is_the_first_point_unless_told():
+    points = np.random.default_rng(4).standard_normal((300, 5))
+    assert delta_basepoint_points(points) == delta_basepoint_points(points, 0)
+    assert delta_basepoint_points(points).quadruple[0] == 0
+
+
 def test_a_base_that_does_not_exist_is_refused():
     with pytest.raises(ValueError, match="base is 5"):
         delta_basepoint_points(np.eye(5), base=5)

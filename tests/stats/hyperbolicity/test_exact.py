@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 
 from geoprobe.stats import spaces
 from geoprobe.stats.hyperbolicity import (
+    ExactDelta,
     delta,
     delta_all_basepoints,
     delta_basepoint,
     euclidean_distances,
+    exact_kernels,
     four_point_batch,
     hop_distances,
 )
@@ -189,3 +191,38 @@ def test_the_worst_triangle_is_the_one_named():
 def test_a_negative_budget_is_refused():
     with pytest.raises(ValueError, match="budget is -1"):
         delta(np.zeros((5, 5)), budget=-1.0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("size", [0.05, 1.0, 30.0])
+def test_listed_pairs_hold_the_best_gap_of_a_loop_over_all_quadruples(kind, size):
+    distances = size * random_metric(kind, 12, np.random.default_rng(5))
+    first, second = np.nonzero(np.triu(np.ones((12, 12)), 1))
+    order = np.argsort(-distances[first, second], kind="stable")
+    pairs = np.stack([first[order], second[order]], axis=1)
+    found = np.zeros(4, np.int64)
+    best = exact_kernels.search_far_pairs(distances, pairs, 0.0, 0.0, np.zeros(1, np.int8), found)
+    expected = 2 * brute_delta(distances)
+    assert best == pytest.approx(expected, rel=1e-12, abs=1e-12 * size)
+    if expected > 1e-9 * size:
+        a, b, c, d = found
+        sums = sorted(
+            [distances[a, b] + distances[c, d], distances[a, c] + distances[b, d], distances[a, d] + distances[b, c]]
+        )
+        assert sums[2] - sums[1] == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_best_middle_is_that_of_a_loop():
+    rng = np.random.default_rng(6)
+    from_base, row, other = rng.random((3, 50)).astype(np.float32)
+    for to_x, to_z in ((0.3, 0.9), (0.9, 0.3), (5.0, 0.1)):
+        expected = max(p - max(x + to_z, z + to_x) for p, x, z in zip(from_base, row, other, strict=True))
+        found = exact_kernels.best_middle(from_base, row, other, np.float32(to_x), np.float32(to_z))
+        assert found == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("size", [0.01, 1.0, 100.0])
+def test_relative_bounds_do_not_move_with_the_scale(size):
+    found = ExactDelta(0.2 * size, (0, 1, 2, 3), 0.8 * size, 0.3 * size, False)
+    assert found.relative == pytest.approx(0.5)
+    assert found.relative_upper == pytest.approx(0.75)

@@ -48,6 +48,18 @@ def test_statistic_and_pvalue_match_the_formula_on_expanded_counts():
     assert nested.pvalue == pytest.approx(chi2.sf(2 * abs(nested.loglikelihood_ratio), 1), rel=1e-6)
 
 
+@pytest.mark.parametrize("shift", [0.0, 0.02, -0.05, 0.1])
+def test_moderate_statistics_have_the_normal_law_s_pvalue(shift):
+    counts = np.arange(1, 41)
+    difference = np.linspace(-1, 1, 40) - np.average(np.linspace(-1, 1, 40), weights=counts) + shift
+    found = vuong(difference, counts)
+    every = np.repeat(difference, counts)
+    z = every.sum() / (np.sqrt(every.size) * every.std())
+    assert abs(z) < 7
+    assert found.statistic == pytest.approx(z, rel=1e-9, abs=1e-9)
+    assert found.pvalue == pytest.approx(2 * norm.sf(abs(z)), rel=1e-8)
+
+
 def test_laws_that_coincide_are_not_distinguishable():
     # far from zero a Yule law and a power law differ by a constant shift of x that the data cannot see
     counts = 500 + np.random.default_rng(3).geometric(0.02, 800)

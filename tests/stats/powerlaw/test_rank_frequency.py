@@ -102,3 +102,7 @@ def test_flat_frequencies_give_numbers_or_a_reason(seed):
 def test_too_small_a_corpus_is_an_error():
     with pytest.raises(ValueError, match="too few to rank"):
         rank_frequency([1, 2, 0, 0], rng=1)
+    counts = np.array([1, 1, 1, 2])
+    lopsided = next(seed for seed in range(500) if (np.random.default_rng(seed).binomial(counts, 0.5) == counts).all())
+    with pytest.raises(ValueError, match="shows 4 types and the other 0 tokens of theirs: too few to rank"):
+        rank_frequency(counts, rng=lopsided)

@@ -6,6 +6,7 @@ from scipy.special import zeta
 from scipy.stats import chisquare
 
 from geoprobe.stats.powerlaw.sampling_kernels import (
+    compact,
     draw_power_law,
     draw_semiparametric,
     draw_tail,
@@ -79,3 +80,22 @@ def test_semiparametric_sample_mixes_the_body_and_the_law():
     assert totals[2] == totals[4] == 0
     kept = expected > 0
     assert chisquare(totals[kept], expected[kept]).pvalue > 1e-4
+
+
+@pytest.mark.parametrize(("n", "alpha", "xmin"), [(1000, 2.0, 1), (50_000, 1.7, 3), (2, 2.0, 1), (1000, 3.5, 40)])
+def test_the_head_is_the_values_expected_at_least_twice_by_scipy(n, alpha, xmin):
+    length = head_length(n, alpha, float(xmin))
+    expected = n * np.arange(xmin, xmin + length + 1.0) ** -alpha / zeta(alpha, xmin)
+    assert (expected[:-1] >= 2).all()
+    assert expected[-1] < 2
+
+
+def test_histograms_have_no_empty_entries():
+    values, counts = compact(np.array([1.0, 2.0, 5.0, 9.0]), np.array([0, 3, 0, 2]))
+    assert (values.tolist(), counts.tolist()) == ([2.0, 9.0], [3, 2])
+    hazards = head_hazards(3.0, 2.0, 40)
+    for seed in range(20):
+        values, counts = draw_tail(np.random.default_rng(seed), 60, 3.0, 2.0, hazards)
+        assert (counts > 0).all()
+        assert counts.sum() == 60
+        assert (np.diff(values) > 0).all()
