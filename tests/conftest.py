@@ -13,6 +13,7 @@ from pathlib import Path
 import jaxtyping
 import numpy as np
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 import geoprobe
@@ -34,6 +35,10 @@ def _annotated_modules() -> list[str]:
     names = [".".join(path.relative_to(root.parent).with_suffix("").parts) for path in files]
     return sorted(name for name in names if name.startswith(CHECKED))
 
+
+# how long an example takes says how busy the machine is
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # before anything else of geoprobe is imported
 install_import_hook(_annotated_modules(), "annotations_checked.checked")

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from builders import word_tokenizer
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
@@ -33,7 +33,6 @@ def equal(one: Counts, two: Counts) -> bool:
 TEXTS = st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=6).map(" ".join), min_size=1, max_size=6)
 
 
-@settings(deadline=None)
 @given(TEXTS, TEXTS)
 def test_a_merge_equals_one_count_of_both_corpora(
     tmp_path_factory: pytest.TempPathFactory, one: list[str], two: list[str]

@@ -86,7 +86,7 @@ def test_too_few_examples_are_an_error() -> None:
         prepare(_data(("a", "b")), Words(), _setup())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     lengths=st.lists(st.integers(1, 300), min_size=1, max_size=80),
     batch=st.integers(1, 9),

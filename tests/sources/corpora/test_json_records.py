@@ -3,7 +3,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from geoprobe.errors import BadDataError
@@ -24,7 +24,6 @@ def read(path: Path, content: str) -> list[object]:
     return list(json_list(Source.of(path.name, path)))
 
 
-@settings(deadline=None)
 @given(RECORDS, st.sampled_from([None, 1, "\t"]), st.booleans(), st.integers(1, 40))
 def test_records_equal_the_standard_librarys_whatever_the_blocks(
     tmp_path_factory: pytest.TempPathFactory, records: list[object], indent: object, ascii_only: bool, block: int

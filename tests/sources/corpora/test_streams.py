@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from geoprobe.errors import AccessError, BadDataError, GeoprobeError, UsageError
@@ -74,7 +74,6 @@ def test_a_byte_that_is_no_text_is_named_by_its_place_in_the_file(
         documents(path)
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(alphabet="ab\r\n", max_size=5)), st.integers(1, 4))
 def test_lines_equal_the_standard_librarys_universal_newlines(blocks: list[str], longest: int) -> None:
     text = "".join(blocks)

@@ -2,7 +2,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from geoprobe.sources.corpora import Continued, corpus, open_corpus, streams, text
@@ -14,7 +14,6 @@ def documents(path: Path, content: str) -> list[str]:
     return list(open_corpus(str(path)).documents())
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="ab \n\t", max_size=60), st.integers(1, 9))
 def test_paragraphs_equal_a_split_at_blank_lines(
     tmp_path_factory: pytest.TempPathFactory, content: str, block: int
@@ -42,7 +41,6 @@ def test_a_long_line_is_cut_at_a_space_and_nothing_is_lost(
     assert [len(part) for part in documents(tmp_path / "a.txt", "x" * 120)] == [50, 50, 20]
 
 
-@settings(deadline=None)
 @given(st.text(alphabet="ab ", max_size=80))
 def test_records_are_cut_as_text_is(content: str) -> None:
     with pytest.MonkeyPatch.context() as patch:

@@ -11,7 +11,7 @@ from .reference import KINDS, brute_basepoint_delta, random_metric
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(4, 40))
 def test_equals_the_n_cubed_definition(kind, seed, n):
     rng = np.random.default_rng(seed)
@@ -61,7 +61,7 @@ def test_the_four_cycle_has_delta_one_and_relative_one():
 
 
 @given(scale=st.floats(1e-6, 1e6), seed=st.integers(0, 1000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_law_delta_scales_with_the_metric_and_relative_does_not_move(scale, seed):
     distances = random_metric("euclidean", 30, np.random.default_rng(seed))
     one, other = delta_basepoint(distances), delta_basepoint(scale * distances)

@@ -28,7 +28,7 @@ from .reference import KINDS, brute_basepoint_delta, brute_delta, random_metric
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(4, 20))
 def test_equals_a_loop_over_all_quadruples(kind, seed, n):
     distances = random_metric(kind, n, np.random.default_rng(seed))
@@ -95,7 +95,7 @@ def test_block_graphs_of_networkx_have_delta_zero():
 
 
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_law_no_base_exceeds_it_some_base_attains_it_and_each_has_half(seed):
     distances = random_metric("euclidean", 16, np.random.default_rng(seed))
     exact = delta(distances).delta

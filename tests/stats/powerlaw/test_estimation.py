@@ -38,7 +38,7 @@ def brute_force(counts, support):
 
 
 @pytest.mark.parametrize("support", ["observed", "integers"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**32 - 1), alpha=st.floats(1.8, 3.5))
 def test_search_matches_brute_force_over_every_candidate(support, seed, alpha):
     counts = np.minimum(np.random.default_rng(seed).zipf(alpha, 60), 3000)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from geoprobe.stats.powerlaw import fit, histogram
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.one_of(st.integers(0, 30), st.integers(0, 2**53)), min_size=1, max_size=200))
 def test_histogram_matches_numpy_unique(counts):
     positive = [c for c in counts if c > 0]
