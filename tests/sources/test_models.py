@@ -112,6 +112,11 @@ def test_what_cannot_be_a_model_is_said(
         load_model(path if path.suffix not in (".md", ".json") else path.parent)
 
 
+def test_a_suffix_in_capitals_is_that_suffix(model_folder: Path) -> None:
+    (model_folder / "model.safetensors").rename(model_folder / "MODEL.SAFETENSORS")
+    assert load_model(model_folder / "MODEL.SAFETENSORS").embedding.size == 127
+
+
 def test_an_empty_table_is_bad_data(tmp_path: Path) -> None:
     folder = make_model(tmp_path / "m")
     write_safetensors(folder / "model.safetensors", {"model.embed_tokens.weight": np.zeros((0, 16), np.float32)})
