@@ -19,7 +19,17 @@ from geoprobe.errors import BadDataError, NotFoundError
 from geoprobe.sources.safetensors import SafetensorsRows, read_array
 from geoprobe.sources.safetensors_header import TensorEntry, read_header
 
-__all__ = ["INDEX", "Checkpoint", "SafetensorsFiles", "StoredRows", "digest", "read_json", "shard_files", "weight_map"]
+__all__ = [
+    "INDEX",
+    "Checkpoint",
+    "SafetensorsFiles",
+    "StoredRows",
+    "digest",
+    "in_two_files",
+    "read_json",
+    "shard_files",
+    "weight_map",
+]
 
 INDEX = "model.safetensors.index.json"
 #: Bytes of a file's name that file systems take.
@@ -73,10 +83,7 @@ class SafetensorsFiles:
         for path in self.paths:
             for name, entry in read_header(path).items():
                 if name in found:
-                    raise BadDataError(
-                        f"The tensor {name!r} is in both {found[name][0].name} and {path.name}.",
-                        "Name one of the files instead of the folder, or remove the other.",
-                    )
+                    raise in_two_files(name, found[name][0], path)
                 found[name] = (path, entry)
         return found
 
@@ -99,6 +106,14 @@ class SafetensorsFiles:
     def array(self, name: str) -> Float32[np.ndarray, "..."]:
         """A small tensor of any shape."""
         return read_array(*self._entries[name])
+
+
+def in_two_files(name: str, first: Path, second: Path) -> BadDataError:
+    """What to raise where two files of a checkpoint hold the same tensor."""
+    return BadDataError(
+        f"The tensor {name!r} is in both {first.name} and {second.name}.",
+        "Name one of the files instead of the folder, or remove the other.",
+    )
 
 
 def shard_files(folder: Path, index: str, pattern: str) -> list[Path]:
