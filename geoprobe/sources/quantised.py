@@ -134,8 +134,8 @@ def dequantised(
         When the matrix is stored by a scheme that cannot be read, which is named.
     """
     base, stated = name.removesuffix("weight"), scheme(config)
-    for end, method in _PACKED.items():
-        if f"{base}{end}" in checkpoint.names():
+    for packed, method in _PACKED.items():
+        if f"{base}{packed}" in checkpoint.names():
             raise _unreadable(where, name, "packed", stated or method)
     rows = checkpoint.rows(name)
     end = next((each for each in _SCALES if f"{base}{each}" in checkpoint.names()), None)

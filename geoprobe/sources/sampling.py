@@ -66,9 +66,9 @@ def _classes(counts: Int64[np.ndarray, " v"]) -> list[Int64[np.ndarray, " n"]]:
 
 
 def _merged(classes: list[Int64[np.ndarray, " _"]], budget: int) -> list[Int64[np.ndarray, " _"]]:
-    """Classes that the budget has two rows for each of: the smallest pairs of neighbours made one until it has."""
+    """So few classes that an equal half of the budget is two rows of each: the smallest neighbours are made one."""
     classes = [rows for rows in classes if len(rows)]
-    while len(classes) > 1 and 2 * len(classes) > budget:
+    while len(classes) > 1 and 4 * len(classes) > budget:
         place = min(range(len(classes) - 1), key=lambda i: len(classes[i]) + len(classes[i + 1]))
         classes[place : place + 2] = [np.concatenate(classes[place : place + 2])]
     return classes
@@ -96,12 +96,11 @@ def _shares(sizes: list[int], budget: int) -> list[int]:
     total = sum(sizes)
     if total <= budget:
         return sizes
-    least = [min(size, 2, budget) for size in sizes]
     wanted = [budget * (size / total + 1 / len(sizes)) / 2 for size in sizes]
-    shares = [max(low, min(size, int(share))) for low, size, share in zip(least, sizes, wanted, strict=True)]
-    # what small classes cannot use, and what rounding left, goes to the largest; what is too much is taken from them
+    shares = [min(size, int(share)) for size, share in zip(sizes, wanted, strict=True)]
+    # what small classes cannot use, and what rounding left, goes to the largest
     for place in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
-        shares[place] = max(least[place], min(sizes[place], shares[place] + budget - sum(shares)))
+        shares[place] = min(sizes[place], shares[place] + budget - sum(shares))
     return shares
 
 
