@@ -18,7 +18,7 @@ from geoprobe.errors import AccessError, GeoprobeError
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["check_folder", "folder_name", "given_path", "shown_name", "what_is_at", "write_whole"]
+__all__ = ["alone", "check_folder", "folder_name", "given_path", "shown_name", "what_is_at", "write_whole"]
 
 _OTHER = "Choose another folder by --out."
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -116,14 +116,15 @@ def write_whole(contents: Mapping[Path, bytes]) -> None:
         try:
             for target, content in contents.items():
                 made += _make_folder(target.parent)
-                handle, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", dir=target.parent)
+                beginning = target.name.encode(errors="replace")[:100].decode(errors="ignore")  # a name is of bytes
+                handle, name = tempfile.mkstemp(prefix=f".{beginning}.", dir=target.parent)
                 pending[target] = Path(name)
                 with os.fdopen(handle, "wb") as file:
                     file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
                 Path(name).chmod(0o644 & ~_umask())
-            with _alone(target.parent for target in contents):
+            with alone(target.parent for target in contents):
                 for target, part in pending.items():
                     part.replace(target)
             made.clear()
@@ -168,12 +169,12 @@ def _undisturbed() -> Iterator[None]:
 
 
 @contextmanager
-def _alone(folders: Iterable[Path]) -> Iterator[None]:
-    """Wait for other processes that put files into these folders."""
+def alone(places: Iterable[Path]) -> Iterator[None]:
+    """Wait for others that hold one of these folders or files, and hold them; a file that is not there is made."""
     with ExitStack() as stack:
         if sys.platform != "win32":
-            for folder in sorted(set(folders)):  # in one order, so that no two wait for each other
-                handle = os.open(folder, os.O_RDONLY)
+            for place in sorted(set(places)):  # in one order, so that no two wait for each other
+                handle = os.open(place, os.O_RDONLY | (0 if place.is_dir() else os.O_CREAT), 0o644)
                 stack.callback(os.close, handle)
                 with suppress(OSError):  # a file system without locks
                     fcntl.flock(handle, fcntl.LOCK_EX)

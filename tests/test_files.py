@@ -25,6 +25,12 @@ def test_every_file_is_written_with_its_folders(tmp_path: Path) -> None:
     assert (tmp_path / "b" / "c" / "y").read_bytes() == b"2"
 
 
+@pytest.mark.parametrize("name", ["x" * 255, "語" * 85, "\udcff" * 255])
+def test_a_file_may_have_as_long_a_name_as_file_systems_take(tmp_path: Path, name: str) -> None:
+    write_whole({tmp_path / name: b"1"})
+    assert (tmp_path / name).read_bytes() == b"1"
+
+
 def test_a_failure_leaves_the_old_files_and_no_rest(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"old")
     (tmp_path / "taken").write_bytes(b"a file where a folder should be")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,9 +19,21 @@ from geoprobe.errors import BadDataError, NotFoundError
 from geoprobe.sources.safetensors import SafetensorsRows, read_array
 from geoprobe.sources.safetensors_header import TensorEntry, read_header
 
-__all__ = ["INDEX", "Checkpoint", "SafetensorsFiles", "StoredRows", "digest", "read_json", "shard_files", "weight_map"]
+__all__ = [
+    "INDEX",
+    "Checkpoint",
+    "SafetensorsFiles",
+    "StoredRows",
+    "digest",
+    "in_two_files",
+    "read_json",
+    "shard_files",
+    "weight_map",
+]
 
 INDEX = "model.safetensors.index.json"
+#: Bytes of a file's name that file systems take.
+_LONGEST_NAME = 255
 
 
 @runtime_checkable
@@ -59,7 +72,7 @@ class SafetensorsFiles:
     Parameters
     ----------
     paths : tuple of Path
-        The files; a tensor named in two of them is taken from the first.
+        The files; no tensor may be in two of them.
     """
 
     paths: tuple[Path, ...]
@@ -70,10 +83,7 @@ class SafetensorsFiles:
         for path in self.paths:
             for name, entry in read_header(path).items():
                 if name in found:
-                    raise BadDataError(
-                        f"The tensor {name!r} is in both {found[name][0].name} and {path.name}.",
-                        "Name one of the files instead of the folder, or remove the other.",
-                    )
+                    raise in_two_files(name, found[name][0], path)
                 found[name] = (path, entry)
         return found
 
@@ -98,8 +108,18 @@ class SafetensorsFiles:
         return read_array(*self._entries[name])
 
 
+def in_two_files(name: str, first: Path, second: Path) -> BadDataError:
+    """What to raise where two files of a checkpoint hold the same tensor."""
+    return BadDataError(
+        f"The tensor {name!r} is in both {first.name} and {second.name}.",
+        "Name one of the files instead of the folder, or remove the other.",
+    )
+
+
 def shard_files(folder: Path, index: str, pattern: str) -> list[Path]:
     """The weight files of a folder: those its index names, else all that match.
+
+    One whole file goes before an index that does not name it and may be an old one, as in transformers.
 
     Raises
     ------
@@ -109,6 +129,9 @@ def shard_files(folder: Path, index: str, pattern: str) -> list[Path]:
     if not (folder / index).is_file():
         return sorted(folder.glob(pattern))
     paths = [folder / file for file in sorted(set(weight_map(folder / index).values()))]
+    single = folder / index.removesuffix(".index.json")
+    if single.is_file() and single not in paths:
+        return [single]
     missing = [path.name for path in paths if not path.is_file()]
     if missing:
         raise NotFoundError(
@@ -130,12 +153,20 @@ def weight_map(index: Path) -> dict[str, str]:
     if not isinstance(mapping, dict) or not all(isinstance(file, str) for file in mapping.values()):
         raise BadDataError(f"{index} is damaged: it has no weight_map of names to files.", "Download the index again.")
     for file in mapping.values():
-        if file in ("", ".", "..") or "\0" in file or "/" in file or "\\" in file:
+        if not _is_file_name(file):
             raise BadDataError(
-                f"{index} names the file {file!r}, which is not in its folder.",
+                f"{index} names the file {file[:100]!r}, which is not in its folder.",
                 "An honest index names files beside it: get the model from its owner.",
             )
     return mapping
+
+
+def _is_file_name(name: str) -> bool:
+    try:
+        fits = len(os.fsencode(name)) <= _LONGEST_NAME
+    except UnicodeEncodeError:  # a lone surrogate
+        return False
+    return fits and name not in ("", ".", "..") and not any(each in name for each in "\0/\\")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def merge_counts(parts: Sequence[Counts], names: Sequence[str]) -> Counts:
     Raises
     ------
     BadDataError
-        When tokenizers differ, or a corpus is in two of them and would be counted twice.
+        When tokenizers differ, a corpus is in two of them and would be counted twice, or the sum is without bound.
     """
     first = parts[0]
     seen: dict[str, str] = {}
@@ -144,6 +144,12 @@ def merge_counts(parts: Sequence[Counts], names: Sequence[str]) -> Counts:
                     "Leave one of them out.",
                 )
             seen[corpus.sha256] = name
+    total = sum(int(part.counts.sum()) for part in parts)
+    if total > _MAX_COUNT:
+        raise BadDataError(
+            f"The counts of {', '.join(names)} add up to {total:,} tokens, more than the {_MAX_COUNT:,} of any corpus.",
+            "Find the file that claims so many.",
+        )
     tokens, places = np.unique(np.concatenate([part.tokens for part in parts]), return_inverse=True)
     totals = np.zeros((2, tokens.size), dtype=np.int64)
     np.add.at(totals[0], places, np.concatenate([part.counts for part in parts]))

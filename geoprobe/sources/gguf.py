@@ -14,11 +14,11 @@ from jaxtyping import Float32, Int64
 from geoprobe.errors import BadDataError, NotFoundError
 from geoprobe.sources.gguf_header import GgufTensor, read_gguf_header
 
-__all__ = ["GgufFile", "GgufRows", "open_gguf"]
+__all__ = ["GgufFile", "GgufRows", "is_whole_or_first", "open_gguf"]
 
 #: Types whose elements numpy knows; all others are rows of quantised blocks, mapped as bytes.
 _PLAIN: dict[str, np.dtype[Any]] = {"F64": np.dtype("<f8"), "F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
-_SPLIT = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf")
+_SPLIT = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})(?P<suffix>\.gguf)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,6 +180,12 @@ def open_gguf(path: Path) -> GgufFile:
     return GgufFile(paths[0], headers[0].metadata, tensors)
 
 
+def is_whole_or_first(path: Path) -> bool:
+    """Whether a file's name is not that of a later part of a split one."""
+    matched = _SPLIT.fullmatch(path.name)
+    return matched is None or int(matched["number"]) <= 1
+
+
 def _parts(path: Path) -> list[Path]:
     matched = _SPLIT.fullmatch(path.name)
     if matched is None:
@@ -187,7 +193,10 @@ def _parts(path: Path) -> list[Path]:
     count = int(matched["count"])
     if not 1 <= int(matched["number"]) <= count:
         return [path]
-    paths = [path.with_name(f"{matched['stem']}-{number:05}-of-{count:05}.gguf") for number in range(1, count + 1)]
+    paths = [
+        path.with_name(f"{matched['stem']}-{number:05}-of-{count:05}{matched['suffix']}")
+        for number in range(1, count + 1)
+    ]
     missing = [each.name for each in paths if not each.is_file()]
     if missing:
         raise NotFoundError(

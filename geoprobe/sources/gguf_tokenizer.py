@@ -1,44 +1,26 @@
 """The tokenizer inside a GGUF file.
 
-Byte-level BPE is built here with `tokenizers`; other kinds go through transformers' own converter.
+Byte-level BPE is built here with `tokenizers`, since transformers' converter adds a token of GPT-2's and splits text as
+GPT-2 does, without a word, where it knows no better; other kinds go through that converter.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from geoprobe.errors import BadDataError
 from geoprobe.sources.gguf import GgufFile
+from geoprobe.sources.gguf_splits import LLAMA3, REGULAR, SINGLE_DIGITS, assumption
 from geoprobe.sources.tokenizer import Tokenizer, refused_by_library
 
 __all__ = ["gguf_tokenizer"]
 
-_CONTROL, _USER_DEFINED = 3, 4  # llama.cpp's token types
-
-_CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
-_REST = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-_SPLIT_LLAMA3 = _CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}" + _REST
-_SPLIT_QWEN2 = _CONTRACTIONS + r"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}" + _REST
-
-#: ``tokenizer.ggml.pre`` of vocabularies that split as GPT-2 does, each digit by itself.
-_SINGLE_DIGITS = {"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"}
-_GPT2 = {
-    "gpt-2",
-    "gpt2",
-    "default",
-    "phi-2",
-    "mpt",
-    "olmo",
-    "jais",
-    "trillion",
-    "roberta-bpe",
-    "jina-v2-code",
-}
-_REGULAR = {
-    **dict.fromkeys(("llama-bpe", "llama3", "llama-v3", "dbrx", "smaug-bpe", "falcon3", "pixtral"), _SPLIT_LLAMA3),
-    **dict.fromkeys(("qwen2", "deepseek-r1-qwen", "megrez"), _SPLIT_QWEN2),
-}
+_CONTROL, _USER_DEFINED, _UNUSED = 3, 4, 5  # llama.cpp's token types
+#: What llama.cpp writes for a row that no token has.
+_PADDING = re.compile(r"\[PAD\d+\]")
 
 
 def gguf_tokenizer(file: GgufFile) -> tuple[Tokenizer, tuple[str, ...]]:
@@ -64,33 +46,46 @@ def gguf_tokenizer(file: GgufFile) -> tuple[Tokenizer, tuple[str, ...]]:
             f"{file.path} holds no tokenizer (tokenizer.ggml.model is {kind!r}).",
             "Use a GGUF file with its vocabulary, or the model's folder.",
         )
-    pre = str(metadata.get("tokenizer.ggml.pre", "default"))
-    known = pre in _SINGLE_DIGITS or pre in _GPT2 or pre in _REGULAR
+    stated = metadata.get("tokenizer.ggml.pre")
+    pre = None if stated is None else str(stated)
     with refused_by_library(
         f"The tokenizer of {file.path} (kind {kind!r}, pre-tokenizer {pre!r}) cannot be converted",
         "Use the model's folder with its tokenizer.json instead of the GGUF file.",
     ):
-        if kind == "gpt2" and known:
-            return Tokenizer(_byte_level(metadata, pre)), ()
-        return Tokenizer(_by_transformers(metadata)), (
-            f"The tokenizer (kind {kind}, pre-tokenizer {pre}) was converted by transformers.",
-        )
+        if kind == "gpt2":
+            assumed = assumption(pre)
+            return Tokenizer(_byte_level(metadata, pre)), () if assumed is None else (assumed,)
+        note = f"The tokenizer (kind {kind}) was converted by transformers"
+        if kind == "llama":
+            note += (
+                ": a space at a text's start, ▁ and what follows a special token may be split otherwise by the model"
+            )
+        return Tokenizer(_by_transformers(metadata)), (f"{note}.",)
 
 
-def _byte_level(metadata: Mapping[str, Any], pre: str) -> Any:
+def _padding(metadata: Mapping[str, Any]) -> set[str]:
+    """Names of rows that no token has."""
+    types = metadata.get("tokenizer.ggml.token_type", [])
+    named = zip(metadata["tokenizer.ggml.tokens"], types, strict=False)
+    return {token for token, kind in named if kind == _UNUSED and _PADDING.fullmatch(token)}
+
+
+def _byte_level(metadata: Mapping[str, Any], pre: str | None) -> Any:
     from tokenizers import AddedToken, Regex, decoders, models, pre_tokenizers
     from tokenizers import Tokenizer as Backend
 
     tokens: list[str] = metadata["tokenizer.ggml.tokens"]
     merges = [tuple(merge.split(" ", 1)) for merge in metadata["tokenizer.ggml.merges"]]
-    vocabulary = {token: row for row, token in enumerate(tokens)}
+    padding = _padding(metadata)
+    vocabulary = {token: row for row, token in enumerate(tokens) if token not in padding}
+    split = REGULAR.get(pre or "")
     # Llama 3's tokenizer takes a whole word that is a token before it merges
-    backend = Backend(models.BPE(vocab=vocabulary, merges=merges, ignore_merges=_REGULAR.get(pre) == _SPLIT_LLAMA3))
-    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=pre not in _REGULAR)
-    if pre in _REGULAR:
-        split = pre_tokenizers.Split(Regex(_REGULAR[pre]), behavior="isolated")
-        backend.pre_tokenizer = pre_tokenizers.Sequence([split, byte_level])
-    elif pre in _SINGLE_DIGITS:
+    backend = Backend(models.BPE(vocab=vocabulary, merges=merges, ignore_merges=split == LLAMA3))
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=split is None)
+    if split is not None:
+        parts = pre_tokenizers.Split(Regex(split), behavior="isolated")
+        backend.pre_tokenizer = pre_tokenizers.Sequence([parts, byte_level])
+    elif pre in SINGLE_DIGITS:
         digits = pre_tokenizers.Digits(individual_digits=True)
         backend.pre_tokenizer = pre_tokenizers.Sequence([digits, byte_level])
     else:
@@ -108,6 +103,7 @@ def _byte_level(metadata: Mapping[str, Any], pre: str) -> Any:
 
 
 def _by_transformers(metadata: Mapping[str, Any]) -> Any:
+    """What transformers makes of it, without rows that no token has and tokens that no row has."""
     from transformers.integrations.gguf import gguf_tokenizer_mapping as mapping
 
     prefix = "tokenizer."
@@ -116,4 +112,21 @@ def _by_transformers(metadata: Mapping[str, Any]) -> Any:
         for key, name in mapping.GGUF_TOKENIZER_MAPPING["tokenizer"].items()
         if prefix + key in metadata
     }
-    return mapping.convert_gguf_tokenizer(str(metadata.get("general.architecture")), described)[0]
+    backend = mapping.convert_gguf_tokenizer(str(metadata.get("general.architecture")), described)[0]
+    return _of_rows(backend, len(metadata["tokenizer.ggml.tokens"]), _padding(metadata))
+
+
+def _of_rows(backend: Any, rows: int, padding: set[str]) -> Any:
+    from tokenizers import Tokenizer as Backend
+
+    # T5's padding has other names by now, and those are tokens
+    dropped = {token for token in padding if backend.token_to_id(token) is not None}
+    if not dropped and all(row < rows for row in backend.get_added_tokens_decoder()):
+        return backend
+    described = json.loads(backend.to_str())
+    described["added_tokens"] = [token for token in described["added_tokens"] if token["id"] < rows]
+    model = described["model"]
+    if isinstance(model["vocab"], dict):
+        model["vocab"] = {token: row for token, row in model["vocab"].items() if token not in dropped}
+        model["merges"] = [pair for pair in model["merges"] if "".join(pair) not in dropped]
+    return Backend.from_str(json.dumps(described))

@@ -18,9 +18,12 @@ _TOKENIZER_FILES = (
     "special_tokens_map.json",
     "tokenizer.model",
     "spiece.model",
+    "spm.model",
+    "sentencepiece.bpe.model",
     "vocab.json",
     "merges.txt",
     "vocab.txt",
+    "added_tokens.json",
 )
 
 
@@ -61,15 +64,32 @@ class HubRepository:
         from huggingface_hub import cached_assets_path, constants
 
         root = constants.HF_ASSETS_CACHE
-        return cached_assets_path("geoprobe", namespace=self.name, subfolder=self.commit, assets_dir=root) / name
+        with translated(self.name, name, self.offline):
+            try:
+                folder = cached_assets_path("geoprobe", namespace=self.name, subfolder=self.commit, assets_dir=root)
+            except ValueError as error:  # so the library says that a file is where the folder should be
+                raise NotADirectoryError(str(error)) from error
+        return folder / name
+
+    def has(self, file: str) -> bool:
+        """Whether the repository holds a file, which is not fetched; offline, whether it is known to."""
+        from huggingface_hub import get_hf_file_metadata, hf_hub_url
+        from huggingface_hub.errors import EntryNotFoundError
+
+        if self.offline:
+            return self.cached(file) is not None
+        with self.asked(file):
+            try:
+                get_hf_file_metadata(hf_hub_url(self.name, file, revision=self.commit))
+            except EntryNotFoundError:
+                return False
+            return True
 
     @contextmanager
     def asked(self, file: str) -> Iterator[None]:
         """Hold what asks the network for a file: refuse it offline, and give the hub's errors in geoprobe's terms."""
-        from huggingface_hub import is_offline_mode
-
-        with translated(self.name, self.offline):
-            if self.offline or is_offline_mode():
+        with translated(self.name, file, self.offline):
+            if self.offline:
                 raise offline_error(self.name, file)
             yield
 
@@ -86,7 +106,7 @@ def open_repository(
     revision : str, optional
         Branch, tag or commit.
     offline : bool
-        Use the cache alone.
+        Use the cache alone, as HF_HUB_OFFLINE says too.
     tokenizer : bool
         Whether its tokenizer is wanted.
 
@@ -99,6 +119,9 @@ def open_repository(
     GeoprobeError
         When the hub cannot be reached.
     """
+    from huggingface_hub import is_offline_mode
+
+    offline = offline or is_offline_mode()
     config = _optional(name, "config.json", revision, offline)
     if config is None:
         raise NotFoundError(
@@ -118,7 +141,7 @@ def _optional(name: str, file: str, revision: str | None, offline: bool) -> Path
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
-    with translated(name, offline):
+    with translated(name, file, offline):
         try:
             return Path(hf_hub_download(name, file, revision=revision, local_files_only=offline))
         except LocalEntryNotFoundError:

@@ -48,7 +48,10 @@ class HubCheckpoint:
     @cached_property
     def _shards(self) -> dict[str, str] | None:
         index = self.repository.small_file(INDEX)
-        return None if index is None else weight_map(index)
+        shards = None if index is None else weight_map(index)
+        if shards is not None and _SINGLE not in shards.values() and self._there(_SINGLE):
+            return None  # one whole file goes before an index that may be an old one, as in transformers
+        return shards
 
     def names(self) -> frozenset[str]:
         """Name of every tensor, by the index."""
@@ -113,10 +116,14 @@ class HubCheckpoint:
         return None
 
     def _kept(self, name: str, entry: TensorEntry, suffix: str) -> Path:
-        # a tensor's name may hold anything, a path of folders included: the file's is made of letters
-        safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in name)[-80:]
-        key = hashlib.sha256(f"{self.file(name)}\0{name}".encode("utf-8", "surrogatepass")).hexdigest()[:12]
-        return self.repository.kept(f"{safe}.{key}.{entry.start}-{entry.stop}.{suffix}")
+        safe = _safe(name, f"{self.file(name)}\0{name}")
+        return self.repository.kept(f"{safe}.{entry.start}-{entry.stop}.{suffix}")
+
+    def _kept_header(self, file: str) -> Path:
+        return self.repository.kept(f"{_safe(file, file)}.header")
+
+    def _there(self, file: str) -> bool:
+        return self._kept_header(file).is_file() or self.repository.has(file)
 
     def _entry(self, name: str) -> TensorEntry:
         header = self._header(self.file(name))
@@ -135,7 +142,7 @@ class HubCheckpoint:
         return self._headers[file]
 
     def _remote_header(self, file: str) -> dict[str, TensorEntry]:
-        where, kept = f"{self.repository.name}/{file}", self.repository.kept(f"{file}.header")
+        where, kept = f"{self.repository.name}/{file}", self._kept_header(file)
         if not kept.is_file():
             remote = HubFile(self.repository, file)
             prefix, size = remote.read(0, 8)
@@ -145,3 +152,9 @@ class HubCheckpoint:
             write_whole({kept: size.to_bytes(8, "little") + header})
         content = kept.read_bytes()
         return parse_header(content[8:], int.from_bytes(content[:8], "little"), where)
+
+
+def _safe(name: str, whole: str) -> str:
+    """A file's name for a tensor or a shard, whose own may hold anything, a path of folders included."""
+    letters = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name)[-80:]
+    return f"{letters}.{hashlib.sha256(whole.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"

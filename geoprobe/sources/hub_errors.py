@@ -19,8 +19,8 @@ def offline_error(name: str, file: str) -> NotFoundError:
 
 
 @contextmanager
-def translated(name: str, offline: bool) -> Iterator[None]:
-    """Turn the hub's errors into geoprobe's."""
+def translated(name: str, file: str, offline: bool) -> Iterator[None]:
+    """Turn the hub's errors on a file, and those of its cache, into geoprobe's."""
     from huggingface_hub import constants, is_offline_mode
     from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError is the client library's base
         GatedRepoError,
@@ -37,6 +37,8 @@ def translated(name: str, offline: bool) -> Iterator[None]:
     link = f"{constants.ENDPOINT}/{name}"
     try:
         yield
+    except GeoprobeError:
+        raise
     except GatedRepoError as error:
         raise AccessError(
             f"The model {name} is gated, and this account has no access.",
@@ -70,8 +72,14 @@ def translated(name: str, offline: bool) -> Iterator[None]:
         raise GeoprobeError(f"The hub failed on {name}: {error}", "Try again later.") from error
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, HTTPError) as error:
         if offline or is_offline_mode():
-            raise offline_error(name, "The configuration") from error
+            raise offline_error(name, file) from error
         raise GeoprobeError(
             f"The hub at {constants.ENDPOINT} cannot be reached for {name}.",
             "Check the connection, or give a local folder.",
+        ) from error
+    except OSError as error:  # a full disk, a folder that may not be written
+        kind = AccessError if isinstance(error, PermissionError) else GeoprobeError
+        raise kind(
+            f"What the hub sends of {name} cannot be kept: {error}.",
+            "Make room in the cache, or name another folder by HF_HOME.",
         ) from error

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from jaxtyping import Bool, Int64
 
 from geoprobe.errors import BadDataError, GeoprobeError
+from geoprobe.files import alone, write_whole
 from geoprobe.sources.hub import HubRepository
 
 __all__ = ["HubFile", "coalesced"]
@@ -59,16 +62,22 @@ class HubFile:
     def download(self, start: int, stop: int, target: Path, told: Told) -> None:
         """Write bytes start to stop to a file, which is there when all of it is.
 
-        What an interrupted transfer has brought is kept, and the next one goes on from there.
+        What an interrupted transfer has brought is kept, and the next one goes on from there. A process that wants
+        what another one is fetching waits for it.
         """
         part = target.with_name(f"{target.name}.part")
         size = stop - start
-        with self.repository.asked(self.file):
+        with self.repository.asked(self.file), alone([_lock(target)]):
+            if target.is_file() and target.stat().st_size == size:
+                return  # another process has brought it meanwhile
+            part.touch()
+            if part.stat().st_size > size:  # nobody knows what of it is right
+                os.truncate(part, 0)
             for attempt in range(1, _ATTEMPTS + 1):
-                done = part.stat().st_size if part.exists() else 0
-                if done >= size:
+                done = part.stat().st_size
+                if done == size:
                     break
-                with self._broken_off(attempt, lambda: part.stat().st_size if part.exists() else 0, size):
+                with self._broken_off(attempt, lambda: part.stat().st_size, size):
                     with self._request(start + done, stop) as response, part.open("ab") as out:
                         for chunk in response.iter_raw():
                             done += out.write(chunk[: size - done])
@@ -81,14 +90,15 @@ class HubFile:
                             f"The hub sent {done:,} of {size:,} bytes of {self.repository.name}/{self.file}.",
                             "Run the same command again: it goes on from there.",
                         )
-        part.replace(target)
+            part.replace(target)
 
     def download_rows(
         self, start: int, shape: tuple[int, int], rows: Int64[np.ndarray, " n"], target: Path, told: Told
     ) -> None:
         """Write some rows of the matrix at `start` to their own places in a sparse file.
 
-        Which rows are there is kept in a file beside it, so the next call fetches only those that are not.
+        Which rows are there is kept in a file beside it, so the next call fetches only those that are not. One process
+        at a time does this; others wait for it.
 
         Parameters
         ----------
@@ -105,8 +115,8 @@ class HubFile:
         """
         beside = target.with_name(f"{target.name}.rows.npy")
         row_bytes = shape[1]
-        here = _rows_there(target, beside, shape)
-        with self.repository.asked(self.file), target.open("r+b") as out:
+        with self.repository.asked(self.file), alone([_lock(target)]), _sized(target, beside, shape) as out:
+            here = _rows_there(beside, shape[0])
             ranges = coalesced(rows[~here[rows]], _WASTE)
             size, lock, done = sum(stop - first for first, stop in ranges), threading.Lock(), 0
 
@@ -133,7 +143,9 @@ class HubFile:
                         raise
             finally:
                 out.flush()
-                np.save(beside, here)
+                os.fsync(out.fileno())  # a row that is listed is there, whatever happens to the machine
+                # where files cannot be locked, another process may have brought others
+                write_whole({beside: _saved(here | _rows_there(beside, shape[0]))})
 
     @contextmanager
     def _broken_off(self, attempt: int, done: Callable[[], int], size: int) -> Iterator[None]:
@@ -192,16 +204,33 @@ def coalesced(rows: Int64[np.ndarray, " n"], waste: float) -> list[tuple[int, in
     return [(int(a), int(b) + 1) for a, b in zip(rows[first], rows[last], strict=True)]
 
 
-def _rows_there(target: Path, beside: Path, shape: tuple[int, int]) -> Bool[np.ndarray, " v"]:
-    """Which rows a sparse file holds; one that is not there is made, and so is one that is not right."""
+def _lock(target: Path) -> Path:
+    return target.with_name(f"{target.name}.lock")
+
+
+def _sized(target: Path, beside: Path, shape: tuple[int, int]) -> BinaryIO:
+    """Open a sparse file for a matrix; in one of another size no row counts as there."""
     size = shape[0] * shape[1]
+    target.touch()
+    if target.stat().st_size != size:
+        beside.unlink(missing_ok=True)
+        os.truncate(target, size)
+    return target.open("r+b")
+
+
+def _rows_there(beside: Path, rows: int) -> Bool[np.ndarray, " v"]:
+    """Which rows a sparse file holds; none where the list of them is not there or not right."""
     try:
-        here: np.ndarray = np.load(beside, allow_pickle=False)
-        if here.shape == (shape[0],) and here.dtype == np.bool_ and target.stat().st_size == size:
+        with beside.open("rb") as file:
+            here: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
+        if here.shape == (rows,) and here.dtype == np.bool_:
             return here
     except (OSError, ValueError, EOFError):
         pass
-    beside.unlink(missing_ok=True)
-    with target.open("wb") as out:
-        out.truncate(size)
-    return np.zeros(shape[0], dtype=np.bool_)
+    return np.zeros(rows, dtype=np.bool_)
+
+
+def _saved(here: Bool[np.ndarray, " v"]) -> bytes:
+    content = io.BytesIO()
+    np.save(content, here)
+    return content.getvalue()

@@ -25,6 +25,6 @@ def load_model_tokenizer(model: str | Path, *, revision: str | None = None, offl
     """
     name = str(model)
     path = given_path(name)
-    if not _HUB_ID.fullmatch(name) or what_is_at(path) != "nothing" or path.suffix in (".gguf", ".safetensors"):
+    if not _HUB_ID.fullmatch(name) or what_is_at(path) != "nothing" or path.suffix.lower() in (".gguf", ".safetensors"):
         return open_model(model, revision=revision, offline=offline).tokenizer
     return load_tokenizer(open_repository(name, revision=revision, offline=offline).folder)

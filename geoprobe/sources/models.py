@@ -14,7 +14,7 @@ from geoprobe.files import given_path, shown_name, what_is_at
 from geoprobe.sources.architectures import choose_tensor, vocabulary_size
 from geoprobe.sources.checkpoint import INDEX, Checkpoint, SafetensorsFiles, read_json, shard_files
 from geoprobe.sources.demo import DEMO_NAME, demo_model
-from geoprobe.sources.gguf import open_gguf
+from geoprobe.sources.gguf import is_whole_or_first, open_gguf
 from geoprobe.sources.gguf_tokenizer import gguf_tokenizer
 from geoprobe.sources.hub import open_repository
 from geoprobe.sources.hub_checkpoint import HubCheckpoint
@@ -126,7 +126,7 @@ def open_model(
         raise AccessError(f"{error.filename or path} may not be read.", "Check its permissions.") from error
     except OSError as error:
         raise NotFoundError(f"{path} cannot be read: {error.strerror}.", "Check the path.") from error
-    if not _HUB_ID.fullmatch(name) or path.suffix in _FILES:
+    if not _HUB_ID.fullmatch(name) or path.suffix.lower() in _FILES:
         raise NotFoundError(
             f"There is no model at {name!r}.",
             "Give `demo`, a folder, a .gguf file or a hub id such as owner/name.",
@@ -156,20 +156,21 @@ def _given_tokenizer(tokenizer: str | Path | None) -> Tokenizer | None:
 
 
 def _open_file(path: Path, tensor: str | None, tokenizer: Tokenizer | None) -> OpenedModel:
-    if path.suffix == ".gguf":
+    suffix = path.suffix.lower()
+    if suffix == ".gguf":
         return _open_gguf(path, path.stem, tensor, tokenizer)
-    if path.suffix == ".safetensors" or path.suffix in PICKLED_SUFFIXES:
-        pickled = path.suffix in PICKLED_SUFFIXES
+    if suffix == ".safetensors" or suffix in PICKLED_SUFFIXES:
+        pickled = suffix in PICKLED_SUFFIXES
         checkpoint = PickledFiles((path,)) if pickled else SafetensorsFiles((path,))
         checkpoint.names()  # a damaged file is said before a missing tokenizer
         config = read_json(path.parent / "config.json")
         own = tokenizer or load_tokenizer(path.parent)
         return _open(checkpoint, own, config, tensor, label=path.parent.resolve().name)
-    if path.suffix == ".npy":
+    if suffix == ".npy":
         if tokenizer is None:
             raise UsageError(f"{path} holds vectors and no words.", "Give its vocabulary by --tokenizer.")
         return _open(read_array_file(path), tokenizer, {}, tensor, label=path.stem, notes=_splitting(tokenizer))
-    if path.suffix in _WORD_VECTORS:
+    if suffix in _WORD_VECTORS:
         vectors, words = read_word_vectors(path)
         tokenizer = tokenizer or word_tokenizer(words)
         return _open(vectors, tokenizer, {}, tensor, label=path.name, notes=_splitting(tokenizer))
@@ -189,7 +190,9 @@ def _open_gguf(
     file = open_gguf(path)
     own, assumed = (tokenizer, ()) if tokenizer is not None else gguf_tokenizer(file)
     architecture = str(file.metadata.get("general.architecture", "unknown"))
-    config: dict[str, Any] = {"model_type": architecture, "tie_word_embeddings": "output.weight" not in file.names()}
+    config: dict[str, Any] = {"model_type": architecture}
+    if not _is_encoder(architecture, file.metadata):
+        config["tie_word_embeddings"] = "output.weight" not in file.names()
     scale = file.metadata.get(f"{architecture}.embedding_scale")
     if scale is not None:
         config["embedding_multiplier"] = scale
@@ -197,13 +200,19 @@ def _open_gguf(
     return _open(file, own, config, tensor, label=label, name=called, notes=assumed)
 
 
+def _is_encoder(architecture: str, metadata: Mapping[str, Any]) -> bool:
+    """Whether a GGUF file's model has no output matrix, be it the embedding or another one."""
+    named = "bert" in architecture or architecture == "t5encoder"
+    return named or metadata.get(f"{architecture}.attention.causal") is False
+
+
 def _open_folder(folder: Path, tensor: str | None, tokenizer: Tokenizer | None) -> OpenedModel:
     label = folder.resolve().name
     config = read_json(folder / "config.json")
     checkpoint = _folder_checkpoint(folder)
     if checkpoint is None:
-        quantised = sorted(folder.glob("*.gguf"))
-        first = [path for path in quantised if "-of-" not in path.name or "-00001-of-" in path.name]
+        quantised = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".gguf")
+        first = [path for path in quantised if is_whole_or_first(path)]
         if len(first) == 1:
             return _open_gguf(first[0], label, tensor, tokenizer)
         raise NotFoundError(

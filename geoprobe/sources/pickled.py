@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from geoprobe.errors import BadDataError, NotFoundError
+from geoprobe.sources.checkpoint import in_two_files
 
 __all__ = ["PICKLED_SUFFIXES", "PickledFiles", "TorchRows"]
 
@@ -85,14 +86,20 @@ class PickledFiles:
     Parameters
     ----------
     paths : tuple of Path
-        The files.
+        The files; no tensor may be in two of them.
     """
 
     paths: tuple[Path, ...]
 
     @cached_property
     def _tensors(self) -> dict[str, tuple[Path, Any]]:
-        return {name: (path, tensor) for path in self.paths for name, tensor in _load(path).items()}
+        found: dict[str, tuple[Path, Any]] = {}
+        for path in self.paths:
+            for name, tensor in _load(path).items():
+                if name in found:
+                    raise in_two_files(name, found[name][0], path)
+                found[name] = (path, tensor)
+        return found
 
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
         """Shape of every tensor."""

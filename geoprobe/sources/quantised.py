@@ -15,6 +15,7 @@ from jaxtyping import Float32, Int64
 
 from geoprobe.errors import BadDataError
 from geoprobe.sources.checkpoint import Checkpoint, StoredRows
+from geoprobe.sources.float8 import FLOAT8_VALUES
 from geoprobe.sources.safetensors import INTEGERS
 
 __all__ = ["ScaledRows", "dequantised", "refuse_packed", "scheme"]
@@ -26,6 +27,8 @@ _SCALES: dict[str, float] = {
     "SCB": 127.0,  # bitsandbytes' 8 bits: the largest magnitude of each row
 }
 _ZERO_POINT = "weight_zero_point"
+#: Types of numbers that scales are for; one of more bits is a value by itself, whatever is beside it.
+_SCALED = frozenset((*INTEGERS, *FLOAT8_VALUES))
 #: Ends that only a packed matrix has, and whose they are.
 _PACKED = {
     "qweight": "GPTQ or AWQ",
@@ -131,29 +134,37 @@ def dequantised(
         When the matrix is stored by a scheme that cannot be read, which is named.
     """
     base, stated = name.removesuffix("weight"), scheme(config)
-    for end, method in _PACKED.items():
-        if f"{base}{end}" in checkpoint.names():
+    for packed, method in _PACKED.items():
+        if f"{base}{packed}" in checkpoint.names():
             raise _unreadable(where, name, "packed", stated or method)
     rows = checkpoint.rows(name)
-    for end, divisor in _SCALES.items():
-        companion = f"{base}{end}"
-        if companion in checkpoint.names():
-            zero = f"{base}{_ZERO_POINT}"
-            scale = _matrix(checkpoint.array(companion), rows.shape, where, companion) / np.float32(divisor)
-            zeros = _matrix(checkpoint.array(zero), scale.shape, where, zero) if zero in checkpoint.names() else None
-            if zeros is not None and zeros.shape != scale.shape:
-                raise BadDataError(
-                    f"{where}: {zero} of shape {zeros.shape} is not of {companion}'s, {scale.shape}.",
-                    "The checkpoint is damaged: download it again.",
-                )
-            block = _block(scale.shape, rows.shape, config, where, companion)
-            note = f"The embedding is stored as {rows.dtype} and multiplied by {companion}, one for {_words(block)}."
-            return ScaledRows(rows, scale, zeros, block), (note,)
+    end = next((each for each in _SCALES if f"{base}{each}" in checkpoint.names()), None)
+    if end is not None and rows.dtype in _SCALED:
+        return _scaled(checkpoint, rows, base, end, config, where)
     if rows.dtype in INTEGERS:
         raise _unreadable(where, name, rows.dtype, stated or "no scheme is stated, and there are no scales beside it")
-    if stated is None:
-        return rows, ()
-    return rows, (f"The checkpoint is quantised ({stated}); its embedding is not: it is stored as {rows.dtype}.",)
+    notes = []
+    if end is not None:
+        notes.append(f"The embedding is stored as {rows.dtype}, and {base}{end} beside it is not applied.")
+    if stated is not None:
+        notes.append(f"The checkpoint is quantised ({stated}); its embedding is not: it is stored as {rows.dtype}.")
+    return rows, tuple(notes)
+
+
+def _scaled(
+    checkpoint: Checkpoint, rows: StoredRows, base: str, end: str, config: Mapping[str, Any], where: str
+) -> tuple[ScaledRows, tuple[str, ...]]:
+    companion, zero = f"{base}{end}", f"{base}{_ZERO_POINT}"
+    scale = _matrix(checkpoint.array(companion), rows.shape, where, companion) / np.float32(_SCALES[end])
+    zeros = _matrix(checkpoint.array(zero), scale.shape, where, zero) if zero in checkpoint.names() else None
+    if zeros is not None and zeros.shape != scale.shape:
+        raise BadDataError(
+            f"{where}: {zero} of shape {zeros.shape} is not of {companion}'s, {scale.shape}.",
+            "The checkpoint is damaged: download it again.",
+        )
+    block = _block(scale.shape, rows.shape, config, where, companion)
+    note = f"The embedding is stored as {rows.dtype} and multiplied by {companion}, one for {_words(block)}."
+    return ScaledRows(rows, scale, zeros, block), (note,)
 
 
 def _matrix(values: np.ndarray, shape: tuple[int, int], where: str, name: str) -> Float32[np.ndarray, "r c"]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import socket
 from collections import deque
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from geoprobe.errors import GeoprobeError, NotFoundError
@@ -28,12 +28,25 @@ def in_order(ray: Any, tasks: Iterable[Any]) -> Iterator[Any]:
     """
     ahead = max(int(_AHEAD * ray.cluster_resources().get("CPU", 1)), 2)
     waiting: deque[Any] = deque()
-    for task in tasks:
-        waiting.append(task)
-        if len(waiting) >= ahead:
+    try:
+        for task in tasks:
+            waiting.append(task)
+            if len(waiting) >= ahead:
+                yield result(ray, waiting.popleft())
+        while waiting:
             yield result(ray, waiting.popleft())
-    while waiting:
-        yield result(ray, waiting.popleft())
+    finally:
+        _give_up(ray, waiting)
+
+
+def _give_up(ray: Any, tasks: Collection[Any]) -> None:
+    """End tasks whose results nobody wants any more; Ray prints the error of one that nobody asked for."""
+    for task in tasks:
+        ray.cancel(task)
+    if tasks:
+        for task in ray.wait(list(tasks), num_returns=len(tasks), timeout=_PATIENCE_SECONDS)[0]:
+            with suppress(ray.exceptions.RayError):
+                ray.get(task)
 
 
 def result(ray: Any, task: Any) -> Any:

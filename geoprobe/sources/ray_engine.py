@@ -56,7 +56,7 @@ def ray_tallies(
         def tasks() -> Iterator[Any]:
             for texts in batches(corpus.documents()):
                 read.append(texts)
-                yield tokens.remote(shared, texts)
+                yield tokens.remote(shared, texts, options.rows)
 
         encoded: Documents
         for encoded in in_order(ray, tasks()):

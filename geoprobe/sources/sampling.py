@@ -51,9 +51,9 @@ def sample_weights(
     weights = np.zeros(len(counts))
     certain = _prompt_rows(prompts, int(_PROMPT_SHARE * budget), len(counts))
     weights[certain] = 1.0
-    classes = _classes(counts)
-    left = [rows[weights[rows] == 0] for rows in classes]
-    for rows, n in zip(left, _shares([len(rows) for rows in left], budget - len(certain)), strict=True):
+    budget -= len(certain)
+    left = _merged([rows[weights[rows] == 0] for rows in _classes(counts)], budget)
+    for rows, n in zip(left, _shares([len(rows) for rows in left], budget), strict=True):
         if n:
             weights[rng.choice(rows, n, replace=False)] = len(rows) / n
     return weights
@@ -63,6 +63,15 @@ def _classes(counts: Int64[np.ndarray, " v"]) -> list[Int64[np.ndarray, " n"]]:
     # 0 for never, else one more than the whole part of the binary logarithm
     label = np.where(counts > 0, 1 + np.floor(np.log2(np.maximum(counts, 1))), 0).astype(np.int64)
     return [np.flatnonzero(label == each) for each in np.unique(label)]
+
+
+def _merged(classes: list[Int64[np.ndarray, " _"]], budget: int) -> list[Int64[np.ndarray, " _"]]:
+    """So few classes that an equal half of the budget is two rows of each: the smallest neighbours are made one."""
+    classes = [rows for rows in classes if len(rows)]
+    while len(classes) > 1 and 4 * len(classes) > budget:
+        place = min(range(len(classes) - 1), key=lambda i: len(classes[i]) + len(classes[i + 1]))
+        classes[place : place + 2] = [np.concatenate(classes[place : place + 2])]
+    return classes
 
 
 def _prompt_rows(prompts: Sequence[Prompts], budget: int, rows: int) -> Int64[np.ndarray, " n"]:
@@ -83,16 +92,15 @@ def _in_turn(prompts: Sequence[Prompts]) -> Iterator[Int64[np.ndarray, " _"]]:
 
 
 def _shares(sizes: list[int], budget: int) -> list[int]:
-    """Rows of each class: half of the budget by size, half equally; every class that has rows gets at least two."""
+    """Rows of each class: half of the budget by size, half equally; every class gets two, or the one it has."""
     total = sum(sizes)
     if total <= budget:
         return sizes
-    even = sum(size > 0 for size in sizes)
-    wanted = [size and max(2, budget * (size / total + 1 / even) / 2) for size in sizes]
+    wanted = [budget * (size / total + 1 / len(sizes)) / 2 for size in sizes]
     shares = [min(size, int(share)) for size, share in zip(sizes, wanted, strict=True)]
     # what small classes cannot use, and what rounding left, goes to the largest
     for place in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
-        shares[place] = max(0, min(sizes[place], shares[place] + budget - sum(shares)))
+        shares[place] = min(sizes[place], shares[place] + budget - sum(shares))
     return shares
 
 
@@ -105,12 +113,14 @@ def sample_note(table: EmbeddingTable, counts: Int64[np.ndarray, " v"]) -> str:
     finite = np.isfinite(norms)
     mean = float(np.average(norms[finite], weights=weights[finite])) if finite.any() else float("nan")
     variance = 0.0
+    drawn = np.zeros(len(read), dtype=np.bool_)
     for rows in _classes(counts):
-        drawn = finite & np.isin(read, rows) & (weights > 1)
+        drawn |= finite & np.isin(read, rows) & (weights > 1)
         n, size = int(drawn.sum()), float(weights[drawn].sum())
-        if n > 1:
+        if n > 1:  # one row says nothing of its class: it is taken together with the next
             # simple random sampling without replacement in each class
             variance += size**2 * (1 - n / size) * float(norms[drawn].var(ddof=1)) / n
+            drawn[:] = False
     margin = NormalDist().inv_cdf((1 + _LEVEL) / 2) * math.sqrt(variance) / table.size
     seen = int((counts[read] > 0).sum())
     return (

@@ -162,7 +162,7 @@ def open_states(model: str | Path, *, revision: str | None = None, offline: bool
 def _where(model: str | Path) -> tuple[str, dict[str, str]]:
     """The folder or hub id that transformers loads from, and the GGUF file in it."""
     path = demo_model() if str(model) == "demo" else given_path(model)
-    if what_is_at(path) == "file" and path.suffix == ".gguf":
+    if what_is_at(path) == "file" and path.suffix.lower() == ".gguf":
         return str(path.parent), {"gguf_file": path.name}
     if what_is_at(path) == "file":
         return str(path.parent), {}

@@ -88,22 +88,11 @@ class Tally:
         self._digest = hashlib.sha256()
 
     def add(self, texts: Sequence[str], encoded: Documents) -> None:
-        """Add the next documents.
-
-        Raises
-        ------
-        BadDataError
-            When the tokenizer gives ids that the table has no row for.
-        """
+        """Add the next documents."""
         for text in texts:
             data = text.encode()
             self._digest.update(len(data).to_bytes(8, "little") + data)
         ids, rows = encoded.ids, self.options.rows
-        if ids.size and ids.max() >= rows:
-            raise BadDataError(
-                f"The tokenizer gives id {ids.max():,}, but the embedding has {rows:,} rows.",
-                "Tokenizer and weights are of different models: check where each came from.",
-            )
         self.counts += np.bincount(ids, minlength=rows)
         documents = np.repeat(np.arange(len(encoded)), np.diff(encoded.starts))
         pairs = np.sort(documents * rows + ids)  # several times faster here than the hashing of np.unique
@@ -165,7 +154,7 @@ def tally_part(
     with ThreadPoolExecutor(max_workers=1) as encoder:
         ahead: tuple[list[str], Future[Documents]] | None = None
         for texts in batches(part()):
-            before, ahead = ahead, (texts, encoder.submit(encode, tokenizer, texts))
+            before, ahead = ahead, (texts, encoder.submit(encode, tokenizer, texts, options.rows))
             if before is not None:
                 add(*before)
         if ahead is not None:
@@ -173,11 +162,33 @@ def tally_part(
     return tally.finish()
 
 
-def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> Documents:
-    """The texts' tokens, one document after another."""
+def encode(tokenizer: Tokenizer, texts: Sequence[str], rows: int) -> Documents:
+    """The texts' tokens, one document after another.
+
+    Raises
+    ------
+    BadDataError
+        When the tokenizer gives ids that a table of so many rows has no row for.
+    """
     encoded = tokenizer.encode(texts)
     ids = np.concatenate(encoded).astype(np.int32)
+    if ids.size and ids.max() >= rows:
+        raise _homeless(tokenizer, int(ids.max()), rows)
     return Documents(ids, np.cumsum([0, *map(len, encoded)], dtype=np.int64))
+
+
+def _homeless(tokenizer: Tokenizer, row: int, rows: int) -> BadDataError:
+    token = str(tokenizer.backend.id_to_token(row))[:60]
+    if row in tokenizer.added:
+        return BadDataError(
+            f"The text holds {token!r}, id {row:,}, a token added to the tokenizer without a row: the embedding has "
+            f"{rows:,}.",
+            "Take it out of the text, or give the weights that it was added to.",
+        )
+    return BadDataError(
+        f"The tokenizer gives id {row:,} ({token!r}), but the embedding has {rows:,} rows.",
+        "Tokenizer and weights are of different models: check where each came from.",
+    )
 
 
 def batches(documents: Iterator[str]) -> Iterator[list[str]]:

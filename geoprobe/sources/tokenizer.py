@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,10 @@ from geoprobe.sources.vocabulary import MAX_TOKENS, read_vocabulary, word_backen
 
 __all__ = ["Tokenizer", "load_tokenizer", "refused_by_library", "word_tokenizer"]
 
-_SLOW_FILES = ("tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tokenizer_config.json")
+_SENTENCEPIECE = ("tokenizer.model", "spiece.model", "spm.model", "sentencepiece.bpe.model")
+_SLOW_FILES = (*_SENTENCEPIECE, "vocab.json", "vocab.txt", "tokenizer_config.json")
+#: What a SentencePiece model's file begins with: the tag of its first field, the pieces.
+_FIRST_FIELD = b"\n"
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +83,7 @@ class Tokenizer:
         Bytes that are no UTF-8 by themselves are written ``\xe2``; a row without a token is ``""``.
         """
         added = self.backend.get_added_tokens_decoder()
-        byte_level = type(self.backend.decoder).__name__ == "ByteLevel"
+        byte_level = _is_byte_level(self.backend)
         found = [""] * rows
         for piece, row in self.backend.get_vocab(with_added_tokens=True).items():
             if row >= rows or row == self.unknown:
@@ -109,6 +114,14 @@ def _byte_of_character() -> dict[str, int]:
     return table | {chr(0x100 + position): byte for position, byte in enumerate(others)}
 
 
+def _is_byte_level(backend: Any) -> bool:
+    """Whether tokens are in GPT-2's alphabet of bytes, as its decoder says, or where it has none, what splits text."""
+    stage = backend.pre_tokenizer if backend.decoder is None else backend.decoder
+    described = {} if stage is None else json.loads(stage.__getstate__())
+    parts = described.get("decoders", described.get("pretokenizers", [described]))
+    return any(part.get("type") == "ByteLevel" for part in parts)
+
+
 def _from_byte_level(piece: str) -> str:
     table = _byte_of_character()
     try:
@@ -128,13 +141,14 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     Raises
     ------
     NotFoundError
-        When there is none.
+        When there is none, or what reads it is not installed.
     BadDataError
         When the files cannot be read as one.
     """
     if folder.is_file():
-        described = folder.suffix == ".json" and b'"model"' in folder.read_bytes()
-        return _prepared(_read_json(folder)) if described else word_tokenizer(read_vocabulary(folder))
+        if folder.suffix.lower() == ".json" and _describes_tokenizer(folder):
+            return _prepared(_read_json(folder))
+        return word_tokenizer(read_vocabulary(folder))
     path = folder / "tokenizer.json"
     if path.is_file():
         return _prepared(_read_json(path))
@@ -149,9 +163,35 @@ def load_tokenizer(folder: Path) -> Tokenizer:
         f"The tokenizer in {folder} cannot be converted to a fast one",
         "Save it as tokenizer.json with transformers, and put that beside the weights.",
     )
-    with refused, _silent_transformers():
-        loaded = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
-        return _prepared(loaded.backend_tokenizer)
+    try:
+        with refused, _silent_transformers():
+            loaded = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+            return _prepared(loaded.backend_tokenizer)
+    except BadDataError as error:
+        _say_if_sentencepiece_lacks(folder, error)
+        raise
+
+
+def _say_if_sentencepiece_lacks(folder: Path, error: BadDataError) -> None:
+    if find_spec("sentencepiece") is not None:
+        return
+    for name in _SENTENCEPIECE:
+        # a list of tokens for tiktoken, which is text, can have such a name too
+        if (folder / name).is_file() and (folder / name).read_bytes()[:1] == _FIRST_FIELD:
+            raise NotFoundError(
+                f"The tokenizer {folder / name} is read by the package `sentencepiece`, which is not installed.",
+                "Install it by: pip install sentencepiece. Or put the model's tokenizer.json beside its weights.",
+            ) from error
+
+
+def _describes_tokenizer(path: Path) -> bool:
+    """Whether JSON is a whole tokenizer rather than a list of words."""
+    content = path.read_bytes()
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        return b'"model"' in content  # as what it is damaged
+    return isinstance(found, dict) and isinstance(found.get("model"), dict)
 
 
 def word_tokenizer(words: Sequence[str]) -> Tokenizer:

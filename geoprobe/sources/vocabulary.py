@@ -56,13 +56,14 @@ def read_vocabulary(path: Path) -> tuple[str, ...]:
         When it is of another kind.
     """
     readers = {".txt": _lines, ".json": _json, ".parquet": _parquet}
-    if path.suffix not in readers:
+    suffix = path.suffix.lower()
+    if suffix not in readers:
         raise UsageError(
-            f"{path} is no tokenizer: it is a {path.suffix or 'suffixless'} file.",
+            f"{path} is no tokenizer: it is a {suffix or 'suffixless'} file.",
             "Give a folder with tokenizer files, a tokenizer.json, or a vocabulary as .txt, .json or .parquet.",
         )
     try:
-        words = readers[path.suffix](path)
+        words = readers[suffix](path)
     except (ValueError, OSError, RecursionError) as error:
         raise BadDataError(f"{path} is not a vocabulary: {error}.", "Give a word a line, or a JSON list.") from error
     if not words or not all(isinstance(word, str) for word in words):
@@ -71,11 +72,11 @@ def read_vocabulary(path: Path) -> tuple[str, ...]:
 
 
 def _lines(path: Path) -> list[str]:
-    return [line.split("\t")[0] for line in path.read_text(encoding="utf-8").rstrip("\n").split("\n")]
+    return [line.split("\t")[0] for line in path.read_text(encoding="utf-8-sig").rstrip("\n").split("\n")]
 
 
 def _json(path: Path) -> list[str]:
-    found = json.loads(path.read_text(encoding="utf-8"))
+    found = json.loads(path.read_text(encoding="utf-8-sig"))
     if isinstance(found, dict):
         if not all(type(row) is int for row in found.values()) or sorted(found.values()) != list(range(len(found))):
             raise ValueError("its rows are not 0 to the number of words")

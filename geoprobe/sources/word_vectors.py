@@ -74,7 +74,7 @@ def read_array_file(path: Path) -> WordVectors:
         When it holds no matrix of floats.
     """
     try:
-        matrix = np.load(path, mmap_mode="r", allow_pickle=False)
+        matrix = np.lib.format.open_memmap(path, mode="r")  # `np.load` opens other kinds of file too
     except (ValueError, OSError, EOFError) as error:
         raise BadDataError(f"{path} is not a numpy array: {error}.", "Save it by numpy.save.") from error
     if matrix.ndim != 2 or matrix.dtype.name not in _TYPES:
@@ -107,7 +107,8 @@ def read_word_vectors(path: Path) -> tuple[WordVectors, tuple[str, ...]]:
     try:
         with _opened(path) as file:
             for number, line in enumerate(_lines(file, path), start=1):
-                fields = line.decode("utf-8").rstrip().split(" ")
+                text = line.decode("utf-8")
+                fields = (text.removeprefix("\ufeff") if number == 1 else text).rstrip().split(" ")
                 if number == 1 and len(fields) == 2 and all(map(_is_count, fields)):
                     dimension, last = int(fields[1]), int(fields[0]) + 1
                     continue
@@ -164,7 +165,7 @@ def _lines(file: BufferedIOBase, path: Path) -> Iterator[bytes]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BufferedIOBase]:
-    if path.suffix == ".gz":
+    if path.suffix.lower() == ".gz":
         with gzip.open(path) as unpacked:
             yield unpacked
     else:

@@ -69,6 +69,7 @@ MODELS: dict[str, Case] = {
     "a shard missing": Case(
         SCAN, 3, "lacks 1 of the 2 files its index names", index({"weight_map": {"a": "model.safetensors", "b": "c"}})
     ),
+    "a shard with a name too long": Case(SCAN, 5, "is not in its folder", index({"weight_map": {"a": "x" * 256}})),
     "a shard elsewhere": Case(
         SCAN, 5, "which is not in its folder", index({"weight_map": {EMBEDDING: "../../x.safetensors"}})
     ),
@@ -205,6 +206,12 @@ MODELS: dict[str, Case] = {
         5,
         "is not a numpy array",
         make=lambda folder: np.save(folder / "m.npy", np.array([[object]], dtype=object), allow_pickle=True),
+    ),
+    "several arrays": Case(
+        "scan m.npy --tokenizer good.txt",
+        5,
+        "is not a numpy array",
+        make=lambda folder: np.savez(folder / "m.npz", ONES) or (folder / "m.npz").rename(folder / "m.npy"),  # type: ignore[func-returns-value]
     ),
     "an array that claims more": Case(
         "scan m.npy --tokenizer good.txt",

@@ -227,7 +227,7 @@ def test_code_beside_a_model_is_never_imported(
         (INDEX, json.dumps({"weight_map": {"a": f"../{PAYLOAD}"}}).encode(), ["scan", "tiny"]),
         (
             "tiny/model.safetensors.index.json",
-            json.dumps({"weight_map": {"a": "\x1b[31m\nb"}}).encode(),
+            json.dumps({"weight_map": {"a": "\x1b[31m\nb", "b": "model.safetensors"}}).encode(),
             ["scan", "tiny"],
         ),
         ("bad.json", json.dumps({"kind": PAYLOAD, "schema_version": 2}).encode(), ["report", "bad.json"]),

@@ -140,8 +140,17 @@ def test_a_corpus_without_text_is_bad_data(texts: tuple[str, ...]) -> None:
 
 
 def test_ids_beyond_the_table_are_bad_data() -> None:
-    with pytest.raises(BadDataError, match="gives id 4, but the embedding has 3 rows"):
+    with pytest.raises(BadDataError, match=r"gives id 4 \('d'\), but the embedding has 3 rows"):
         counting.count_tokens(TOKENIZER, corpus("a d"), rows=3, max_prompts=1)
+
+
+def test_a_token_added_without_a_row_is_named_where_the_text_holds_it() -> None:
+    backend = word_tokenizer(["a", "b"])
+    backend.add_special_tokens(["<pad>"])  # type: ignore[attr-defined]
+    counted, _ = counting.count_tokens(Tokenizer(backend), corpus("a b"), rows=3, max_prompts=1)
+    assert counted.n_tokens == 2
+    with pytest.raises(BadDataError, match=r"The text holds '<pad>', id 3, a token added.*\nTake it out of the text"):
+        counting.count_tokens(Tokenizer(backend), corpus("a <pad> b"), rows=3, max_prompts=1)
 
 
 def test_documents_are_read_as_they_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,6 +54,14 @@ def test_a_merge_equals_one_count_of_both_corpora(
         np.testing.assert_array_equal(found, expected)
 
 
+def test_counts_that_no_number_holds_are_not_added_up() -> None:
+    one, two = (
+        Counts((CountedCorpus(name, name * 64, 1, 1 << 62),), "t", *np.array([[0], [1 << 62], [1]])) for name in "ab"
+    )
+    with pytest.raises(BadDataError, match=r"The counts of a, b add up to 9,223,372,036,854,775,808 tokens"):
+        merge_counts([one, two], ["a", "b"])
+
+
 def test_a_saved_file_reads_back_and_expands_to_the_counts(tmp_path: Path) -> None:
     texts = ("w1 w2 w2", "w29 w1")
     original, _ = count_tokens(TOKENIZER, Corpus("test", (lambda: iter(texts),)), rows=31, max_prompts=0)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError
 from geoprobe.sources.gguf import open_gguf
+from geoprobe.sources.gguf_splits import REGULAR
 from geoprobe.sources.gguf_tokenizer import gguf_tokenizer
 from geoprobe.sources.models import load_model
 from geoprobe.sources.tokenizer import Tokenizer
@@ -19,12 +20,15 @@ ARRAY = np.random.default_rng(0).standard_normal((6, 64)).astype(np.float32)
 
 
 def write_gguf(path: Path, *, quantised: bool = False, tokens: list[str] | None = None, **metadata: object) -> Path:
-    writer = gguf.GGUFWriter(str(path), "llama")
+    writer = gguf.GGUFWriter(str(path), str(metadata.get("architecture", "llama")))
+    for key, value in metadata.get("flags", {}).items():  # type: ignore[attr-defined]
+        writer.add_bool(key, value)
     if tokens is not None:
         writer.add_tokenizer_model(str(metadata.get("model", "gpt2")))
-        writer.add_tokenizer_pre(str(metadata.get("pre", "smollm")))
+        if (pre := metadata.get("pre", "smollm")) is not None:
+            writer.add_tokenizer_pre(str(pre))
         writer.add_token_list(tokens)
-        writer.add_token_types([3] + [1] * (len(tokens) - 1))
+        writer.add_token_types(metadata.get("types", [3] + [1] * (len(tokens) - 1)))  # type: ignore[arg-type]
         writer.add_token_merges(list(metadata.get("merges", [])))  # type: ignore[call-overload]
     if quantised:
         kind = gguf.GGMLQuantizationType.Q8_0
@@ -75,6 +79,8 @@ def test_a_truncated_file_is_bad_data(tmp_path: Path, kept: int) -> None:
         ("llama-bpe", "a12 b", ["a", "12", "\u0120b"]),
         ("qwen2", "a12 b", ["a", "1", "2", "\u0120b"]),
         ("gpt-2", "a12 b", ["a", "12", "\u0120b"]),
+        ("tekken", "a12 b", ["a", "1", "2", "\u0120b"]),
+        ("gpt-4o", "a12 b", ["a", "12", "\u0120b"]),
     ],
 )
 def test_digits_are_split_as_the_pre_tokenizer_says(tmp_path: Path, pre: str, text: str, pieces: list[str]) -> None:
@@ -86,13 +92,72 @@ def test_digits_are_split_as_the_pre_tokenizer_says(tmp_path: Path, pre: str, te
     assert notes == ()
 
 
-def test_an_unknown_pre_tokenizer_is_converted_by_transformers_and_said_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("pre", "says"),
+    [
+        ("deepseek-v3", "has the pre-tokenizer 'deepseek-v3', unknown here"),
+        ("default", "names no pre-tokenizer"),
+        (None, "names no pre-tokenizer"),
+    ],
+)
+def test_a_pre_tokenizer_that_is_not_known_is_taken_for_gpt_2s_and_said_so(
+    tmp_path: Path, pre: str | None, says: str
+) -> None:
+    tokens = ["<|end|>", "a", "b", "1", "2", "\u0120", "12", "\u0120b"]
+    path = write_gguf(tmp_path / "m.gguf", tokens=tokens, pre=pre, merges=["1 2", "\u0120 b"])
+    tokenizer, (note,) = gguf_tokenizer(open_gguf(path))
+    assert [tokens[row] for row in tokenizer.encode(["a12 b"])[0]] == ["a", "12", "\u0120b"]
+    assert note.startswith(f"The file {says}: text is split as GPT-2 does")
+    assert tokenizer.size == len(tokens)  # and no token of GPT-2's among them
+
+
+def test_every_splitting_of_transformers_is_known_here() -> None:
     pytest.importorskip("torch", reason="transformers' converters need torch")
-    tokens = ["<|end|>", "a", "b", "\u0120", "\u0120b"]
-    path = write_gguf(tmp_path / "m.gguf", tokens=tokens, pre="tekken", merges=["\u0120 b"])
-    tokenizer, notes = gguf_tokenizer(open_gguf(path))
-    assert [tokens[row] for row in tokenizer.encode(["a b"])[0]] == ["a", "\u0120b"]
-    assert "converted by transformers" in notes[0]
+    from transformers.integrations.gguf import gguf_tokenizer_mapping as mapping
+
+    for pre, split in mapping.GGUF_PRE_TOKENIZER_SPLITS.items():
+        assert REGULAR[pre] == split, pre
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "llama"])
+def test_rows_that_llama_cpp_names_padding_have_no_token(tmp_path: Path, kind: str) -> None:
+    if kind == "llama":
+        pytest.importorskip("torch", reason="transformers' converters need torch")
+    tokens = ["<s>", "a", "b", "ab", "[PAD4]", "[PAD5]"]
+    path = write_gguf(
+        tmp_path / "m.gguf", tokens=tokens, merges=["a b"], model=kind, pre="gpt-2", types=[3, 1, 1, 1, 5, 5]
+    )
+    table = load_model(path).embedding
+    assert table.tokens[1:] == ("a", "b", "ab", "", "")
+    assert "The last 2 of 6 rows are padding: the tokenizer has 4 ids." in table.source.notes
+
+
+def test_a_token_that_transformers_adds_beyond_the_rows_is_taken_off(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="transformers' converters need torch")
+    tokens = ["<s>", "a", "b", "\u2581", "ab"]  # and no <unk> nor </s>, which a Llama's tokenizer has
+    path = write_gguf(tmp_path / "m.gguf", tokens=tokens, model="llama", merges=["a b"])
+    tokenizer, (note,) = gguf_tokenizer(open_gguf(path))
+    assert tokenizer.size == len(tokens)
+    assert note.startswith("The tokenizer (kind llama) was converted by transformers: a space at a text's start")
+    assert max(tokenizer.encode(["<unk>ab</s>"])[0]) < len(tokens)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "causal", "tied"), [("llama", None, True), ("bert", None, None), ("gemma-embedding", False, None)]
+)
+def test_an_encoder_ties_its_embedding_to_nothing(
+    tmp_path: Path, architecture: str, causal: bool | None, tied: bool | None
+) -> None:
+    extra = {} if causal is None else {f"{architecture}.attention.causal": causal}
+    tokens = ["<|end|>", "a", "b", "ab", "d", "e"]
+    path = write_gguf(tmp_path / "m.gguf", tokens=tokens, merges=["a b"], architecture=architecture, flags=extra)
+    assert load_model(path).embedding.tied is tied
+
+
+@pytest.mark.parametrize("name", ["best-of-breed.gguf", "M.GGUF"])
+def test_a_folder_of_one_gguf_file_is_that_model_whatever_its_name(tmp_path: Path, name: str) -> None:
+    path = write_gguf(tmp_path / name, tokens=["<|end|>", "a", "b", "ab", "d", "e"], merges=["a b"])
+    assert load_model(tmp_path).embedding.size == load_model(path).embedding.size == 6
 
 
 def test_the_demos_header_and_rows_equal_the_gguf_librarys(demo: Path) -> None:

@@ -1,6 +1,8 @@
 import json
+import shutil
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -132,6 +134,72 @@ def test_a_cached_model_is_scanned_offline(hub: Hub, tmp_path: Path) -> None:
     assert len(hub.requests) == asked
 
 
+def test_offline_by_the_environment_is_offline(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    array = expected(tmp_path)
+    load_model(MODEL)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    asked = len(hub.requests)
+    np.testing.assert_array_equal(load_model(MODEL).embedding.vectors.read(0, len(array)), array)
+    with pytest.raises(NotFoundError, match=r"config.json of team/other is not in the cache"):
+        load_model("team/other")
+    assert len(hub.requests) == asked
+
+
+@pytest.mark.parametrize("name", ["added_tokens.json", "sentencepiece.bpe.model", "spm.model"])
+def test_every_file_of_a_tokenizer_of_several_is_fetched(hub: Hub, name: str) -> None:
+    from geoprobe.sources.hub import open_repository
+
+    del hub.files["tokenizer.json"]
+    hub.files[name] = b"{}"
+    assert (open_repository(MODEL).folder / name).read_bytes() == b"{}"
+
+
+def test_an_index_beside_one_whole_file_may_be_an_old_one(hub: Hub, tmp_path: Path) -> None:
+    index = {"model.embed_tokens.weight": "model-00001-of-00002.safetensors"}
+    hub.files["model.safetensors.index.json"] = json.dumps({"weight_map": index}).encode()
+    array = expected(tmp_path)
+    np.testing.assert_array_equal(load_model(MODEL).embedding.vectors.read(0, len(array)), array)
+    assert load_model(MODEL, offline=True).embedding.source.file == "model.safetensors"
+
+
+@pytest.mark.parametrize("length", [240, 255])
+def test_a_shard_may_have_as_long_a_name_as_file_systems_take(hub: Hub, tmp_path: Path, length: int) -> None:
+    name = "a" * (length - len(".safetensors")) + ".safetensors"
+    hub.files[name] = hub.files.pop("model.safetensors")
+    index = {"model.embed_tokens.weight": name}
+    hub.files["model.safetensors.index.json"] = json.dumps({"weight_map": index}).encode()
+    assert load_model(MODEL).embedding.size == 127
+
+
+def test_a_tensor_may_have_a_long_name_in_any_script(hub: Hub, tmp_path: Path) -> None:
+    name = "語" * 200
+    array = np.random.default_rng(0).standard_normal((127, 8)).astype(np.float32)
+    hub.files["model.safetensors"] = write_safetensors(tmp_path / "long.safetensors", {name: array}).read_bytes()
+    np.testing.assert_array_equal(load_model(MODEL, tensor=name).embedding.vectors.read(0, 127), array)
+
+
+def test_an_empty_table_on_the_hub_is_bad_data(hub: Hub, tmp_path: Path) -> None:
+    empty = {"model.embed_tokens.weight": np.zeros((0, 16), np.float32)}
+    hub.files["model.safetensors"] = write_safetensors(tmp_path / "empty.safetensors", empty).read_bytes()
+    with pytest.raises(BadDataError, match=r"is empty \(0×16\)"):
+        load_model(MODEL)
+
+
+def test_a_cache_that_cannot_be_written_is_said(hub: Hub, tmp_path: Path) -> None:
+    load_model(MODEL)
+    (whole,) = (tmp_path / "assets").rglob("*.bin")
+    whole.unlink()
+    whole.with_name(f"{whole.name}.part").symlink_to("/dev/full")
+    with pytest.raises(GeoprobeError, match=r"team/model cannot be kept: .*No space left on device.*\nMake room"):
+        load_model(MODEL)
+    shutil.rmtree(tmp_path / "assets")
+    (tmp_path / "assets").write_bytes(b"")
+    with pytest.raises(GeoprobeError, match="team/model cannot be kept"):
+        load_model(MODEL)
+
+
 def gated(hub: Hub) -> None:
     hub.gated = True
 
@@ -189,7 +257,10 @@ def test_a_hub_that_cannot_be_reached_is_said(hub: Hub, monkeypatch: pytest.Monk
         load_model(MODEL)
 
 
-@pytest.mark.parametrize("name", ["../../../etc/passwd", "/etc/passwd", "..", "a/b.safetensors", "a\\b", "a\0b", ""])
+@pytest.mark.parametrize(
+    "name",
+    ["../../../etc/passwd", "/etc/passwd", "..", "a/b.safetensors", "a\\b", "a\0b", "", "a" * 256, "語" * 99, "\ud800"],
+)
 def test_a_shard_named_outside_its_folder_is_never_asked_for(hub: Hub, name: str) -> None:
     index = {"model.embed_tokens.weight": name}
     hub.files["model.safetensors.index.json"] = json.dumps({"weight_map": index}).encode()
@@ -231,6 +302,57 @@ def test_a_damaged_list_of_rows_is_made_anew(hub: Hub, tmp_path: Path) -> None:
     (beside,) = (tmp_path / "assets").rglob("*.rows.npy")
     beside.write_bytes(b"\x93NUMPY garbage")
     np.testing.assert_array_equal(open_model(MODEL).sample(wanted).vectors.read(0, 10), array[:10])
+
+
+def test_two_runs_that_want_the_same_rows_and_others_fetch_each_once(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub_server.CHUNK", 1 << 12)
+    array, hub.delay = expected(tmp_path), 0.02
+    first, second = np.zeros((2, len(array)))
+    first[:60], second[40:100] = 1.0, 1.0
+    opened = [open_model(MODEL), open_model(MODEL)]
+    before = hub.sent
+    with ThreadPoolExecutor() as pool:  # a lock is held by an opened file, so threads are to it as processes are
+        tables = list(pool.map(lambda each: each[0].sample(each[1]), zip(opened, (first, second), strict=True)))
+    for table, wanted in zip(tables, (first, second), strict=True):
+        rows = np.flatnonzero(wanted)
+        np.testing.assert_array_equal(table.vectors.take(rows), array[rows])
+    assert hub.sent - before == 100 * array[0].nbytes
+    again = open_model(MODEL).sample((first + second > 0).astype(float))
+    np.testing.assert_array_equal(again.vectors.read(0, 100), array[:100])
+    assert hub.sent - before == 100 * array[0].nbytes
+
+
+def test_two_runs_that_want_the_same_table_fetch_it_once(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hub_server.CHUNK", 1 << 14)
+    array, hub.delay = expected(tmp_path), 0.02
+    opened = [open_model(MODEL), open_model(MODEL)]
+    before = hub.sent
+    with ThreadPoolExecutor() as pool:
+        for table in pool.map(lambda each: each.table(), opened):
+            np.testing.assert_array_equal(table.vectors.read(0, len(array)), array)
+    assert hub.sent - before == array.nbytes
+
+
+def test_a_part_that_is_too_long_is_fetched_anew(hub: Hub, tmp_path: Path) -> None:
+    array = expected(tmp_path)
+    load_model(MODEL)
+    (whole,) = (tmp_path / "assets").rglob("*.bin")
+    whole.unlink()
+    whole.with_name(f"{whole.name}.part").write_bytes(b"\0" * (array.nbytes + 1))
+    np.testing.assert_array_equal(load_model(MODEL).embedding.vectors.read(0, len(array)), array)
+
+
+def test_rows_whose_list_is_lost_are_not_taken_away_from_who_reads_them(hub: Hub, tmp_path: Path) -> None:
+    array, wanted = expected(tmp_path), np.repeat([1.0, 0.0], [10, 117])
+    before = open_model(MODEL).sample(wanted)
+    for beside in (tmp_path / "assets").rglob("*.rows.npy"):
+        beside.unlink()
+    open_model(MODEL).sample(wanted[::-1].copy())
+    np.testing.assert_array_equal(before.vectors.read(0, 10), array[:10])
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,12 @@ def test_a_missing_shard_is_named(model_folder: Path) -> None:
         load_model(model_folder)
 
 
+def test_an_index_beside_one_whole_file_may_be_an_old_one(model_folder: Path) -> None:
+    index = {"model.embed_tokens.weight": "model-00001-of-00002.safetensors"}
+    (model_folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": index}))
+    assert load_model(model_folder).embedding.source.file == "model.safetensors"
+
+
 def test_a_gemmas_scale_is_reported_and_not_applied(model_folder: Path) -> None:
     plain = load_model(model_folder).embedding
     (model_folder / "config.json").write_text(json.dumps({"model_type": "gemma2"}))
@@ -104,6 +110,11 @@ def test_what_cannot_be_a_model_is_said(
         write(path, content)
     with pytest.raises(kind, match=message):
         load_model(path if path.suffix not in (".md", ".json") else path.parent)
+
+
+def test_a_suffix_in_capitals_is_that_suffix(model_folder: Path) -> None:
+    (model_folder / "model.safetensors").rename(model_folder / "MODEL.SAFETENSORS")
+    assert load_model(model_folder / "MODEL.SAFETENSORS").embedding.size == 127
 
 
 def test_an_empty_table_is_bad_data(tmp_path: Path) -> None:

@@ -55,6 +55,22 @@ def test_shards_are_read_through_their_index(folder: Path) -> None:
     np.testing.assert_array_equal(table.output.read(0, 127), 2 * table.vectors.read(0, 127))
 
 
+def test_a_tensor_in_two_files_is_bad_data(folder: Path) -> None:
+    for name in ("pytorch_model.bin", "pytorch_model.fp32.bin"):
+        torch.save({NAME: ARRAY}, folder / name)
+    with pytest.raises(BadDataError, match=r"is in both pytorch_model\.bin and pytorch_model\.fp32\.bin"):
+        load_model(folder)
+    (folder / "pytorch_model.fp32.bin").unlink()
+    assert load_model(folder).embedding.source.file == "pytorch_model.bin"
+
+
+def test_one_whole_file_goes_before_an_old_index(folder: Path) -> None:
+    torch.save({NAME: ARRAY}, folder / "pytorch_model.bin")
+    index = {"weight_map": {NAME: "pytorch_model-00001-of-00002.bin"}}
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps(index))
+    assert load_model(folder).embedding.source.file == "pytorch_model.bin"
+
+
 @pytest.mark.parametrize("zipped", [True, False])
 def test_code_in_a_pickle_never_runs(folder: Path, zipped: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)

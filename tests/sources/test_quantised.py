@@ -92,6 +92,15 @@ def test_an_embedding_left_alone_is_said(tmp_path: Path, config: dict[str, Any],
     np.testing.assert_array_equal(read(path), ARRAY.half().float().numpy())
 
 
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16, torch.float16])
+def test_values_of_more_than_8_bits_are_what_they_are_whatever_is_beside_them(tmp_path: Path, kind: Any) -> None:
+    path = folder(tmp_path, {NAME: ARRAY.to(kind), "model.embed_tokens.weight_scale": torch.tensor([2.0])})
+    table = load_model(path).embedding
+    np.testing.assert_array_equal(read(path), ARRAY.to(kind).float().numpy())
+    np.testing.assert_allclose(table.row_statistics.norms, np.linalg.norm(read(path), axis=1), rtol=1e-6)
+    assert any("model.embed_tokens.weight_scale beside it is not applied" in note for note in table.source.notes)
+
+
 @pytest.mark.parametrize(
     ("tensors", "config", "message"),
     [

@@ -1,6 +1,8 @@
 """Counting on a Ray of this machine's own, with two workers, against one process."""
 
+import gc
 import sys
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -15,6 +17,7 @@ from geoprobe.sources import ray_cluster, tally
 from geoprobe.sources.corpora import Corpus, open_corpus
 from geoprobe.sources.counting import count_tokens
 from geoprobe.sources.models import LoadedModel, load_model
+from geoprobe.sources.tokenizer import word_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +85,38 @@ def test_a_workers_error_is_the_one_that_one_process_gives(
     with pytest.raises(BadDataError, match=r"b\.txt is not UTF-8 text: byte 3 is 0xe9") as caught:
         count_tokens(model.tokenizer, open_corpus(str(tmp_path)), rows=50_000, max_prompts=1, engine="ray")
     assert caught.value.hint.startswith("Convert it")
+
+
+def test_a_folder_may_be_named_from_where_the_workers_are_not(
+    two_workers: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dump").mkdir()
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / "dump" / name).write_text("of the")
+    monkeypatch.chdir(tmp_path)
+    counted, _ = count_tokens(word_tokenizer(["the", "of"]), open_corpus("dump"), rows=2, max_prompts=0, engine="ray")
+    assert counted.counts.tolist() == [2, 2]
+
+
+def test_of_several_faults_the_first_is_said_and_ray_prints_no_other(
+    two_workers: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printed: list[Exception] = []
+    monkeypatch.setattr("ray._private.worker._unhandled_error_handler", printed.append)
+    for letter in "abcd":
+        (tmp_path / f"{letter}.txt").write_bytes(b"caf\xe9")
+
+    def said() -> str:
+        try:
+            count_tokens(word_tokenizer(["the"]), open_corpus(str(tmp_path)), rows=1, max_prompts=0, engine="ray")
+        except BadDataError as error:
+            return error.message
+        return ""
+
+    assert "a.txt is not UTF-8 text" in said()
+    gc.collect()
+    time.sleep(2)  # Ray prints when it gets round to it
+    assert not printed
 
 
 def test_a_fault_on_a_worker_is_explained(two_workers: None, model: LoadedModel) -> None:

@@ -51,6 +51,21 @@ def test_a_budget_of_all_rows_reads_all() -> None:
     np.testing.assert_array_equal(weights(budget=V + 1), np.ones(V))
 
 
+@pytest.mark.parametrize("budget", [1, 2, 7, 20, 29, 40, 61])
+def test_a_sample_of_fewer_rows_than_there_are_classes_stands_for_the_whole_table_too(budget: int) -> None:
+    counts = np.r_[2 ** np.arange(20), 2 ** np.arange(20), np.ones(500, np.int64), np.zeros(9000, np.int64)]
+    for prompts in ((), PROMPTS):
+        drawn = sample_weights(counts, prompts, budget, np.random.default_rng(0))
+        assert np.count_nonzero(drawn) == budget
+        assert drawn.sum() == pytest.approx(len(counts))
+
+
+def test_two_large_classes_and_many_small_ones_are_all_seen() -> None:
+    counts = np.r_[np.zeros(5000, np.int64), np.ones(5000, np.int64), np.repeat(2 ** np.arange(1, 9), 3)]
+    drawn = sample_weights(counts, (), 20, np.random.default_rng(0))
+    assert (np.count_nonzero(drawn), drawn.sum()) == (20, pytest.approx(len(counts)))
+
+
 def test_weighted_totals_are_unbiased_against_the_whole() -> None:
     values = np.log1p(COUNTS) + np.random.default_rng(1).standard_normal(V)
     totals = np.array([weights(seed) @ values for seed in range(300)])

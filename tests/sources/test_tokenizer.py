@@ -1,4 +1,5 @@
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,40 @@ def test_a_saved_truncation_and_padding_are_switched_off(tmp_path: Path) -> None
 
 def test_metaspace_is_a_space() -> None:
     assert Tokenizer(word_tokenizer(["\u2581the", "<0xE2>"])).texts(3)[1:] == (" the", "<0xE2>")
+
+
+@pytest.mark.parametrize("decoder", ["Sequence", None])
+def test_byte_level_tokens_are_text_whatever_says_that_they_are(decoder: str | None) -> None:
+    from tokenizers import Tokenizer as Backend
+    from tokenizers import decoders, models, pre_tokenizers
+
+    backend = Backend(models.BPE(vocab={"\u0120the": 0, "\u00e6": 1}, merges=[]))
+    backend.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(), pre_tokenizers.ByteLevel()])
+    if decoder is not None:
+        backend.decoder = decoders.Sequence([decoders.ByteLevel(), decoders.Fuse()])
+    assert Tokenizer(backend).texts(2) == (" the", r"\xe6")
+
+
+@pytest.mark.parametrize("words", [["the", "model", "cat"], {"the": 0, "model": 1, "cat": 2}])
+def test_a_list_of_words_may_have_the_word_model(tmp_path: Path, words: object) -> None:
+    (tmp_path / "words.json").write_text(json.dumps(words))
+    tokenizer = load_tokenizer(tmp_path / "words.json")
+    assert tokenizer.texts(3) == ("the", "model", "cat")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_word(tmp_path: Path) -> None:
+    for name, text in {"words.txt": "the\ncat\n", "words.json": '["the", "cat"]'}.items():
+        (tmp_path / name).write_text(text, encoding="utf-8-sig")
+        assert load_tokenizer(tmp_path / name).texts(2) == ("the", "cat")
+
+
+@pytest.mark.parametrize("name", ["tokenizer.model", "spiece.model", "spm.model", "sentencepiece.bpe.model"])
+def test_a_sentencepiece_model_says_what_reads_it(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sentencepiece", None)
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama"}))
+    (tmp_path / name).write_bytes(b"\n\x0e\n\x05<unk>\x15\0\0\0\0\x18\x02")
+    with pytest.raises(NotFoundError, match=rf"{name} is read by the package `sentencepiece`.*\n.*pip install"):
+        load_tokenizer(tmp_path)
 
 
 def test_a_folder_without_tokenizer_is_not_found(tmp_path: Path) -> None:

@@ -19,6 +19,9 @@ LINES = "".join(f"{word} {' '.join(map(str, row))}\n" for word, row in zip(WORDS
     [
         ("glove.txt", LINES.encode()),
         ("word2vec.vec", f"{len(WORDS)} 5\n{LINES}".encode()),
+        ("windows.txt", b"\xef\xbb\xbf" + LINES.replace("\n", "\r\n").encode()),
+        ("word2vec.TXT", b"\xef\xbb\xbf" + f"{len(WORDS)} 5\n{LINES}".encode()),
+        ("glove.txt.GZ", gzip.compress(LINES.encode(), mtime=0)),
         ("glove.txt.gz", gzip.compress(LINES.encode(), mtime=0)),
     ],
 )
@@ -98,6 +101,14 @@ def test_a_damaged_file_is_bad_data(tmp_path: Path, name: str, content: bytes, m
 
 def test_an_array_of_objects_is_never_unpickled(tmp_path: Path) -> None:
     np.save(tmp_path / "m.npy", np.array([[object()]], dtype=object), allow_pickle=True)
+    (tmp_path / "words.txt").write_text("a\n")
+    with pytest.raises(BadDataError, match="is not a numpy array"):
+        load_model(tmp_path / "m.npy", tokenizer=tmp_path / "words.txt")
+
+
+def test_several_arrays_in_one_file_are_no_array(tmp_path: Path) -> None:
+    np.savez(tmp_path / "m.npz", VECTORS)
+    (tmp_path / "m.npz").rename(tmp_path / "m.npy")
     (tmp_path / "words.txt").write_text("a\n")
     with pytest.raises(BadDataError, match="is not a numpy array"):
         load_model(tmp_path / "m.npy", tokenizer=tmp_path / "words.txt")

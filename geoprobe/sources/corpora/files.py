@@ -127,18 +127,20 @@ def folder_corpus(folder: Path, field: str | None) -> Corpus:
     NotFoundError
         When no file in it can be read.
     """
-    files = list(_files(folder))
+    files, links = _files(folder)
     known = [path for path in files if readable(path.name)]
-    skipped = [shown_name(str(path.relative_to(folder))) for path in files if not readable(path.name)]
+    skipped = [path for path in files if not readable(path.name)]
     if not known:
         raise NotFoundError(
             f"The corpus {str(folder)!r} is a folder without a file that can be read; it has {len(files)} others.",
             f"Files that can: {', '.join(FORMATS)}, each also with .gz or .zst.",
         )
     note = f"{len(known):,} file{'s' * (len(known) > 1)}."
-    if skipped:
-        more = f" and {len(skipped) - _SKIPPED_SHOWN:,} more" if len(skipped) > _SKIPPED_SHOWN else ""
-        note += f" Left out, of a kind that cannot be read: {', '.join(skipped[:_SKIPPED_SHOWN])}{more}."
+    for paths, why in ((skipped, "of a kind that cannot be read"), (links, "links to folders")):
+        if paths:
+            shown = ", ".join(shown_name(str(path.relative_to(folder))) for path in paths[:_SKIPPED_SHOWN])
+            more = f" and {len(paths) - _SKIPPED_SHOWN:,} more" if len(paths) > _SKIPPED_SHOWN else ""
+            note += f" Left out, {why}: {shown}{more}."
     return Corpus(
         shown_name(folder.resolve().name or str(folder)),
         tuple(partial(read_source, Source.of(path.name, path), field) for path in known),
@@ -146,12 +148,15 @@ def folder_corpus(folder: Path, field: str | None) -> Corpus:
     )
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Files of a folder and those below it, and links to folders, which may lead round in circles."""
+
     def fail(error: OSError) -> None:
         raise AccessError(f"{error.filename} may not be read.", "Check its permissions.") from error
 
-    found = []
+    found, links = [], []
     for root, folders, names in os.walk(folder, onerror=fail):
         folders[:] = [name for name in folders if not name.startswith(".")]
+        links += [path for name in folders if (path := Path(root, name)).is_symlink()]
         found += [Path(root, name) for name in names if not name.startswith(".")]
-    return iter(sorted((path for path in found if path.is_file()), key=os.fsencode))
+    return sorted((path for path in found if path.is_file()), key=os.fsencode), sorted(links, key=os.fsencode)

@@ -91,10 +91,11 @@ def local_folder(data: Path, name: str) -> Path | None:
     return next((path for path in sorted(data.iterdir()) if path.name.lower() in called and path.is_dir()), None)
 
 
-def local_set(folder: Path, split: str | None, field: str | None) -> Corpus:
+def local_set(folder: Path, name: str, split: str | None, field: str | None) -> Corpus:
     """One split of a set in a folder of files named after splits, such as ``test.json``.
 
-    Without a split, ``test`` is taken, or everything where the folder has no file of that name.
+    Without a split, that of the set of this name on the hub is taken, else ``test``, or everything where the folder has
+    no file of either name.
 
     Raises
     ------
@@ -104,6 +105,7 @@ def local_set(folder: Path, split: str | None, field: str | None) -> Corpus:
     if split is not None:
         return file_corpus(split_file(folder, split), field)
     try:
-        return file_corpus(split_file(folder, "test"), field)
+        known = NAMED_SETS.get(name.lower())
+        return file_corpus(split_file(folder, *([known.split] if known else []), "test"), field)
     except NotFoundError:
         return folder_corpus(folder, field)

@@ -57,7 +57,7 @@ def open_corpus(
     title, _, split = name.partition(":")
     where = data or os.environ.get(DATA_VARIABLE)
     if where and "/" not in title and (folder := local_folder(given_path(where), title)):
-        return local_set(folder, split or None, field)
+        return local_set(folder, title, split or None, field)
     if (known := NAMED_SETS.get(title)) is not None:
         wanted = HubSet(known.hub_id, known.config, split or known.split, field or known.field)
         return hub_corpus(wanted, name, offline=offline)

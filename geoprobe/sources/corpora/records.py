@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ __all__ = ["FIELDS", "Record", "find_field", "texts"]
 
 #: Columns tried, in order, where the user names none.
 FIELDS = ("instruction", "question", "text", "prompt")
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 Record = Mapping[str, Any] | str
 
@@ -36,7 +39,7 @@ def texts(records: Iterable[Record], where: str, field: str | None) -> Iterator[
         try:
             text.encode()
         except UnicodeEncodeError:  # JSON can carry lone surrogates, which no tokenizer takes
-            text = text.encode("utf-8", "replace").decode("utf-8")
+            text = _SURROGATE.sub("\ufffd", text)
         yield text
 
 

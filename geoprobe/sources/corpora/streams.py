@@ -48,7 +48,7 @@ class Source:
     Parameters
     ----------
     where : str
-        What errors call it.
+        What errors call it: the path as it was given.
     suffix : str
         Of the content's format, such as ``.jsonl``.
     compression : str or None
@@ -69,7 +69,9 @@ class Source:
         compression = COMPRESSIONS.get(suffixes[-1]) if suffixes else None
         if compression:
             suffixes.pop()
-        return cls(STDIN if path is None else str(path), suffixes[-1] if suffixes else "", compression, path)
+        # absolute, since a worker elsewhere has another working folder
+        opened = None if path is None else path.absolute()
+        return cls(STDIN if path is None else str(path), suffixes[-1] if suffixes else "", compression, opened)
 
     @contextmanager
     def open(self) -> Iterator[Readable]:
@@ -113,9 +115,9 @@ class Source:
         try:
             file = self.path.open("rb")
         except PermissionError as error:
-            raise AccessError(f"{self.path} may not be read.", "Check its permissions.") from error
+            raise AccessError(f"{self.where} may not be read.", "Check its permissions.") from error
         except FileNotFoundError as error:
-            raise NotFoundError(f"{self.path} is no longer there.", "Give the path of a corpus.") from error
+            raise NotFoundError(f"{self.where} is no longer there.", "Give the path of a corpus.") from error
         with file:
             yield file
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
 
 from geoprobe.errors import BadDataError
@@ -15,17 +16,30 @@ _BATCH_ROWS = 256
 
 
 def csv_rows(source: Source) -> Iterator[Record]:
-    """Rows under a header, separated by commas, or by tabs in a .tsv."""
+    """Rows under a header, separated by commas, or by tabs in a .tsv; each has as many cells as the header."""
     csv.field_size_limit(LONGEST_RECORD)  # the default of 128 kB refuses long documents
     with source.open() as stream:
-        rows = csv.DictReader(
+        rows = csv.reader(
             joined_lines(decoded(stream, source.where), source.where),
             delimiter="\t" if source.suffix == ".tsv" else ",",
             strict=True,
         )
         try:
+            header: list[str] = []
             for row in rows:
-                yield {key: value for key, value in row.items() if key is not None}
+                if not row:  # an empty line
+                    continue
+                if not header:
+                    header = row
+                    _check_names([name for name in header if name], source.where)
+                elif len(row) == len(header):
+                    yield dict(zip(header, row, strict=True))
+                else:
+                    cells = f"{len(row):,} cells under a header of {len(header):,}"
+                    raise BadDataError(
+                        f"{source.where}, line {rows.line_num:,}, has {cells}.",
+                        "Quote text that holds a separator; fill what is missing.",
+                    )
         except csv.Error as error:
             raise BadDataError(
                 f"{source.where}, line {rows.line_num:,}, is not CSV: {error}.", "Check its quotes and separators."
@@ -40,9 +54,11 @@ def parquet_rows(source: Source, field: str | None, *, whole: bool = False) -> I
         try:
             # read page by page: a row group may be larger than memory
             with parquet.ParquetFile(stream, pre_buffer=False, buffer_size=1 << 16) as file:
-                present = dict.fromkeys(file.schema_arrow.names)
+                names = file.schema_arrow.names
+                present = dict.fromkeys(names)
                 wanted = "" if whole else find_field(present, source.where, field)
                 columns = [*present] if whole else [wanted]
+                _check_names([name for name in names if name in columns], source.where)
                 for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=columns, use_threads=False):
                     yield from batch.to_pylist()
         except UnicodeDecodeError as error:
@@ -57,3 +73,10 @@ def parquet_rows(source: Source, field: str | None, *, whole: bool = False) -> I
             raise BadDataError(
                 f"{source.where} is not a parquet file: {error}", "Give the file that was meant."
             ) from error
+
+
+def _check_names(names: list[str], where: str) -> None:
+    """Refuse columns of one name, of which a record could hold but one."""
+    for name, times in Counter(names).items():
+        if times > 1:
+            raise BadDataError(f"{where} has two columns named {name!r}.", "Rename one of them.")

@@ -24,7 +24,10 @@ def test_a_folder_is_every_readable_file_below_it_in_order(tmp_path: Path) -> No
     assert corpus.name == "corpus"
     assert list(corpus.documents()) == ["ada", "az", "b"]
     assert [list(part()) for part in corpus.parts] == [["ada"], ["az"], ["b"]]
-    assert corpus.note == "3 files. Left out, of a kind that cannot be read: a/Makefile, paper.pdf."
+    assert (
+        corpus.note
+        == "3 files. Left out, of a kind that cannot be read: a/Makefile, paper.pdf. Left out, links to folders: loop."
+    )
 
 
 def test_a_fault_in_a_folder_names_the_file(tmp_path: Path) -> None:

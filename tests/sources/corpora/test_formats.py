@@ -5,6 +5,7 @@ import pytest
 
 from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError, UsageError
 from geoprobe.sources.corpora import open_corpus
+from geoprobe.sources.corpora.files import file_records
 
 
 def documents(path: Path | str, field: str | None = None) -> list[str]:
@@ -63,7 +64,7 @@ def test_empty_records_are_left_out(tmp_path: Path) -> None:
 
 
 def test_lone_surrogates_become_replacement_characters(tmp_path: Path) -> None:
-    assert documents(write(tmp_path / "a.json", '[{"text": "a\\ud800b"}]')) == ["a?b"]
+    assert documents(write(tmp_path / "a.json", '[{"text": "a\\ud800b"}]')) == ["a\ufffdb"]
 
 
 def test_python_docs_are_the_same_english_each_time() -> None:
@@ -96,6 +97,9 @@ def test_the_name_of_a_file_shows_its_folder_and_no_more(tmp_path: Path) -> None
         ("a.txt", b"a\x00b", "holds NUL bytes"),
         ("a.csv", b"\xff\xfe", "not UTF-8 text"),
         ("a.csv", 'text\n"unclosed', "is not CSV"),
+        ("a.csv", "text\nHello, world\nok\n", "line 2, has 2 cells under a header of 1"),
+        ("a.csv", "id,text\n1,x\n\n2\n", "line 4, has 1 cells under a header of 2"),
+        ("a.csv", "text,text\none,two\n", "has two columns named 'text'"),
         ("a.parquet", b"PAR1 but not really", "is not a parquet file"),
     ],
 )
@@ -113,6 +117,20 @@ def test_a_parquet_file_without_the_field_says_what_it_has(tmp_path: Path) -> No
         documents(path)
     with pytest.raises(BadDataError, match="no field 'nope'; it has body, rest"):
         documents(path, "nope")
+
+
+def test_a_parquet_file_with_the_field_twice_is_bad_data(tmp_path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet as pq
+
+    table = pa.table([["one"], ["two"], ["3"], ["4"]], names=["text", "text", "n", "n"])
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(BadDataError, match="has two columns named 'text'"):
+        documents(tmp_path / "a.parquet")
+    pq.write_table(table.select([0, 2, 3]), tmp_path / "a.parquet")
+    assert documents(tmp_path / "a.parquet") == ["one"]
+    with pytest.raises(BadDataError, match="has two columns named 'n'"):
+        list(file_records(tmp_path / "a.parquet"))
 
 
 @pytest.mark.parametrize(

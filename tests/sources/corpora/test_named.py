@@ -33,6 +33,16 @@ def test_a_name_is_found_in_the_data_folder(data: Path, name: str, found: str, t
     assert list(corpus.documents()) == [text]
 
 
+def test_a_name_means_the_same_split_in_the_data_folder_and_on_the_hub(tmp_path: Path) -> None:
+    (tmp_path / "boolq").mkdir()
+    for split in ("test", "train", "validation"):
+        (tmp_path / "boolq" / f"{split}.json").write_text(json.dumps([{"question": split}]))
+    assert NAMED_SETS["boolq"].split == "validation"
+    assert list(open_corpus("boolq", data=tmp_path).documents()) == ["validation"]
+    (tmp_path / "boolq" / "validation.json").unlink()
+    assert list(open_corpus("boolq", data=tmp_path).documents()) == ["test"]
+
+
 def test_the_data_folder_may_be_named_by_the_environment(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(DATA_VARIABLE, str(data))
     assert open_corpus("gsm8k").name == "GSM8K/test.json"
