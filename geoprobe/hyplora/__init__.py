@@ -9,6 +9,9 @@ Importing this module adds HypLoRA to peft; then everything of peft works as for
 
 It needs torch and peft: ``pip install "geoprobe[finetune]"``.
 
+On a CUDA device a part of it is compiled in the first steps, which takes some seconds; ``TORCH_COMPILE_DISABLE=1`` does
+without.
+
 One convention everywhere: K > 0, curvature −1/K, radius √K.
 """
 

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 from torch.nn.functional import softplus
 
-from geoprobe.hyplora.charts import factors
-from geoprobe.hyplora.low_rank import LowRankProduct, norm_dtype, row_norm
+from geoprobe.hyplora.charts import factor
+from geoprobe.hyplora.low_rank import LARGEST_LOG_K, low_rank_product, row_norm, space_radius
 from geoprobe.hyplora.reference import reference_update
 
 if TYPE_CHECKING:
     from geoprobe.hyplora.config import HypLoraConfig
 
-__all__ = ["LARGEST_LOG_K", "HypLoraAdapter"]
-
-LARGEST_LOG_K = 60.0
+__all__ = ["HypLoraAdapter"]
 
 
 class HypLoraAdapter(nn.Module):
@@ -87,50 +85,53 @@ class HypLoraAdapter(nn.Module):
         log_k: Tensor = (owner or self).log_k
         if owner is not None and isinstance(log_k, DTensor):
             log_k = log_k.full_tensor()
-        # far flatter and far smaller than anything that float32 can tell apart, and no overflow if a run diverges
-        return log_k.clamp(-LARGEST_LOG_K, LARGEST_LOG_K)
+        return log_k.to(self.A.device)
 
     @property
     def curvature(self) -> float:
         """K, in the configuration's unit (the released code's k, for its arithmetic)."""
-        return float(self.k.detach()) if self.reference else math.exp(float(self._log_k().detach()))
+        if self.reference:
+            return float(self.k.detach())
+        return math.exp(min(max(float(self._log_k().detach()), -LARGEST_LOG_K), LARGEST_LOG_K))
 
     def radius(self) -> Tensor:
         """√K in the units of the layer's input (where the released code's sinh has argument 1, for its arithmetic)."""
         if self.reference:
             return self.norm_scale * (softplus(self.k) + 1e-6).sqrt()
-        device = self.A.device
-        return torch.exp(self._log_k().to(device=device, dtype=norm_dtype(device)) / 2) * math.sqrt(self.unit)
+        return space_radius(self._log_k(), math.sqrt(self.unit))
 
-    def forward(self, y: Tensor, x: Tensor, scaling: float | Tensor) -> Tensor:
+    def forward(self, y: Tensor, x: Tensor, scaling: float) -> Tensor:
         """Add the scaled update for inputs x to y."""
-        a, b = self.A, self.B
         kind = x.device.type
-        if torch.is_autocast_enabled(kind):
-            # products in autocast's type; norms and maps choose their own
-            half = torch.get_autocast_dtype(kind)
-            x, a, b = x.to(half), a.to(half), b.to(half)
+        if not torch.is_autocast_enabled(kind):
+            return self._added(y, x, self.A, self.B, scaling)
+        # products in autocast's type; norms and maps choose their own
+        half = torch.get_autocast_dtype(kind)
         with torch.autocast(kind, enabled=False):
-            if self.reference:
-                return y + scaling * reference_update(x, a, b, self.k, self.norm_scale).to(y.dtype)
-            rows: Any = LowRankProduct.apply(
-                y.reshape(-1, y.shape[-1]),
-                x.reshape(-1, x.shape[-1]),
-                a,
-                b,
-                self.radius(),
-                self.chart,
-                self.limit,
-                scaling,
-            )
-            return rows.view(y.shape)
+            return self._added(y, x.to(half), self.A.to(half), self.B.to(half), scaling)
+
+    def _added(self, y: Tensor, x: Tensor, a: Tensor, b: Tensor, scaling: float) -> Tensor:
+        if self.reference:
+            return y + scaling * reference_update(x, a, b, self.k, self.norm_scale).to(y.dtype)
+        rows = low_rank_product(
+            y.reshape(-1, y.shape[-1]),
+            x.reshape(-1, x.shape[-1]),
+            a,
+            b,
+            self._log_k(),
+            self.unit,
+            self.chart,
+            self.limit,
+            scaling,
+        )
+        return rows.view(y.shape)
 
     def factors_of(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """A x and the radial factor f of rows x, such that the update is scaling · f · B A x."""
         x = x.to(self.A.dtype)
         hidden = x @ self.A.t()
         update = hidden @ self.B.t()
-        return hidden, factors(row_norm(x), row_norm(update), self.radius(), self.chart, self.limit).value
+        return hidden, factor(row_norm(x), row_norm(update), self.radius(), self.chart, self.limit)
 
     def extra_repr(self) -> str:
         """Shape and curvature, as layers print themselves."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from huggingface_hub import ModelCard
 from safetensors import safe_open
 
-from geoprobe.hyplora.adapter import LARGEST_LOG_K
+from geoprobe.hyplora.low_rank import LARGEST_LOG_K
 
 if TYPE_CHECKING:
     from geoprobe.hyplora.config import HypLoraConfig

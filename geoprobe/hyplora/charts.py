@@ -14,12 +14,13 @@ large norm overflows, so it is exact up to a limit of ρ and goes on along its t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-__all__ = ["CHARTS", "DEFAULT_LIMIT", "LARGEST_LIMIT", "RadialFactors", "factors"]
+__all__ = ["CHARTS", "DEFAULT_LIMIT", "LARGEST_LIMIT", "RadialFactors", "factor", "factors"]
 
 CHARTS = ("exponential", "stereographic")
 
@@ -41,7 +42,9 @@ class RadialFactors(NamedTuple):
     by_output: Tensor  #: (∂f/∂‖u‖)/‖u‖
 
 
-def factors(input_norm: Tensor, output_norm: Tensor, radius: Tensor, chart: str, limit: float) -> RadialFactors:
+def factors(
+    input_norm: Tensor, output_norm: Tensor, radius: Tensor, chart: str, limit: float | Tensor
+) -> RadialFactors:
     """The factor f = S(ρ)/ρ · T(z)/z and its radial derivatives, in the precision of the norms.
 
     Parameters
@@ -55,55 +58,100 @@ def factors(input_norm: Tensor, output_norm: Tensor, radius: Tensor, chart: str,
     limit
         The ρ up to which S is exact.
     """
-    lift, flatten = _MAPS[chart]
-    rho = (input_norm / radius).clamp(min=_TINY)
-    sigma, sigma_by_rho = lift(rho, limit)
-    z = (sigma * output_norm / radius).clamp(min=_TINY)
-    tau, slope, tau_by_z = flatten(z)
+    maps = _MAPS[chart]
+    rho, sigma, z = _lifted(input_norm, output_norm, radius, chart, limit)
+    tau = maps.flatten(z)
+    slope, tau_by_z = maps.flatten_slopes(z, tau)
     inverse_square = radius.square().reciprocal()
     return RadialFactors(
         value=sigma * tau,
-        by_input=sigma_by_rho * slope * inverse_square,
+        by_input=maps.lift_slope(rho, sigma, limit) * slope * inverse_square,
         by_output=sigma.square() * sigma * tau_by_z * inverse_square,
     )
 
 
-def _lift_exponential(rho: Tensor, limit: float) -> tuple[Tensor, Tensor]:
-    """σ = S/ρ and σ'/ρ for S = sinh, straight beyond the limit."""
+def factor(input_norm: Tensor, output_norm: Tensor, radius: Tensor, chart: str, limit: float | Tensor) -> Tensor:
+    """The factor alone, of the arguments of :func:`factors`."""
+    _, sigma, z = _lifted(input_norm, output_norm, radius, chart, limit)
+    return sigma * _MAPS[chart].flatten(z)
+
+
+def _lifted(
+    input_norm: Tensor, output_norm: Tensor, radius: Tensor, chart: str, limit: float | Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """ρ, σ = S(ρ)/ρ and z."""
+    rho = (input_norm / radius).clamp(min=_TINY)
+    sigma = _MAPS[chart].lift(rho, limit)
+    return rho, sigma, (sigma * output_norm / radius).clamp(min=_TINY)
+
+
+def _lift_exponential(rho: Tensor, limit: float | Tensor) -> Tensor:
+    """σ = S/ρ for S = sinh, straight beyond the limit."""
     inside = rho.clamp(max=limit)
-    sinh, cosh = torch.sinh(inside), torch.cosh(inside)
-    sigma = (sinh + cosh * (rho - inside)) / rho
+    return (torch.sinh(inside) + torch.cosh(inside) * (rho - inside)) / rho
+
+
+def _lift_slope_exponential(rho: Tensor, sigma: Tensor, limit: float | Tensor) -> Tensor:
+    """σ'/ρ."""
     square = rho.square()
     series = 1 / 3 + square * (1 / 30 + square / 840)
-    return sigma, torch.where(rho < _SMALL, series, (cosh - sigma) / square.clamp(min=_SMALL**2))
+    exact = (torch.cosh(rho.clamp(max=limit)) - sigma) / square.clamp(min=_SMALL**2)
+    return torch.where(rho < _SMALL, series, exact)
 
 
-def _flatten_exponential(z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """τ = T/z, T' and τ'/z for T = asinh."""
-    tau = torch.asinh(z) / z
+def _flatten_exponential(z: Tensor) -> Tensor:
+    """τ = T/z for T = asinh."""
+    return torch.asinh(z) / z
+
+
+def _flatten_slopes_exponential(z: Tensor, tau: Tensor) -> tuple[Tensor, Tensor]:
+    """T' and τ'/z."""
     square = z.square()
     slope = torch.rsqrt(1 + square)
     series = -1 / 3 + square * (3 / 10 - square * (15 / 56))
-    return tau, slope, torch.where(z < _SMALL, series, (slope - tau) / square.clamp(min=_SMALL**2))
+    return slope, torch.where(z < _SMALL, series, (slope - tau) / square.clamp(min=_SMALL**2))
 
 
-def _lift_stereographic(rho: Tensor, limit: float) -> tuple[Tensor, Tensor]:
+def _lift_stereographic(rho: Tensor, limit: float | Tensor) -> Tensor:
     inside = rho.clamp(max=limit)
-    quarter = inside.square() / 4
-    exact = (1 - quarter).reciprocal()
-    slope = (1 + quarter) * exact.square()
-    sigma = (exact * inside + slope * (rho - inside)) / rho
+    exact, slope = _ball(inside)
+    return (exact * inside + slope * (rho - inside)) / rho
+
+
+def _lift_slope_stereographic(rho: Tensor, sigma: Tensor, limit: float | Tensor) -> Tensor:
+    exact, slope = _ball(rho.clamp(max=limit))
     beyond = (slope - sigma) / rho.square().clamp(min=limit**2)
-    return sigma, torch.where(rho <= limit, exact.square() / 2, beyond)
+    return torch.where(rho <= limit, exact.square() / 2, beyond)
 
 
-def _flatten_stereographic(z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _ball(rho: Tensor) -> tuple[Tensor, Tensor]:
+    """S/ρ and S' for S = ρ/(1 − ρ²/4)."""
+    quarter = rho.square() / 4
+    exact = (1 - quarter).reciprocal()
+    return exact, (1 + quarter) * exact.square()
+
+
+def _flatten_stereographic(z: Tensor) -> Tensor:
+    return 2 / (1 + torch.sqrt(1 + z.square()))
+
+
+def _flatten_slopes_stereographic(z: Tensor, tau: Tensor) -> tuple[Tensor, Tensor]:
     root = torch.sqrt(1 + z.square())
-    tau = 2 / (1 + root)
-    return tau, tau / root, -tau.square() / (2 * root)
+    return tau / root, -tau.square() / (2 * root)
+
+
+class _Maps(NamedTuple):
+    """The two functions of a chart, each over its argument, and their slopes."""
+
+    lift: Callable[[Tensor, float | Tensor], Tensor]
+    lift_slope: Callable[[Tensor, Tensor, float | Tensor], Tensor]
+    flatten: Callable[[Tensor], Tensor]
+    flatten_slopes: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 _MAPS = {
-    "exponential": (_lift_exponential, _flatten_exponential),
-    "stereographic": (_lift_stereographic, _flatten_stereographic),
+    "exponential": _Maps(_lift_exponential, _lift_slope_exponential, _flatten_exponential, _flatten_slopes_exponential),
+    "stereographic": _Maps(
+        _lift_stereographic, _lift_slope_stereographic, _flatten_stereographic, _flatten_slopes_stereographic
+    ),
 }

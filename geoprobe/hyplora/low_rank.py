@@ -2,20 +2,26 @@
 
 ``y + scaling · f · B A x`` with the radial factor f of :mod:`geoprobe.hyplora.charts`. Kept for the gradient are what
 LoRA keeps (x and A x) and a few scalars a token; BAx itself is not, because the gradient needs it only through products
-with B, which are of the rank's size.
+with B, which are of the rank's size. What is done a token, forward and backward, is one function each, which a GPU
+runs in a few kernels (:mod:`geoprobe.hyplora.fused`).
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-from geoprobe.hyplora.charts import factors
+from geoprobe.hyplora.charts import factor, factors
+from geoprobe.hyplora.fused import fused
 
-__all__ = ["LowRankProduct", "norm_dtype", "row_norm"]
+__all__ = ["LARGEST_LOG_K", "LowRankProduct", "low_rank_product", "norm_dtype", "row_norm", "space_radius"]
+
+#: Far flatter and far smaller than anything that float32 can tell apart, and no overflow if a run diverges.
+LARGEST_LOG_K = 60.0
 
 
 def norm_dtype(device: torch.device) -> torch.dtype:
@@ -23,11 +29,51 @@ def norm_dtype(device: torch.device) -> torch.dtype:
     return torch.float32 if device.type == "mps" else torch.float64
 
 
-class LowRankProduct(torch.autograd.Function):
-    """``LowRankProduct.apply(y, x, a, b, radius, chart, limit, scaling)``: y + scaling · f · B A x, over rows.
+def row_norm(rows: Tensor) -> Tensor:
+    """Norm of each row, summed in at least float32, in the precision of scalars."""
+    return _summed(rows).to(norm_dtype(rows.device))
 
-    Here y is (n, k), x (n, d), a (r, d), b (k, r), and radius, √K in the units of x, a tensor of one element.
+
+def _summed(rows: Tensor) -> Tensor:
+    norm: Tensor = torch.linalg.vector_norm(rows, dim=-1, dtype=torch.promote_types(rows.dtype, torch.float32))
+    return norm
+
+
+def space_radius(log_k: Tensor, root_unit: float | Tensor) -> Tensor:
+    """√K in the units of x, in the precision of scalars."""
+    clamped = log_k.clamp(-LARGEST_LOG_K, LARGEST_LOG_K)
+    return torch.exp(clamped.to(norm_dtype(log_k.device)) / 2) * root_unit
+
+
+def low_rank_product(
+    y: Tensor, x: Tensor, a: Tensor, b: Tensor, log_k: Tensor, unit: float, chart: str, limit: float, scaling: float
+) -> Tensor:
+    """The sum y + scaling · f · B A x, over rows.
+
+    Parameters
+    ----------
+    y, x
+        What is added to, (n, k), and inputs (n, d).
+    a, b
+        Factors (r, d) and (k, r).
+    log_k
+        log K, one element on the device of x; clamped to ±60.
+    unit
+        What K is counted in, in units of x squared.
+    chart, limit
+        As for :func:`geoprobe.hyplora.charts.factors`.
+    scaling
+        LoRA's.
     """
+    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (a, b, x, y, log_k)):
+        product: Tensor = LowRankProduct.apply(y, x, a, b, log_k, unit, chart, limit, scaling)
+        return product
+    total, _ = _product(y, x, (x @ a.t()) @ b.t(), log_k, unit, chart, limit, scaling, False)
+    return total
+
+
+class LowRankProduct(torch.autograd.Function):
+    """The function :func:`low_rank_product` with its gradient."""
 
     @staticmethod
     def forward(
@@ -36,61 +82,106 @@ class LowRankProduct(torch.autograd.Function):
         x: Tensor,
         a: Tensor,
         b: Tensor,
-        radius: Tensor,
+        log_k: Tensor,
+        unit: float,
         chart: str,
         limit: float,
         scaling: float,
     ) -> Tensor:
-        """See the class."""
+        """See :func:`low_rank_product`."""
         hidden = x @ a.t()
-        update = hidden @ b.t()
-        precise = norm_dtype(x.device)
-        input_norm, output_norm = row_norm(x), row_norm(update)
-        value, by_input, by_output = factors(input_norm, output_norm, radius.to(precise), chart, limit)
-        ctx.save_for_backward(x, a, b, radius, hidden, input_norm, output_norm, value, by_input, by_output)
+        total, scalars = _product(y, x, hidden @ b.t(), log_k, unit, chart, limit, scaling, True)
+        ctx.save_for_backward(x, a, b, hidden, *scalars)
         ctx.scaling = scaling
         ctx.y_dtype = y.dtype
-        # the factor is applied in its own precision, whatever that of the product
-        factor = (scaling * value).to(torch.promote_types(update.dtype, torch.float32)).unsqueeze(-1)
-        kind = torch.promote_types(y.dtype, update.dtype)
-        if torch.compiler.is_compiling():
-            # what is changed in place, or cast to the type that it has, has no gradient when torch 2.11 has compiled it
-            total = y + update * factor
-            return total if total.dtype == kind else total.to(kind)
-        update.mul_(factor)
-        return update.add_(y) if kind == update.dtype else y + update
+        ctx.log_k_dtype = log_k.dtype
+        return total
 
     @staticmethod
     @once_differentiable
     def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor | None, ...]:
-        """Gradient of everything but the chart, its limit and the scaling."""
-        x, a, b, radius, hidden, input_norm, output_norm, value, by_input, by_output = ctx.saved_tensors
-        need_y, need_x, need_a, need_b, need_radius = ctx.needs_input_grad[:5]
+        """Gradient of the tensors."""
+        x, a, b, hidden, *scalars = ctx.saved_tensors
+        need_y, need_x, need_a, need_b, need_log_k = ctx.needs_input_grad[:5]
         working = hidden.dtype
         grad_y = grad.to(ctx.y_dtype) if need_y else None
         grad = grad.to(working)
-        back = grad @ b
-        precise = input_norm.dtype
-        # ⟨grad, BAx⟩ of each token, and with it what passes through the two norms
-        along = ctx.scaling * (back.to(precise) * hidden.to(precise)).sum(-1)
-        through_output = (along * by_output).to(working).unsqueeze(-1)
-        factor = (ctx.scaling * value).to(working).unsqueeze(-1)
-        grad_hidden = back.mul_(factor).add_((hidden @ (b.t() @ b)) * through_output)
-        grad_x = grad_a = grad_b = grad_radius = None
+        grad_hidden, by_factor, by_norm, of_x, of_log_k = _gradients(
+            (grad @ b, hidden, hidden @ (b.t() @ b), *scalars), (ctx.scaling,)
+        )
+        grad_x = grad_a = grad_b = grad_log_k = None
         if need_b:
-            grad_b = grad.t() @ (hidden * factor) + b @ (hidden.t() @ (hidden * through_output))
+            grad_b = grad.t() @ by_factor + b @ (hidden.t() @ by_norm)
         if need_a:
             grad_a = grad_hidden.t() @ x
         if need_x:
-            grad_x = (grad_hidden @ a).addcmul_(x, (along * by_input).to(working).unsqueeze(-1))
-        if need_radius:
-            # f is of degree 0 in ‖x‖, ‖BAx‖ and √K
-            degree = by_input * input_norm.square() + by_output * output_norm.square()
-            grad_radius = -((along * degree).sum() / radius.to(precise)).to(radius.dtype)
-        return grad_y, grad_x, grad_a, grad_b, grad_radius, None, None, None
+            grad_x = (grad_hidden @ a).addcmul_(x, of_x)
+        if need_log_k:
+            grad_log_k = of_log_k.to(ctx.log_k_dtype)
+        return grad_y, grad_x, grad_a, grad_b, grad_log_k, None, None, None, None
 
 
-def row_norm(rows: Tensor) -> Tensor:
-    """Norm of each row, summed in at least float32, in the precision of scalars."""
-    summed = torch.linalg.vector_norm(rows, dim=-1, dtype=torch.promote_types(rows.dtype, torch.float32))
-    return summed.to(norm_dtype(rows.device))
+def _product(
+    y: Tensor,
+    x: Tensor,
+    update: Tensor,
+    log_k: Tensor,
+    unit: float,
+    chart: str,
+    limit: float,
+    scaling: float,
+    derivatives: bool,
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """The sum, and the scalars of each token, from BAx, which may be changed."""
+    # the norm of x is a kernel of its own anyway; without x, no graph is made for where the layer's widths are equal
+    total, *scalars = _scaled_sum((y, update, _summed(x), log_k), (scaling, limit, math.sqrt(unit)), chart, derivatives)
+    return total, tuple(scalars)
+
+
+@fused
+def _scaled_sum(
+    tensors: tuple[Tensor, ...], numbers: Any, in_place: bool, chart: str, derivatives: bool
+) -> tuple[Tensor, ...]:
+    """The sum, f, and with derivatives those of f: (∂f/∂‖x‖)/‖x‖, (∂f/∂‖BAx‖)/‖BAx‖ and ∂f/∂log K."""
+    y, update, input_norm, log_k = tensors
+    scaling, limit, root_unit = numbers
+    output_norm, radius = row_norm(update), space_radius(log_k, root_unit)
+    input_norm = input_norm.to(output_norm.dtype)
+    scalars: tuple[Tensor, ...]
+    if derivatives:
+        value, by_input, by_output = factors(input_norm, output_norm, radius, chart, limit)
+        # f is of degree 0 in ‖x‖, ‖BAx‖ and √K, and K stays where log K is clamped
+        degree = by_input * input_norm.square() + by_output * output_norm.square()
+        scalars = (value, by_input, by_output, torch.where(log_k.abs() <= LARGEST_LOG_K, degree / -2, 0.0))
+    else:
+        value = factor(input_norm, output_norm, radius, chart, limit)
+        scalars = (value,)
+    # the factor is applied in its own precision, whatever that of the product
+    scale = (scaling * value).to(torch.promote_types(update.dtype, torch.float32)).unsqueeze(-1)
+    kind = torch.promote_types(y.dtype, update.dtype)
+    if in_place:
+        update.mul_(scale)
+        return update.add_(y) if kind == update.dtype else y + update, *scalars
+    total = y + update * scale
+    # what is cast to the type that it has has no gradient when torch 2.11 has compiled it
+    return total if total.dtype == kind else total.to(kind), *scalars
+
+
+@fused
+def _gradients(tensors: tuple[Tensor, ...], numbers: Any, in_place: bool) -> tuple[Tensor, ...]:
+    """From Bᵀgrad, Ax, BᵀBAx and the scalars: the gradient of Ax, Ax by what it has in B's, and of x and log K."""
+    back, hidden, gram, value, by_input, by_output, by_log_k = tensors
+    (scaling,) = numbers
+    working, precise = hidden.dtype, value.dtype
+    # ⟨grad, BAx⟩ of each token, and with it what passes through the two norms
+    along = scaling * (back.to(precise) * hidden.to(precise)).sum(-1)
+    through_output = (along * by_output).to(working).unsqueeze(-1)
+    scale = (scaling * value).to(working).unsqueeze(-1)
+    grad_hidden = back.mul_(scale).add_(gram.mul_(through_output)) if in_place else back * scale + gram * through_output
+    return (
+        grad_hidden,
+        hidden * scale,
+        hidden * through_output,
+        (along * by_input).to(working).unsqueeze(-1),
+        (along * by_log_k).sum(0, keepdim=True),
+    )

@@ -1,11 +1,12 @@
 import itertools
+import math
 
 import pytest
 import torch
 
 from geoprobe.hyplora import lorentz
 from geoprobe.hyplora.charts import DEFAULT_LIMIT, LARGEST_LIMIT
-from geoprobe.hyplora.low_rank import LowRankProduct
+from geoprobe.hyplora.low_rank import LARGEST_LOG_K, low_rank_product
 
 CHARTS = sorted(DEFAULT_LIMIT)
 SEEDS = range(3)
@@ -19,8 +20,8 @@ def parts(seed=0, dtype=torch.float64, n=12, d=10, r=3, k=8, size=1.0):
 
 
 def apply(y, x, a, b, k, chart="exponential", limit=None, scaling=2.0):
-    radius = torch.as_tensor(k, dtype=torch.float64).sqrt().reshape(1)
-    return LowRankProduct.apply(y, x, a, b, radius, chart, limit or LARGEST_LIMIT[chart], scaling)
+    log_k = torch.as_tensor(k, dtype=torch.float64).log().reshape(1)
+    return low_rank_product(y, x, a, b, log_k, 1.0, chart, limit or LARGEST_LIMIT[chart], scaling)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -44,13 +45,29 @@ def test_the_stereographic_chart_is_the_ball_through_the_hyperboloid(k):
 @pytest.mark.parametrize("size", [1e-9, 0.01, 1.0, 30.0])
 def test_gradients(chart, size):
     y, x, a, b = parts(n=4, size=size)
-    radius = torch.tensor([1.3], dtype=torch.float64)
-    leaves = [tensor.requires_grad_() for tensor in (y, x / size, a, b, radius)]
+    log_k = torch.tensor([0.5], dtype=torch.float64)
+    leaves = [tensor.requires_grad_() for tensor in (y, x / size, a, b, log_k)]
 
-    def product(y, x, a, b, radius):
-        return LowRankProduct.apply(size * y, size * x, a, b, radius, chart, DEFAULT_LIMIT[chart], 2.0) / size
+    def product(y, x, a, b, log_k):
+        return low_rank_product(size * y, size * x, a, b, log_k, 1.1, chart, DEFAULT_LIMIT[chart], 2.0) / size
 
     assert torch.autograd.gradcheck(product, leaves)
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+@pytest.mark.parametrize("end", [-LARGEST_LOG_K, LARGEST_LOG_K])
+def test_log_k_has_a_gradient_up_to_where_it_is_clamped_and_none_beyond(chart, end):
+    y, x, a, b = parts(n=4)
+
+    def product(log_k):
+        # in a unit that makes the space as large as the tokens
+        return low_rank_product(y, x, a, b, log_k, math.exp(-end), chart, DEFAULT_LIMIT[chart], 2.0)
+
+    for log_k in (0.99 * end, 1.01 * end):
+        log_k = torch.tensor([log_k], dtype=torch.float64, requires_grad=True)
+        assert torch.autograd.gradcheck(product, log_k)
+        (slope,) = torch.autograd.grad(product(log_k).square().sum(), log_k)
+        assert bool(slope) == (abs(log_k.item()) < LARGEST_LOG_K)
 
 
 def test_gradients_are_those_of_the_composed_maps_by_autograd():
@@ -58,7 +75,7 @@ def test_gradients_are_those_of_the_composed_maps_by_autograd():
     _, x, a, b = (tensor.requires_grad_() for tensor in parts())
     weight = torch.randn(12, 8, dtype=torch.float64)
     composed = 2.0 * lorentz.log0(lorentz.llr(b @ a, lorentz.exp0(x, k), k), k)
-    fused = LowRankProduct.apply(torch.zeros_like(composed), x, a, b, k.sqrt().reshape(1), "exponential", 20.0, 2.0)
+    fused = apply(torch.zeros_like(composed), x, a, b, k, limit=20.0)
     for mine, theirs in zip(
         *(torch.autograd.grad((out * weight).sum(), (x, a, b, k)) for out in (fused, composed)), strict=True
     ):
@@ -123,10 +140,10 @@ def test_float32_values_and_gradients_are_finite_up_to_a_norm_of_ten_thousand(ch
     x = (x * torch.cat([torch.zeros(1), torch.logspace(-20, 4, 60)]).unsqueeze(-1)).requires_grad_()
     a, b = a.requires_grad_(), (size * b).requires_grad_()
     for k in (0.1, 1.0, 576.0):
-        radius = torch.tensor([k]).sqrt().requires_grad_()
-        found = LowRankProduct.apply(torch.zeros(61, 8), x, a, b, radius, chart, limit[chart], 2.0)
+        log_k = torch.tensor([k]).log().requires_grad_()
+        found = low_rank_product(torch.zeros(61, 8), x, a, b, log_k, 1.0, chart, limit[chart], 2.0)
         assert torch.isfinite(found).all()
-        for gradient in torch.autograd.grad(found.sum(), (x, a, b, radius)):
+        for gradient in torch.autograd.grad(found.sum(), (x, a, b, log_k)):
             assert torch.isfinite(gradient).all()
 
 
@@ -161,7 +178,7 @@ def test_what_is_kept_for_the_gradient_is_a_few_numbers_a_token_beyond_loras():
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         apply(y, x, a.requires_grad_(), b, 1.0)
-    assert sum(kept) <= n * r * 4 + 6 * n * 8
+    assert sum(kept) <= n * r * 4 + 4 * n * 8
 
 
 def test_leading_dimensions_and_no_tokens_at_all():
