@@ -141,6 +141,14 @@ def test_what_cannot_be_read_is_said(comparison: Comparison, key: str, value: ob
         Comparison.from_dict(data)
 
 
+@pytest.mark.parametrize("name", ["", "a b", "../up", "/tmp/elsewhere", 'x" onclick="', "norms"])
+def test_a_question_that_no_diagnostic_can_be_called_is_refused(comparison: Comparison, name: str) -> None:
+    data = json.loads(comparison.to_json())
+    data["questions"][0]["name"] = name
+    with pytest.raises(BadDataError, match="The comparison has a question named"):
+        Comparison.from_dict(data)
+
+
 def test_a_file_of_an_unknown_kind_is_said(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text('{"kind": "\\u202esurvey", "schema_version": 1}')
     with pytest.raises(BadDataError, match=r"unknown kind, '\\\\u\{202e\}survey'"):

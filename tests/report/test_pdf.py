@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
 from builders import vocabulary_scatter
 
 from geoprobe.report.document import Report
@@ -48,6 +49,15 @@ def test_hostile_text_is_typeset_as_itself(hostile_report: Report, tmp_path: Pat
     assert "{{7*7}}" in flowing
     assert "#import" in flowing  # not imported: shown
     assert "root:" not in flowing
+
+
+@pytest.mark.parametrize("anchor", ["{elsewhere}/owned", "../owned", "a\x00b"])
+def test_names_from_a_report_name_no_file(report: Report, tmp_path: Path, anchor: str) -> None:
+    view = report.view()
+    named = dataclasses.replace(view.sections[0], anchor=anchor.format(elsewhere=tmp_path))
+    made = render_pdf(dataclasses.replace(view, sections=(named,)))
+    assert made == render_pdf(dataclasses.replace(view, sections=view.sections[:1]))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_it_tells_a_reader_what_the_verdicts_mean_and_shows_a_still_vocabulary(report: Report, tmp_path: Path) -> None:
