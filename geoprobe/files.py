@@ -173,9 +173,9 @@ def _alone(folders: Iterable[Path]) -> Iterator[None]:
     with ExitStack() as stack:
         if sys.platform != "win32":
             for folder in sorted(set(folders)):  # in one order, so that no two wait for each other
-                handle = os.open(folder, os.O_RDONLY)
-                stack.callback(os.close, handle)
-                with suppress(OSError):  # a file system without locks
+                with suppress(OSError):  # a file system without locks, or a folder that may be written and not read
+                    handle = os.open(folder, os.O_RDONLY)
+                    stack.callback(os.close, handle)
                     fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 

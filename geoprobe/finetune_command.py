@@ -24,7 +24,7 @@ def finetune(
         typer.Option("--eval", help="Test sets by name, separated by commas.  [paper: gsm8k,svamp,mawps,aqua]"),
     ] = None,
     from_scan: Annotated[
-        Path | None, typer.Option(help="A scan.json: its model, where none is given, and its verdicts.")
+        Path | None, typer.Option(readable=False, help="A scan.json: its model, where none is given, and its verdicts.")
     ] = None,
     budget: Annotated[str, typer.Option(help="What the choices begin with: demo, small or paper.")] = "paper",
     methods: Annotated[
@@ -77,7 +77,7 @@ def finetune(
     threads: Annotated[int | None, typer.Option(help="PyTorch's threads on a CPU.")] = None,
     data: DataOption = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the experiment.  [default: reports/MODEL-finetune]")
+        Path | None, typer.Option(readable=False, help="Folder of the experiment.  [default: reports/MODEL-finetune]")
     ] = None,
     formats: FormatOption = "html,pdf,json",
     seed: Annotated[int | None, typer.Option(min=0, help="Of samples and the validation split.")] = None,
