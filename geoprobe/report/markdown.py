@@ -17,8 +17,8 @@ _MEANT = (
     (re.compile(r"#(?=\d)"), r"\\#"),
     (re.compile(r"^([#+=-])"), r"\\\1"),
     (re.compile(r"^(\d+)([.)])"), r"\1\\\2"),
-    (re.compile(r"\b(https?|ftp|mailto|xmpp):", re.IGNORECASE), r"\1\\:"),
-    (re.compile(r"\b(www)\.", re.IGNORECASE), r"\1\\."),
+    (re.compile(r"(https?|ftp|mailto|xmpp):", re.IGNORECASE), r"\1\\:"),
+    (re.compile(r"(www)\.", re.IGNORECASE), r"\1\\."),
 )
 
 

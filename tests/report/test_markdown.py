@@ -68,7 +68,8 @@ def test_lines_of_a_strangers_text_begin_no_heading_list_or_code(report: Report)
 
 
 @pytest.mark.parametrize(
-    "found", ["#12", r"\\#1", "owner/repo#12", "https://x.example", "HTTP://x", "www.x.example", "mailto:a"]
+    "found",
+    ["#12", r"\\#1", "owner/repo#12", "https://x.example", "HTTP://x", "www.x.example", "_www.x.example", "mailto:a"],
 )
 def test_nothing_becomes_a_link_by_itself(report: Report, found: str) -> None:
     text = render_markdown(dataclasses.replace(report.view(), notes=(f"see {found}",)))
