@@ -181,8 +181,14 @@ def count(
         from geoprobe.report.terminal import ScanProgress
         from geoprobe.sources.counts_file import counts_file_path, save_counts
 
-        if merge and corpus:
-            raise UsageError("Both --merge and --corpus were given.", "Count first, then merge the files.")
+        asked = {"--corpus": corpus, "--field": field, "--data": data, "--revision": revision}
+        asked["--engine"] = engine if engine != "local" else None
+        only_counting = [option for option, value in asked.items() if value]
+        if merge and only_counting:
+            raise UsageError(
+                f"Both --merge and {only_counting[0]} were given.",
+                "Merging reads counts files alone: count first, then merge the files.",
+            )
         if not merge and len(inputs) > 1:
             raise UsageError(f"{len(inputs)} models were given.", "Give one, or --merge to add up counts files.")
         check_folder(counts_file_path(out).parent)
