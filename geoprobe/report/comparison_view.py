@@ -23,8 +23,8 @@ _METHODS = (
 )
 
 
-#: Characters of a model's name, in running text and where it names a row or column of many.
-_LONG, _SHORT = 60, 40
+#: Characters of a model's name: in running text, above a column, and beside a figure, which it must leave room.
+_LONG, _SHORT, _SHORTEST = 60, 40, 26
 
 
 def comparison_view(comparison: Comparison) -> View:
@@ -115,7 +115,7 @@ def _line(answer: ComparedAnswer, size: int | None) -> str:
 
 def _figures(question: ComparedQuestion) -> Iterable[Figure]:
     first = question.answers[0]
-    names = _names(question.answers, _SHORT)
+    names = _names(question.answers, _SHORTEST)
     estimates = [(a, a.estimate.value, a.estimate.interval) for a in question.answers]
     known = [
         (name, a, (value, value, value) if interval is None else (value, interval.low, interval.high))
