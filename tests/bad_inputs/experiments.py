@@ -158,7 +158,7 @@ EXPERIMENTS: dict[str, Case] = {
     "a template that is none": chosen("--template chatml", "no prompt template 'chatml'"),
     "a layer of no name": chosen("--targets ,", "No targets were given"),
     "an engine that is none": chosen("--engine dask", "no engine 'dask'"),
-    "a board that is not installed": chosen("--report-to nowhere_board", "pip install nowhere_board", 3),
+    "a board that nobody knows": chosen("--report-to nowhere_board", "Give some of azure_ml"),
     "a format of experiments that is none": chosen("--format docx", "no report format 'docx'"),
     "an experiment's folder is a file": chosen("--out good.txt", "good.txt", 1),
     "an experiment's folder is below a file": chosen("--out good.txt/a/b", "good.txt", 1),
