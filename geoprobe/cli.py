@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +31,7 @@ from geoprobe.finetune_command import finetune
 
 __all__ = ["main"]
 
-# readable=False below leaves the permission to read, which has an exit code of its own, to what reads
+# readable=False, at every path, leaves the permission to read, which has an exit code of its own, to what reads
 app = typer.Typer(
     name="geoprobe",
     help="Geometric diagnostics for language models, each with an interval, a null model and a plain verdict.",
@@ -68,7 +70,9 @@ def scan(
     field: FieldOption = None,
     data: DataOption = None,
     engine: EngineOption = "local",
-    out: Annotated[Path | None, typer.Option(help="Folder for the report.  [default: reports/MODEL]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(readable=False, help="Folder for the report.  [default: reports/MODEL]")
+    ] = None,
     formats: FormatOption = "html,pdf,json",
     seed: Annotated[int, typer.Option(min=0, help="Seed of all randomness.")] = 0,
     analyzer: Annotated[
@@ -134,7 +138,9 @@ def report(
         Path, typer.Argument(metavar="JSON", readable=False, help="A saved scan.json or comparison.json.")
     ],
     formats: FormatOption = "html,pdf",
-    out: Annotated[Path | None, typer.Option(help="Folder to write to.  [default: the report's own]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(readable=False, help="Folder to write to.  [default: the report's own]")
+    ] = None,
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -156,7 +162,7 @@ def report(
 @app.command()
 def count(
     inputs: Annotated[list[str], typer.Argument(metavar="MODEL", help="The model; with --merge, the counts files.")],
-    out: Annotated[Path, typer.Option(help="Counts file to write, ending in .parquet.")],
+    out: Annotated[Path, typer.Option(readable=False, help="Counts file to write, ending in .parquet.")],
     corpus: CorpusOption = None,
     merge: Annotated[bool, typer.Option("--merge", help="Add up counts files instead of counting.")] = False,
     field: FieldOption = None,
@@ -175,8 +181,14 @@ def count(
         from geoprobe.report.terminal import ScanProgress
         from geoprobe.sources.counts_file import counts_file_path, save_counts
 
-        if merge and corpus:
-            raise UsageError("Both --merge and --corpus were given.", "Count first, then merge the files.")
+        asked = {"--corpus": corpus, "--field": field, "--data": data, "--revision": revision}
+        asked["--engine"] = engine if engine != "local" else None
+        only_counting = [option for option, value in asked.items() if value]
+        if merge and only_counting:
+            raise UsageError(
+                f"Both --merge and {only_counting[0]} were given.",
+                "Merging reads counts files alone: count first, then merge the files.",
+            )
         if not merge and len(inputs) > 1:
             raise UsageError(f"{len(inputs)} models were given.", "Give one, or --merge to add up counts files.")
         check_folder(counts_file_path(out).parent)
@@ -224,7 +236,7 @@ def compare(
     scans: Annotated[
         list[Path], typer.Argument(metavar="SCAN.JSON...", readable=False, help="Saved scans of two or more models.")
     ],
-    out: Annotated[Path, typer.Option(help="Folder for the comparison.")] = Path("reports/comparison"),
+    out: Annotated[Path, typer.Option(readable=False, help="Folder for the comparison.")] = Path("reports/comparison"),
     formats: FormatOption = "html,pdf,json",
     json_output: Annotated[
         bool, typer.Option("--json", help="Print the comparison as JSON on standard output.")
@@ -255,6 +267,9 @@ app.command()(finetune)
 
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # as on standard error: what the terminal's encoding has no letter for is printed as its escape
+        sys.stdout.reconfigure(errors="backslashreplace")
     with _ended_by_signals():
         return app(args=arguments, prog_name="geoprobe")
 

@@ -37,7 +37,9 @@ CorpusOption = Annotated[
     typer.Option("--corpus", help="A file, folder, -, hub id, or a name that `geoprobe corpora` lists; repeatable."),
 ]
 FieldOption = Annotated[str | None, typer.Option(help="Column of the corpora that holds the text.")]
-DataOption = Annotated[Path | None, typer.Option(help="Folder of local sets, a folder each.  [default: GEOPROBE_DATA]")]
+DataOption = Annotated[
+    Path | None, typer.Option(readable=False, help="Folder of local sets, a folder each.  [default: GEOPROBE_DATA]")
+]
 EngineOption = Annotated[str, typer.Option(help="Where to count: local, or ray (the cluster at RAY_ADDRESS).")]
 RevisionOption = Annotated[str | None, typer.Option(help="Branch, tag or commit of a hub model.")]
 OfflineOption = Annotated[bool, typer.Option("--offline", help="Ask no network; hub models come from the cache.")]

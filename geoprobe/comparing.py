@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from geoprobe import __version__
 from geoprobe.errors import UsageError
 from geoprobe.report.comparison import ComparedAnswer, ComparedModel, ComparedQuestion, Comparison
 from geoprobe.report.document import Report
 from geoprobe.results import Result
+from geoprobe.sources.sampling import QUICK_SCAN
 
 __all__ = ["compare"]
 
@@ -53,16 +57,38 @@ def compare(*scans: Report | str | Path) -> Comparison:
 
 
 def _labels(reports: Sequence[Report]) -> list[str]:
-    """Names that tell the models apart."""
-    names = [report.model.source.name for report in reports]
-    if len(set(names)) < len(names):
-        names = [f"{report.model.source.name} ({report.model.source.model})" for report in reports]
+    """Names that tell the models apart: by what was asked for, its commit or its tensor, or else by number."""
+    of_name: defaultdict[str, list[tuple[str, ...]]] = defaultdict(list)
+    for report in reports:
+        of_name[report.model.source.name].append(_marks(report))
+    places = {name: _telling(marks) for name, marks in of_name.items()}
+    names = []
+    for report in reports:
+        name = report.model.source.name
+        told = [_marks(report)[place] for place in places[name] if _marks(report)[place]]
+        names.append(f"{name} ({', '.join(told)})" if told else name)
     seen: Counter[str] = Counter()
     labels = []
     for name in names:
         seen[name] += 1
         labels.append(name if seen[name] == 1 else f"{name}, scan {seen[name]}")
     return labels
+
+
+def _marks(report: Report) -> tuple[str, ...]:
+    source = report.model.source
+    return source.model, source.revision or "", f"tensor {source.sha256[:8]}"
+
+
+def _telling(marks: Sequence[tuple[str, ...]]) -> list[int]:
+    """Places of the first marks that it takes to tell apart what can be told apart."""
+    places: list[int] = []
+    for place, values in enumerate(zip(*marks, strict=True)):
+        if len({tuple(each[at] for at in places) for each in marks}) == len(marks):
+            break
+        if len(set(values)) > 1:
+            places.append(place)
+    return places
 
 
 def _model(label: str, report: Report) -> ComparedModel:
@@ -135,10 +161,48 @@ def _obstacles(models: Sequence[ComparedModel], reports: Sequence[Report], share
     dropped = sorted({name for report in reports for name in report.results} - set(shared))
     if dropped:
         found.append(f"Not every scan has the diagnostics {', '.join(dropped)}; they are left out.")
-    for what, values in (
-        ("geoprobe", {model.versions.get("geoprobe", "unknown") for model in models}),
-        ("seed", {str(model.seed) for model in models}),
+    return [*found, *_differences([model.label for model in models], reports, shared)]
+
+
+def _differences(labels: Sequence[str], reports: Sequence[Report], shared: Sequence[str]) -> Iterator[str]:
+    """How the scans were made, where that was not the same way."""
+    for what, found in (
+        ("geoprobe", {report.versions.get("geoprobe", "unknown") for report in reports}),
+        ("seed", {str(report.seed) for report in reports}),
     ):
-        if len(values) > 1:
-            found.append(f"The scans differ in {what}: {', '.join(sorted(values))}.")
-    return found
+        if len(found) > 1:
+            yield f"The scans differ in {what}: {', '.join(sorted(found))}."
+    sampled = [any(note.startswith(QUICK_SCAN) for note in report.model.source.notes) for report in reports]
+    if len(set(sampled)) > 1:
+        quick = ", ".join(label for label, some in zip(labels, sampled, strict=True) if some)
+        yield f"Of some models a sample of the rows was read ({quick}), of others all: scan without --quick."
+    for name in shared:
+        options = [report.options.get(name, {}) for report in reports]
+        keys = dict.fromkeys(key for each in options for key in each)
+        written = {key: [_written(each, key) for each in options] for key in keys}
+        told = [f"{key} {_by_value(labels, values)}" for key, values in written.items() if len(set(values)) > 1]
+        if told:
+            yield f"The scans differ in options of {name}: {'; '.join(told)}."
+        results = [report.results[name] for report in reports]
+        # how many prompts there were to take a mean over is no other statistic
+        for what, values in (
+            ("estimate", [result.estimate.label for result in results]),
+            ("test", [_NUMBER.sub("n", result.null.statistic) for result in results]),
+        ):
+            if len(set(values)) > 1:
+                yield f"The {what} of {name} is not the same quantity in every scan: {_by_value(labels, values)}."
+
+
+def _written(options: Mapping[str, Any], key: str) -> str:
+    """An option's value, the same whether it was read from JSON or not."""
+    return json.dumps(options[key], default=str, ensure_ascii=False) if key in options else "not stated"
+
+
+_NUMBER = re.compile(r"\d[\d,.]*")
+
+
+def _by_value(labels: Sequence[str], values: Sequence[str]) -> str:
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for label, value in zip(labels, values, strict=True):
+        groups[value].append(label)
+    return ", ".join(f"{value} ({', '.join(of)})" for value, of in groups.items())

@@ -51,7 +51,7 @@ class Axis:
     label: str
     scale: Scale = "linear"
     limits: tuple[float, float] | None = None
-    ticks: tuple[int, ...] | None = None
+    ticks: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -220,26 +220,39 @@ def floats(values: Iterable[float]) -> tuple[float, ...]:
 def _finish_axis(ax: Axes, axis: Axis, which: Literal["x", "y"]) -> None:
     getattr(ax, f"set_{which}label")(axis.label, parse_math=False)
     if axis.scale == "log":
-        from matplotlib.ticker import FuncFormatter, NullFormatter
-
         getattr(ax, f"set_{which}scale")("log")
-        ticks = getattr(ax, f"{which}axis")
-        ticks.set_major_formatter(FuncFormatter(_power_of_ten))
-        ticks.set_minor_formatter(NullFormatter())
     elif which == "x":
         ax.locator_params(axis="x", nbins=5)  # more would run into each other
     if axis.limits is not None:
         getattr(ax, f"set_{which}lim")(axis.limits)
+    if axis.scale == "log":
+        _label_logarithm(getattr(ax, f"{which}axis"))
     if axis.ticks is not None:
         getattr(ax, f"set_{which}ticks")(axis.ticks)
 
 
+def _label_logarithm(axis: Any) -> None:
+    """Ticks at the powers of ten in view; where there are not two, at 2 and 5 as well, or at even steps."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+    axis.set_major_formatter(FuncFormatter(_power_of_ten))
+    axis.set_minor_formatter(NullFormatter())
+    low, high = sorted(axis.get_view_interval())
+    powers = [10.0**exponent for exponent in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
+    if sum(low <= power <= high for power in powers) > 1:
+        return
+    within = sum(low <= factor * power <= high for factor in (1, 2, 5) for power in powers)
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)) if within > 1 else MaxNLocator(5, steps=[1, 2, 5, 10]))
+
+
 def _power_of_ten(value: float, _: int) -> str:
-    """A logarithmic tick without mathematical markup: 1,000 in full, smaller and larger powers as 10⁻³."""
-    exponent = round(math.log10(value))
+    """A logarithmic tick without mathematical markup: 1,000 in full, smaller and larger ones as 10⁻³ and 2×10⁻³."""
+    exponent = math.floor(math.log10(value) + 1e-9)
     if 0 <= exponent <= 5:
-        return f"{10**exponent:,}"
-    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+        return f"{value:,.6g}"
+    factor = f"{value / 10.0**exponent:.3g}"
+    power = "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return power if factor == "1" else f"{factor}×{power}"
 
 
 def _dashes(dashed: bool) -> str:

@@ -174,9 +174,9 @@ def alone(places: Iterable[Path]) -> Iterator[None]:
     with ExitStack() as stack:
         if sys.platform != "win32":
             for place in sorted(set(places)):  # in one order, so that no two wait for each other
-                handle = os.open(place, os.O_RDONLY | (0 if place.is_dir() else os.O_CREAT), 0o644)
-                stack.callback(os.close, handle)
-                with suppress(OSError):  # a file system without locks
+                with suppress(OSError):  # a file system without locks, or a folder that may be written and not read
+                    handle = os.open(place, os.O_RDONLY | (0 if place.is_dir() else os.O_CREAT), 0o644)
+                    stack.callback(os.close, handle)
                     fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 

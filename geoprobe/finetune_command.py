@@ -24,7 +24,7 @@ def finetune(
         typer.Option("--eval", help="Test sets by name, separated by commas.  [paper: gsm8k,svamp,mawps,aqua]"),
     ] = None,
     from_scan: Annotated[
-        Path | None, typer.Option(help="A scan.json: its model, where none is given, and its verdicts.")
+        Path | None, typer.Option(readable=False, help="A scan.json: its model, where none is given, and its verdicts.")
     ] = None,
     budget: Annotated[str, typer.Option(help="What the choices begin with: demo, small or paper.")] = "paper",
     methods: Annotated[
@@ -73,11 +73,11 @@ def finetune(
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the experiment in the folder.")] = False,
     engine: Annotated[str, typer.Option(help="Where runs are done: local, or ray (RAY_ADDRESS).")] = "local",
-    report_to: Annotated[str | None, typer.Option(help="Of Trainer: tensorboard, wandb.")] = None,
+    report_to: Annotated[str | None, typer.Option(help="Of Trainer: tensorboard, wandb, all, none.")] = None,
     threads: Annotated[int | None, typer.Option(help="PyTorch's threads on a CPU.")] = None,
     data: DataOption = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the experiment.  [default: reports/MODEL-finetune]")
+        Path | None, typer.Option(readable=False, help="Folder of the experiment.  [default: reports/MODEL-finetune]")
     ] = None,
     formats: FormatOption = "html,pdf,json",
     seed: Annotated[int | None, typer.Option(min=0, help="Of samples and the validation split.")] = None,
@@ -94,6 +94,8 @@ def finetune(
         chosen = _formats(formats)
         if allow_leak and drop_leak:
             raise UsageError("Both --allow-leak and --drop-leak were given.", "Give one.")
+        if dry_run and json_output:
+            raise UsageError("Both --dry-run and --json were given.", "A plan is printed as text: leave out --json.")
         try:
             import geoprobe.hyplora  # noqa: F401
         except ImportError as error:
@@ -143,9 +145,10 @@ def finetune(
             "revision": revision,
         }
         if dry_run:
+            from geoprobe.report.text import shown
             from geoprobe.training.plan import plan_finetune
 
-            for line in plan_finetune(model, **asked).lines():
+            for line in shown(plan_finetune(model, **asked).lines()):
                 typer.echo(line)
             return
         from geoprobe.report.terminal import show_report

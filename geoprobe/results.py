@@ -281,7 +281,10 @@ def from_builtins(kind: type[T], data: object, *, what: str) -> T:
 
 
 def number(value: Cell, digits: int = 3) -> str:
-    """A value as a reader wants it: thousands separated, `digits` significant digits, a true minus."""
+    """A value as a reader wants it: thousands separated, a true minus, `digits` significant digits.
+
+    Below 1 it has as many decimals, so that numbers of a column compare; more where two digits need them.
+    """
     if value is None:
         return "–"
     if isinstance(value, str):
@@ -291,12 +294,11 @@ def number(value: Cell, digits: int = 3) -> str:
     if value != 0 and not 1e-4 <= abs(value) < 1e6:
         text = f"{value:.{digits - 1}e}"
     else:
-        size = math.floor(math.log10(abs(value))) if value else 0
-        if abs(value) < 1:  # as many decimals as it takes to show a digit that is not 0
-            decimals = digits if round(value, digits) or not value else -size
-        else:
-            decimals = max(digits - 1 - size, 0)
+        size = int(f"{value:.{digits - 1}e}".partition("e")[2])  # of the rounded value: 9.996 is 10.0
+        decimals = max(digits - 1 - size, 0) if value and size >= 0 else max(digits, 1 - size)
         text = f"{value:,.{decimals}f}"
+        if decimals > digits:
+            text = text.rstrip("0")
     return text.replace("-", "−")
 
 

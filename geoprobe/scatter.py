@@ -52,6 +52,9 @@ class VocabularyScatter:
         n little-endian uint32: the vocabulary row (token id) of each point.
     tokens : str
         JSON array of n strings.
+    x_exact : str
+        n little-endian float64: each point's x to the last digit, also a 0 that a logarithmic axis has drawn elsewhere;
+        empty where only the steps are known.
     """
 
     name: str
@@ -68,6 +71,7 @@ class VocabularyScatter:
     groups: str
     rows: str
     tokens: str
+    x_exact: str = ""
 
     def unpack(self) -> UnpackedScatter:
         """The columns as arrays.
@@ -90,8 +94,13 @@ class VocabularyScatter:
             raise self._damaged("tokens", str(error)) from error
         if not isinstance(tokens, list) or len(tokens) != self.n or not all(isinstance(each, str) for each in tokens):
             raise self._damaged("tokens", f"not a list of {self.n:,} strings")
+        x = _from_steps(self._column("x_values", self.x_values, np.dtype("<u2")), self.x_range, self.x)
+        exact = self._column("x_exact", self.x_exact, np.dtype("<f8")).astype(np.float64) if self.x_exact else x
+        if not np.isfinite(exact).all():
+            raise self._damaged("x_exact", "a value is not finite")
         return UnpackedScatter(
-            x=_from_steps(self._column("x_values", self.x_values, np.dtype("<u2")), self.x_range, self.x),
+            x=x,
+            x_exact=exact,
             y=_from_steps(self._column("y_values", self.y_values, np.dtype("<u2")), self.y_range, self.y),
             groups=groups,
             rows=self._column("rows", self.rows, np.dtype("<u4")).astype(np.int64),
@@ -116,9 +125,10 @@ class VocabularyScatter:
 
 @dataclass(frozen=True, eq=False)
 class UnpackedScatter:
-    """The columns of a scatter: (n,) coordinates in their own units, kinds, vocabulary rows, and tokens."""
+    """The columns of a scatter: (n,) coordinates as drawn, x as it is, kinds, vocabulary rows, and tokens."""
 
     x: Float64[np.ndarray, " n"]
+    x_exact: Float64[np.ndarray, " n"]
     y: Float64[np.ndarray, " n"]
     groups: Integer[np.ndarray, " n"]
     rows: Integer[np.ndarray, " n"]
@@ -138,6 +148,7 @@ def pack_scatter(
     group_names: Sequence[str],
     rows: Integer[np.ndarray, " n"],
     tokens: Sequence[str],
+    x_exact: Shaped[np.ndarray, " n"] | None = None,
 ) -> VocabularyScatter:
     """Pack a scatter.
 
@@ -155,6 +166,8 @@ def pack_scatter(
         (n,) vocabulary rows.
     tokens : sequence of str
         n texts; of a longer one the first 10,000 characters are kept.
+    x_exact : array, optional
+        (n,) what a reader is told of x, such as counts, 0 among them, that are drawn on a logarithmic axis.
 
     Raises
     ------
@@ -178,6 +191,7 @@ def pack_scatter(
         groups=_deflate(groups.astype("u1").tobytes()),
         rows=_deflate(rows.astype("<u4").tobytes()),
         tokens=_deflate(json.dumps([token[:_LONGEST_TOKEN] for token in tokens], separators=(",", ":")).encode()),
+        x_exact="" if x_exact is None else _deflate(x_exact.astype("<f8").tobytes()),
     )
 
 

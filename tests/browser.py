@@ -141,7 +141,14 @@ class Browser:
 
     def mouse(self, kind: str, x: float, y: float, button: str = "none") -> None:
         """A mouse event: mouseMoved, mousePressed, mouseReleased."""
-        event = {"type": kind, "x": x, "y": y, "button": button, "buttons": int(button == "left"), "clickCount": 1}
+        event = {
+            "type": kind,
+            "x": x,
+            "y": y,
+            "button": button,
+            "buttons": {"left": 1, "right": 2}.get(button, 0),
+            "clickCount": 1,
+        }
         self.send("Input.dispatchMouseEvent", event)
 
     def logged(self) -> list[str]:

@@ -172,16 +172,18 @@ def vocabulary_scatter(n: int = 500, tokens: Sequence[str] | None = None) -> Voc
     rng = np.random.default_rng(0)
     counts = np.maximum(n / np.arange(1, n + 1), 0.5)
     seen = np.arange(n) < n - n // 10
+    occurrences = np.where(seen, np.maximum(np.rint(counts), 1), 0)
     return pack_scatter(
         "vocabulary",
         title="The whole vocabulary",
         caption="Each token by how often it occurs and by the norm of its row.",
         x=Axis("occurrences", "log"),
         y=Axis("norm"),
-        x_values=np.where(seen, np.maximum(np.rint(counts), 1), 0.5),
+        x_values=np.maximum(occurrences, 0.5),
         y_values=3 - 0.2 * np.log(counts) + 0.3 * rng.standard_normal(n),
         groups=np.where(seen, 0, 1),
         group_names=("seen", "not seen"),
         rows=np.arange(n) + 7,
         tokens=tokens or [f"token{i}" for i in range(n)],
+        x_exact=occurrences,
     )

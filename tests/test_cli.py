@@ -130,3 +130,22 @@ def test_compare_writes_models_side_by_side(run_cli: Run, report: Report, tmp_pa
     code, _, _ = run_cli("report", out / "comparison.json", "--format", "md", "-q")
     assert code == 0
     assert (out / "report.md").read_text("utf-8").startswith("# Tiny")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_corpora_lists_folders_of_any_name_on_any_terminal(tmp_path: Path, encoding: str) -> None:
+    for name in ("é", "\x1b[31mred", "x\u202ey"):
+        (tmp_path / name).mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "geoprobe", "corpora", "--data", str(tmp_path)],
+        capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": encoding, "COLUMNS": "400"},
+        timeout=300,
+        check=False,
+    )
+    text = done.stdout.decode(encoding)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    for name in ("é" if encoding == "utf-8" else r"\xe9", r"\u{1b}[31mred", r"x\u{202e}y"):
+        assert name in text

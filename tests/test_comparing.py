@@ -82,6 +82,81 @@ def test_models_of_one_name_are_told_apart(report: Report) -> None:
     assert labels == ["Tiny (tiny)", "Tiny (team/Tiny)", "Tiny (tiny), scan 2"]
 
 
+def test_models_of_one_name_are_told_apart_by_no_more_than_it_takes(report: Report) -> None:
+    def of(model: str, revision: str | None = None, sha256: str = "0" * 64) -> Report:
+        source = dataclasses.replace(report.model.source, model=model, revision=revision, sha256=sha256)
+        return dataclasses.replace(report, model=dataclasses.replace(report.model, source=source))
+
+    def labels(*scans: Report) -> list[str]:
+        return [model.label for model in geoprobe.compare(*scans, changed(report, "Other")).models][:-1]
+
+    assert labels(of("a/x", sha256="1" * 64), of("b/x")) == ["Tiny (a/x)", "Tiny (b/x)"]
+    assert labels(of("x", "abc"), of("x", "def", "1" * 64)) == ["Tiny (abc)", "Tiny (def)"]
+    assert labels(of("x", sha256="1" * 64), of("x")) == ["Tiny (tensor 11111111)", "Tiny (tensor 00000000)"]
+    assert labels(of("x"), of("x")) == ["Tiny", "Tiny, scan 2"]
+
+
+def test_long_names_of_models_still_tell_them_apart_where_they_are_shown(report: Report) -> None:
+    ends = [f"SmolLM2-135M-Instruct-gsm8k-hyplora-rank32-{'x' * 30}-seed{seed}" for seed in range(2)]
+    middles = [f"{'a' * 60}{place}{'b' * 60}" for place in range(2)]
+    view = geoprobe.compare(*(changed(report, name) for name in (*ends, *middles))).view()
+    section = view.sections[0]
+    shown_at = {
+        "facts": [name for name, _ in view.facts],
+        "answers": [answer.of for answer in section.card.answers],
+        "figures": section.figures[0].layers[0].names,
+        "columns": section.tables[-1].columns,
+        "rows": [row[0] for row in section.tables[0].rows],
+    }
+    for where, names in shown_at.items():
+        assert len(set(names)) == len(names) >= 4, where
+    assert shown_at["answers"][1].endswith("-seed1")
+    assert shown_at["answers"][3].endswith("b [4]")
+
+
+def test_scans_made_in_other_ways_are_said(report: Report) -> None:
+    other = changed(report, "Other")
+    options = {**report.options, "frequency": {"replicates": 5, "x": (1,)}}
+    assert geoprobe.compare(report, dataclasses.replace(other, options=options)).obstacles == (
+        "The scans differ in options of frequency: replicates 1 (Tiny), 5 (Other); x not stated (Tiny), [1] (Other).",
+    )
+    source = dataclasses.replace(other.model.source, notes=("Quick scan: 488 of 128,256 rows were read.",))
+    sampled = dataclasses.replace(other, model=dataclasses.replace(other.model, source=source))
+    (obstacle,) = geoprobe.compare(report, sampled).obstacles
+    assert "a sample of the rows was read (Other)" in obstacle
+    assert geoprobe.compare(sampled, sampled).obstacles == ()
+
+
+def test_another_quantity_under_the_same_question_is_said(report: Report) -> None:
+    def with_norms(**fields: object) -> Report:
+        results = dict(report.results) | {"norms": dataclasses.replace(report["norms"], **fields)}
+        return changed(report, "Other", results=results)
+
+    norms = report["norms"]
+    layer = with_norms(estimate=dataclasses.replace(norms.estimate, label="index of layer 30"))
+    (obstacle,) = geoprobe.compare(report, layer).obstacles
+    assert obstacle.startswith("The estimate of norms is not the same quantity in every scan: ")
+    assert "index of layer 30 (Other)" in obstacle
+    (obstacle,) = geoprobe.compare(report, with_norms(null=dataclasses.replace(norms.null, statistic="δ"))).obstacles
+    assert obstacle == "The test of norms is not the same quantity in every scan: Spearman's ρ (Tiny), δ (Other)."
+    # another number of prompts to average over is not another quantity
+    tree = report["hyperbolicity"]
+    null = dataclasses.replace(tree.null, statistic="Holland's index, mean over 1 prompts")
+    results = dict(report.results) | {"hyperbolicity": dataclasses.replace(tree, null=null)}
+    assert geoprobe.compare(report, changed(report, "Other", results=results)).obstacles == ()
+
+
+def test_a_forest_plot_without_one_models_estimate_shows_the_others_and_says_so(report: Report) -> None:
+    norms = report["norms"]
+    empty = dataclasses.replace(norms, estimate=dataclasses.replace(norms.estimate, value=None, interval=None))
+    without = changed(report, "Third", results=dict(report.results) | {"norms": empty})
+    figures = geoprobe.compare(report, changed(report, "Other"), without).view().sections[1].figures
+    assert [figure.name for figure in figures] == ["estimates", "nulls"]
+    assert figures[0].layers[0].names == ("Tiny", "Other")
+    assert figures[0].caption.endswith("Not drawn, as there is none: Third.")
+    assert figures[1].layers[0].names == ("Tiny", "Other", "Third")
+
+
 def test_what_not_every_scan_has_is_left_out_and_said(report: Report) -> None:
     partly = dataclasses.replace(report, results={"norms": report["norms"]})
     found = geoprobe.compare(report, partly)
@@ -138,6 +213,14 @@ def test_what_cannot_be_read_is_said(comparison: Comparison, key: str, value: ob
     data = copy.deepcopy(json.loads(comparison.to_json()))
     data[key] = value
     with pytest.raises(BadDataError, match=message):
+        Comparison.from_dict(data)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../up", "/tmp/elsewhere", 'x" onclick="', "norms"])
+def test_a_question_that_no_diagnostic_can_be_called_is_refused(comparison: Comparison, name: str) -> None:
+    data = json.loads(comparison.to_json())
+    data["questions"][0]["name"] = name
+    with pytest.raises(BadDataError, match="The comparison has a question named"):
         Comparison.from_dict(data)
 
 

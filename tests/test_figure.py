@@ -40,6 +40,29 @@ def test_logarithmic_ticks_are_plain_numbers() -> None:
     assert not any("$" in label for label in labels)
 
 
+@pytest.mark.parametrize(
+    ("ends", "labels"),
+    [
+        ((100.0, 1000.0), ["100", "1,000"]),
+        ((2.2, 80.0), ["2", "5", "10", "20", "50"]),
+        ((20.0, 90.0), ["20", "50"]),
+        ((3e-4, 1e-3), ["5×10⁻⁴", "10⁻³"]),
+        ((3e-4, 5e-4), ["3×10⁻⁴", "3.5×10⁻⁴", "4×10⁻⁴", "4.5×10⁻⁴", "5×10⁻⁴"]),
+        ((6.1, 9.2), ["6", "7", "8", "9"]),
+        ((2e6, 9e6), ["2×10⁶", "5×10⁶"]),
+    ],
+)
+def test_a_logarithmic_axis_of_any_range_has_numbers(ends: tuple[float, float], labels: list[str]) -> None:
+    for which in ("x", "y"):
+        x, y = (Axis("", "log" if which == each else "linear") for each in ("x", "y"))
+        axes = drawn(Figure("log", "", "", x, y, (Line(ends, ends),)))
+        axes.figure.canvas.draw()
+        axis = getattr(axes, f"{which}axis")
+        low, high = axis.get_view_interval()
+        ticks = zip(axis.get_ticklabels(), axis.get_ticklocs(), strict=True)
+        assert [text.get_text() for text, at in ticks if low <= at <= high] == labels
+
+
 def test_limits_and_ticks_are_kept() -> None:
     axes = drawn(Figure("t", "", "", Axis("x", limits=(0.5, 4.5), ticks=(1, 2, 3, 4)), Axis("y"), ()))
     assert axes.get_xlim() == (0.5, 4.5)

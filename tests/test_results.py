@@ -18,8 +18,16 @@ from geoprobe.results import Estimate, Interval, NullDistribution, from_builtins
         (-0.4127, "−0.413"),
         (-0.0003, "−0.0003"),
         (0.000999, "0.001"),
-        (0.00051, "0.001"),
+        (0.001, "0.001"),
+        (0.00051, "0.00051"),
+        (0.0005, "0.0005"),
+        (0.00049, "0.00049"),
+        (0.00712, "0.0071"),
         (0.0002, "0.0002"),
+        (0.01, "0.010"),
+        (0.9996, "1.00"),
+        (9.996, "10.0"),
+        (-99.96, "−100"),
         (1.96, "1.96"),
         (23.84, "23.8"),
         (999.7, "1,000"),
@@ -35,7 +43,7 @@ def test_numbers_are_shown_with_three_digits_and_a_true_minus(value: object, sho
 @given(st.floats(-1e300, 1e300))
 def test_a_shown_number_is_near_its_value(value: float) -> None:
     shown = float(number(value).replace("−", "-").replace(",", ""))
-    assert shown == pytest.approx(value, rel=0.006, abs=0.0006)
+    assert shown == pytest.approx(value, rel=0.05)  # two digits at least
 
 
 def test_a_span_needs_both_ends() -> None:

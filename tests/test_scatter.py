@@ -26,6 +26,7 @@ def scatter(n: int = 500, tokens: list[str] | None = None) -> VocabularyScatter:
         group_names=("seen", "unseen", "special"),
         rows=np.arange(n) + 7,
         tokens=tokens or [f"token{i}" for i in range(n)],
+        x_exact=np.arange(n) ** 2,
     )
 
 
@@ -37,6 +38,13 @@ def test_what_was_packed_comes_back_within_a_step():
     assert np.abs(np.log(unpacked.x / np.arange(1, n + 1) ** 2)).max() <= np.log(n**2) / 65_535
     assert unpacked.rows.tolist() == list(range(7, n + 7))
     assert unpacked.tokens[3] == "token3"
+
+
+def test_exact_values_come_back_to_the_last_digit_and_are_the_steps_where_unknown():
+    packed = scatter()
+    assert packed.unpack().x_exact.tolist() == [i**2 for i in range(500)]
+    without = dataclasses.replace(packed, x_exact="").unpack()
+    assert without.x_exact.tolist() == without.x.tolist()
 
 
 def test_any_token_comes_back_as_it_was():
@@ -61,12 +69,13 @@ def test_it_passes_through_json():
 def test_a_vocabulary_of_llama_3_takes_less_than_a_megabyte_and_a_half():
     n = 128_256
     rng = np.random.default_rng(0)
+    counts = rng.zipf(1.9, n)
     packed = pack_scatter(
-        "v", title="", caption="", x=Axis("f", "log"), y=Axis("r"), x_values=rng.zipf(1.9, n), y_values=rng.random(n),
-        groups=np.zeros(n, dtype=int), group_names=("seen",), rows=np.arange(n),
+        "v", title="", caption="", x=Axis("f", "log"), y=Axis("r"), x_values=counts, y_values=rng.random(n),
+        x_exact=counts, groups=np.zeros(n, dtype=int), group_names=("seen",), rows=np.arange(n),
         tokens=[f"{rng.integers(1 << 40):x}"[: int(rng.integers(2, 9))] for _ in range(n)],
     )  # fmt: skip
-    columns = (packed.x_values, packed.y_values, packed.groups, packed.rows, packed.tokens)
+    columns = (packed.x_values, packed.y_values, packed.x_exact, packed.groups, packed.rows, packed.tokens)
     assert sum(map(len, columns)) < 1_500_000
 
 
@@ -88,6 +97,8 @@ BOMB = base64.b64encode(zlib.compress(b"\0" * 50_000_000)).decode()
         ("x_values", "not base64!"),
         ("x_values", ""),
         ("x_values", BOMB),
+        ("x_exact", BOMB),
+        ("x_exact", base64.b64encode(zlib.compress(np.full(500, np.nan).tobytes())).decode()),
         ("y_values", base64.b64encode(b"not zlib").decode()),
         ("tokens", base64.b64encode(zlib.compress(b"[1]")).decode()),
         ("tokens", base64.b64encode(zlib.compress(b"{")).decode()),

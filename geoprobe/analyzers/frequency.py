@@ -85,7 +85,10 @@ class FrequencyResult(Result):
             return (Row("count exponent γ", None), *counted)
         fit = self.fit
         return (
-            *(Row("count exponent γ", fit.gamma, each.low, each.high, each.method) for each in fit.intervals),
+            *(
+                Row("count exponent γ" + more, fit.gamma, each.low, each.high, each.method)
+                for each, more in zip(fit.intervals, ("", ", interval 2", ", interval 3"), strict=False)
+            ),
             Row("smallest count in the tail, x_min", fit.xmin, *fit.xmin_interval, "bootstrap over types"),
             Row("Kolmogorov-Smirnov distance", fit.ks),
             Row("p of the fit", self.null.pvalue, note=self.null.model),

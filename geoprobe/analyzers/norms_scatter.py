@@ -62,4 +62,5 @@ def vocabulary_scatter(
         group_names=GROUPS,
         rows=rows,
         tokens=[table.tokens[row] for row in rows],
+        x_exact=counts[rows],
     )

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
 
+from geoprobe.errors import BadDataError
 from geoprobe.report.comparison_view import comparison_view
 from geoprobe.report.document import CorpusFacts
 from geoprobe.report.formats import Rendered, checked_version, read_json
-from geoprobe.report.text import shown
+from geoprobe.report.text import shown, visible
 from geoprobe.report.view import View
 from geoprobe.results import Estimate, Row, Verdict, from_builtins
 
 __all__ = ["COMPARISON_VERSION", "ComparedAnswer", "ComparedModel", "ComparedQuestion", "Comparison"]
 
 COMPARISON_VERSION = 1
+#: What a diagnostic may be called: the page uses it as the name of a place.
+_NAME = re.compile(r"\w[\w.-]*")
 
 
 @dataclass(frozen=True)
@@ -144,7 +148,17 @@ class Comparison(Rendered):
             When it is none, or of a version that cannot be read.
         """
         checked_version(data, COMPARISON_VERSION, "comparison", "comparison")
-        return from_builtins(cls, data, what="comparison")
+        read = from_builtins(cls, data, what="comparison")
+        seen: set[str] = set()
+        for question in read.questions:
+            if not _NAME.fullmatch(question.name) or question.name in seen:
+                raise BadDataError(
+                    f"The comparison has a question named {visible(question.name)!r}"
+                    f"{' twice' if question.name in seen else ', which is no name of a diagnostic'}.",
+                    "Was the file edited? Compare the scans again to make a new one.",
+                )
+            seen.add(question.name)
+        return read
 
     @classmethod
     def load(cls, path: str | Path) -> Comparison:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from geoprobe.figure import Axis, Figure, Forest, Role
 from geoprobe.report.scan_view import GLOSSARY, VERDICTS, versions_line
-from geoprobe.report.text import visible
+from geoprobe.report.text import distinct, visible
 from geoprobe.report.view import Answer, Card, Section, View, shown_table
 from geoprobe.results import Cell, Table, number, span
 
@@ -23,18 +23,25 @@ _METHODS = (
 )
 
 
+#: Characters of a model's name: in running text, above a column, and beside a figure, which it must leave room.
+_LONG, _SHORT, _SHORTEST = 60, 40, 26
+
+
 def comparison_view(comparison: Comparison) -> View:
     """Put a comparison into words."""
+    names = distinct([model.label for model in comparison.models], _LONG)
     return View(
         kind="geoprobe compare",
-        title=", ".join(visible(model.label, 60) for model in comparison.models),
+        title=", ".join(names),
         version=visible(comparison.versions.get("geoprobe", "")),
-        facts=tuple((visible(model.label, 60), _facts(model)) for model in comparison.models),
+        facts=tuple((name, _facts(model)) for name, model in zip(names, comparison.models, strict=True)),
         notes=() if comparison.obstacles else (_comparable(comparison),),
         warnings=tuple(visible(obstacle, 600) for obstacle in comparison.obstacles),
         sections=tuple(_section(question, comparison) for question in comparison.questions),
         verdicts=VERDICTS,
-        provenance=tuple(row for model in comparison.models for row in _provenance(model)),
+        provenance=tuple(
+            row for name, model in zip(names, comparison.models, strict=True) for row in _provenance(name, model)
+        ),
         glossary=GLOSSARY,
     )
 
@@ -65,8 +72,8 @@ def _section(question: ComparedQuestion, comparison: Comparison) -> Section:
             verdict="",
             reason=_summary(answers),
             answers=tuple(
-                Answer(visible(answer.label, 60), answer.verdict.label, _line(answer, question.size))
-                for answer in answers
+                Answer(name, answer.verdict.label, _line(answer, question.size))
+                for name, answer in zip(_names(answers, _LONG), answers, strict=True)
             ),
         ),
         rule=answers[0].verdict.rule,
@@ -77,13 +84,17 @@ def _section(question: ComparedQuestion, comparison: Comparison) -> Section:
     )
 
 
+def _names(answers: Sequence[ComparedAnswer], limit: int) -> tuple[str, ...]:
+    return tuple(distinct([answer.label for answer in answers], limit))
+
+
 def _summary(answers: tuple[ComparedAnswer, ...]) -> str:
     labels = list(dict.fromkeys(answer.verdict.label for answer in answers))
     if len(labels) == 1:
         return f"The same verdict for all {len(answers)}: {labels[0]}."
+    named = list(zip(_names(answers, _LONG), answers, strict=True))
     parts = (
-        f"{label} for {', '.join(visible(a.label, 60) for a in answers if a.verdict.label == label)}"
-        for label in labels
+        f"{label} for {', '.join(name for name, answer in named if answer.verdict.label == label)}" for label in labels
     )
     text = "; ".join(parts)
     return text[0].upper() + text[1:] + "."
@@ -103,40 +114,52 @@ def _line(answer: ComparedAnswer, size: int | None) -> str:
 
 
 def _figures(question: ComparedQuestion) -> Iterable[Figure]:
-    answers, first = question.answers, question.answers[0]
-    places = [(a, a.estimate.value, a.estimate.interval) for a in answers]
-    known = [(a, value, interval) for a, value, interval in places if value is not None]
-    if len(known) == len(answers):
+    first = question.answers[0]
+    names = _names(question.answers, _SHORTEST)
+    estimates = [(a, a.estimate.value, a.estimate.interval) for a in question.answers]
+    known = [
+        (name, a, (value, value, value) if interval is None else (value, interval.low, interval.high))
+        for name, (a, value, interval) in zip(names, estimates, strict=True)
+        if value is not None
+    ]
+    if len(known) > 1:
         label = visible(first.estimate.label)
-        triples = [(v, v, v) if interval is None else (v, interval.low, interval.high) for _, v, interval in known]
-        layers = [_forest(answers, triples, "estimate", "data")]
+        drawn = tuple(name for name, _, _ in known)
+        layers = [_forest(drawn, [place for _, _, place in known], "estimate", "data")]
         if question.size is not None:
-            at = [dict(answer.by_size)[question.size] for answer in answers]
-            layers.append(_forest(answers, [(v, v, v) for v in at], f"at {question.size:,} tokens", "alternative", 0.2))
-        yield _forest_figure(
-            "estimates", f"{_capital(label)}, by model", "Each model's estimate with its interval.", label, layers
-        )
+            at = [dict(answer.by_size)[question.size] for _, answer, _ in known]
+            at_size = f"at {question.size:,} tokens"
+            layers.append(_forest(drawn, [(v, v, v) for v in at], at_size, "alternative", 0.2))
+        caption = f"Each model's estimate with its interval.{_without(names, drawn)}"
+        yield _forest_figure("estimates", f"{_capital(label)}, by model", caption, label, layers)
     nulls = [
-        (a.null_mean, a.null_low, a.null_high, a.observed)
-        for a in answers
+        (name, (a.null_mean, a.null_low, a.null_high), a.observed)
+        for name, a in zip(names, question.answers, strict=True)
         if a.null_mean is not None and a.null_low is not None and a.null_high is not None and a.observed is not None
     ]
-    if len(nulls) == len(answers):
+    if len(nulls) > 1:
         statistic = visible(first.statistic)
+        drawn = tuple(name for name, _, _ in nulls)
         yield _forest_figure(
             "nulls",
             f"{_capital(statistic)}, beside each model's null",
-            f"The statistic of each model, and what it is in this null: {visible(first.null_model, 200)}.",
+            f"The statistic of each model, and what it is in this null: {visible(first.null_model, 200)}."
+            f"{_without(names, drawn)}",
             statistic,
             [
-                _forest(answers, [null[:3] for null in nulls], "null, mean and middle 95%", "null", 0.12),
-                _forest(answers, [(null[3],) * 3 for null in nulls], "model", "data", -0.12),
+                _forest(drawn, [null for _, null, _ in nulls], "null, mean and middle 95%", "null", 0.12),
+                _forest(drawn, [(value,) * 3 for _, _, value in nulls], "model", "data", -0.12),
             ],
         )
 
 
+def _without(names: Sequence[str], drawn: Sequence[str]) -> str:
+    missing = [name for name in names if name not in drawn]
+    return f" Not drawn, as there is none: {', '.join(missing)}." if missing else ""
+
+
 def _forest(
-    answers: Sequence[ComparedAnswer],
+    names: tuple[str, ...],
     places: Sequence[tuple[float, float, float]],
     label: str,
     role: Role,
@@ -146,7 +169,7 @@ def _forest(
     # an interval need not hold its estimate, but bars are drawn from it
     low = tuple(min(pair) for pair in zip(values, low, strict=True))
     high = tuple(max(pair) for pair in zip(values, high, strict=True))
-    return Forest(tuple(visible(answer.label, 40) for answer in answers), values, low, high, label, role, offset)
+    return Forest(names, values, low, high, label, role, offset)
 
 
 def _forest_figure(name: str, title: str, caption: str, axis: str, layers: Sequence[Forest]) -> Figure:
@@ -163,11 +186,11 @@ def _answers(question: ComparedQuestion) -> Table:
     matched = () if size is None else (f"at {size:,} tokens",)
     columns = ("model", "verdict", "estimate", "low", "high", *matched, "statistic", "null mean", "p")
     rows: list[tuple[Cell, ...]] = []
-    for answer in question.answers:
+    for name, answer in zip(_names(question.answers, _LONG), question.answers, strict=True):
         interval = answer.estimate.interval
         rows.append(
             (
-                answer.label,
+                name,
                 answer.verdict.label,
                 answer.estimate.value,
                 None if interval is None else interval.low,
@@ -184,7 +207,8 @@ def _answers(question: ComparedQuestion) -> Table:
 
 
 def _reasons(question: ComparedQuestion) -> Table:
-    rows = tuple((answer.label, answer.verdict.reason) for answer in question.answers)
+    named = zip(_names(question.answers, _LONG), question.answers, strict=True)
+    rows = tuple((name, answer.verdict.reason) for name, answer in named)
     return Table("reasons", "In words", ("model", "reason"), rows)
 
 
@@ -193,14 +217,15 @@ def _quantities(question: ComparedQuestion) -> Table:
     by_model = [{row.quantity: row.value for row in reversed(answer.rows)} for answer in question.answers]
     names = dict.fromkeys(row.quantity for row in question.answers[0].rows)
     shared = [name for name in names if all(name in rows for rows in by_model)]
-    columns = ("quantity", *(visible(answer.label, 40) for answer in question.answers))
+    columns = ("quantity", *_names(question.answers, _SHORT))
     return Table(
         "quantities", "Quantities", columns, tuple((name, *(rows[name] for rows in by_model)) for name in shared)
     )
 
 
-def _provenance(model: ComparedModel) -> Iterable[tuple[str, str]]:
-    label = visible(model.label, 60)
+def _provenance(label: str, model: ComparedModel) -> Iterable[tuple[str, str]]:
+    if len(model.label) > _LONG:
+        yield f"{label}, in full", visible(model.label, 600)
     yield f"{label}, SHA-256 of the tensor", visible(model.tensor_sha256)
     for corpus in model.corpora:
         yield f"{label}, SHA-256 of {visible(corpus.name, 60)}", visible(corpus.sha256)

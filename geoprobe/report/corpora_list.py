@@ -13,7 +13,15 @@ from rich.text import Text
 
 from geoprobe.files import given_path
 from geoprobe.report.text import visible
-from geoprobe.sources.corpora import DATA_VARIABLE, FIELDS, FORMATS, NAMED_SETS, PYTHON_DOCS, local_folder
+from geoprobe.sources.corpora import (
+    DATA_VARIABLE,
+    FIELDS,
+    FORMATS,
+    NAMED_SETS,
+    PYTHON_DOCS,
+    local_folder,
+    local_folders,
+)
 
 __all__ = ["list_corpora", "show_corpora"]
 
@@ -31,8 +39,8 @@ def list_corpora(data: str | Path | None = None) -> dict[str, Any]:
     if folder:
         sets += [
             {"name": path.name, "folder": str(path), "hub": None}
-            for path in sorted(folder.iterdir())
-            if path.is_dir() and not path.name.startswith(".") and str(path) not in used
+            for path in local_folders(folder)
+            if not path.name.startswith(".") and str(path) not in used
         ]
     return {"corpora": sets, "formats": list(FORMATS), "compressions": [".gz", ".zst"], "fields": list(FIELDS)}
 
@@ -51,7 +59,7 @@ def show_corpora(listed: dict[str, Any]) -> None:
             source, column = f"{hub['hub_id']}:{hub['config'] or ''}:{hub['split']} on the hub", hub["field"]
         else:
             source, column = "the manual inside CPython", ""
-        table.add_row(Text(each["name"]), Text(visible(source)), Text(column))
+        table.add_row(Text(visible(each["name"])), Text(visible(source)), Text(column))
     console.print(table)
     console.print(
         Text(

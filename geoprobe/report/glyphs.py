@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
 from functools import lru_cache
 from importlib.util import find_spec
 from itertools import groupby
@@ -28,13 +29,15 @@ def font_folders() -> list[str]:
 
 
 def legible(value: Any) -> Any:
-    r"""Every string in nested tuples, lists and mappings, with ``[\u{e44}]`` after characters that no font here has."""
+    r"""Every string in tuples, lists, mappings and dataclasses, with ``[\u{e44}]`` after what no font here has."""
     if isinstance(value, str):
         return value if value.isascii() else _spelled(value)
     if isinstance(value, Mapping):
         return {name: legible(each) for name, each in value.items()}
-    if isinstance(value, Iterable):
-        return [legible(each) for each in value]
+    if isinstance(value, list | tuple):
+        return type(value)(legible(each) for each in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{field.name: legible(getattr(value, field.name)) for field in fields(value)})
     return value
 
 

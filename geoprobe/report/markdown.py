@@ -12,6 +12,14 @@ __all__ = ["render_markdown"]
 _MARKUP = re.compile(r"""[\\`*_{}\[\]()<>#+\-!|~&@:$"'=^]""")
 #: Of them, what means something only at the start of a line, beside itself or in a word; left alone in running text.
 _HARMLESS = set("()-+:'\"=#!")
+#: Where it does: what would begin a heading or a list, and what GitHub makes a link of by itself.
+_MEANT = (
+    (re.compile(r"#(?=\d)"), r"\\#"),
+    (re.compile(r"^([#+=-])"), r"\\\1"),
+    (re.compile(r"^(\d+)([.)])"), r"\1\\\2"),
+    (re.compile(r"(https?|ftp|mailto|xmpp):", re.IGNORECASE), r"\1\\:"),
+    (re.compile(r"(www)\.", re.IGNORECASE), r"\1\\."),
+)
 
 
 def render_markdown(view: View) -> str:
@@ -71,5 +79,9 @@ def _table(columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...], numeric:
 
 
 def _text(text: str) -> str:
-    """Text as text: no markup, link, mention or HTML in it takes effect."""
-    return _MARKUP.sub(lambda found: "\\" + found[0] if found[0] not in _HARMLESS else found[0], text)
+    """Text as text, on one line: no markup, link, mention or HTML in it takes effect."""
+    line = " ".join(text.split())
+    line = _MARKUP.sub(lambda found: "\\" + found[0] if found[0] not in _HARMLESS else found[0], line)
+    for pattern, escaped in _MEANT:
+        line = pattern.sub(escaped, line)
+    return line

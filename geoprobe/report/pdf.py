@@ -33,13 +33,12 @@ def render_pdf(view: View) -> bytes:
     with tempfile.TemporaryDirectory(prefix="geoprobe-") as name:
         folder = Path(name)
         document = _document(view)
-        for section, shown in zip(view.sections, document["sections"], strict=True):
+        for place, (section, shown) in enumerate(zip(view.sections, document["sections"], strict=True)):
             still = () if section.scatter is None else (density_figure(section.scatter),)
             for number, figure in enumerate((*section.figures, *still)):
-                file = f"{section.anchor}-{number}.svg"
-                (folder / file).write_text(
-                    figure_svg(figure, prefix="f", themed=False, width=_FIGURE_INCHES), encoding="utf-8"
-                )
+                file = f"{place}-{number}.svg"  # by count: an anchor may come from a stranger's file
+                svg = figure_svg(legible(figure), prefix="f", themed=False, width=_FIGURE_INCHES)
+                (folder / file).write_text(svg, encoding="utf-8")
                 shown["figures"].append({"file": file, "title": figure.title, "caption": figure.caption})
         (folder / "report.json").write_text(json.dumps(legible(document)), encoding="utf-8")
         template = resources.files("geoprobe.report").joinpath("templates", "report.typ").read_text(encoding="utf-8")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import TypeVar, cast
 
-__all__ = ["shown", "visible"]
+__all__ = ["distinct", "shown", "visible"]
 
 T = TypeVar("T")
 
@@ -38,6 +40,33 @@ def visible(text: str, limit: int = 120) -> str:
         return "␣" * len(shown)
     start, end = len(shown) - len(shown.lstrip(" ")), len(shown) - len(shown.rstrip(" "))
     return "␣" * start + inner + "␣" * end
+
+
+def distinct(names: Sequence[str], limit: int) -> list[str]:
+    """Names of a row of things, visible and shortened in the middle, as they differ at their ends.
+
+    Parameters
+    ----------
+    names : sequence of str
+        No two of them equal, where the result is to tell them apart.
+    limit : int
+        Of characters, before what cannot be seen is written as its escape.
+
+    Returns
+    -------
+    list of str
+        Of those that are equal when shortened, each has its place in the row behind it.
+    """
+    short = [_shortened(name, limit) for name in names]
+    times = Counter(short)
+    return [f"{name} [{place}]" if times[name] > 1 else name for place, name in enumerate(short, 1)]
+
+
+def _shortened(name: str, limit: int) -> str:
+    if len(name) <= limit:
+        return visible(name, limit)
+    head = limit // 3
+    return f"{visible(name[:head].rstrip(' '))}…{visible(name[head + 1 - limit :].lstrip(' '))}"
 
 
 def shown(part: T) -> T:

@@ -17,10 +17,12 @@ from jaxtyping import Float64, Int64
 
 from geoprobe.data import EmbeddingTable, Prompts
 
-__all__ = ["QUICK_BYTES", "sample_note", "sample_weights"]
+__all__ = ["QUICK_BYTES", "QUICK_SCAN", "sample_note", "sample_weights"]
 
 #: Bytes of rows that a quick scan reads: 488 rows of Llama 3 8B.
 QUICK_BYTES = 4_000_000
+#: How the note of a sampled table begins.
+QUICK_SCAN = "Quick scan"
 _PROMPT_TOKENS = 256
 _PROMPT_SHARE = 0.6
 _LEVEL = 0.95
@@ -124,7 +126,7 @@ def sample_note(table: EmbeddingTable, counts: Int64[np.ndarray, " v"]) -> str:
     margin = NormalDist().inv_cdf((1 + _LEVEL) / 2) * math.sqrt(variance) / table.size
     seen = int((counts[read] > 0).sum())
     return (
-        f"Quick scan: {len(read):,} of {table.size:,} rows were read, {seen:,} of them of the "
+        f"{QUICK_SCAN}: {len(read):,} of {table.size:,} rows were read, {seen:,} of them of the "
         f"{np.count_nonzero(counts):,} tokens seen; the others are left out everywhere. The vocabulary's mean norm is "
         f"{mean:.4g} ± {margin:.2g} ({_LEVEL:.0%}, by frequency class); a correlation over the seen rows read "
         f"has a standard error of about {1 / math.sqrt(max(seen - 3, 1)):.2g} from the sampling alone. Scan without "

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from geoprobe.errors import GeoprobeError, NotFoundError
+from geoprobe.errors import GeoprobeError, NotFoundError, UsageError
 from geoprobe.files import folder_name, given_path, what_is_at
 from geoprobe.report.document import Report
 from geoprobe.training.command import command_of
@@ -26,6 +26,12 @@ from geoprobe.training.told import QUESTION, Nobody, Told
 from geoprobe.versions import versions_of
 
 __all__ = ["finetune", "out_folder"]
+
+#: What transformers' Trainer can report to.
+_INTEGRATIONS = (
+    *("azure_ml", "clearml", "codecarbon", "comet_ml", "dagshub", "dvclive", "flyte", "mlflow", "neptune", "swanlab"),
+    *("tensorboard", "trackio", "wandb"),
+)
 
 
 def finetune(
@@ -71,7 +77,7 @@ def finetune(
     engine : {"local", "ray"}
         Where runs are done.
     report_to : sequence of str
-        Integrations of transformers' Trainer, such as ``tensorboard`` or ``wandb``.
+        Integrations of transformers' Trainer, such as ``tensorboard`` or ``wandb``; or ``all`` that are installed.
     offline : bool
         Ask no network.
     progress : Told, optional
@@ -173,10 +179,17 @@ def out_folder(out: str | Path | None, model: str | Path | None, from_scan: str 
 
 
 def _check_integrations(names: Sequence[str]) -> None:
-    for name in names:
-        if find_spec(name) is None:
+    alone = len(names) == 1 and names[0] in ("none", "all")
+    for name in () if alone else names:
+        if name not in _INTEGRATIONS:
+            raise UsageError(
+                f"Losses cannot be reported to {name!r}.", f"Give some of {', '.join(_INTEGRATIONS)}, or all, or none."
+            )
+        package = {"azure_ml": "azureml", "flyte": "flytekit"}.get(name, name)
+        if find_spec(package) is None:
             raise NotFoundError(
-                f"Losses cannot be reported to {name}: there is no such package.", f"Install it by: pip install {name}"
+                f"Losses cannot be reported to {name}: its package {package} is not installed.",
+                f"Install it by: pip install {package}",
             )
 
 

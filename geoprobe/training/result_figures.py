@@ -22,6 +22,7 @@ _ROLES: tuple[Role, ...] = ("data", "fit", "alternative", "null")
 _DEPTH = re.compile(r"(?:^|\.)(\d+)(?=\.)")
 #: Points of a training curve: more are averaged, so that the noise of single batches does not hide it.
 _CURVE_POINTS = 30
+_MOST_TICKS = 5
 
 
 def titles(result: ComparisonResult) -> dict[str, str]:
@@ -128,6 +129,7 @@ def loss_figures(result: ComparisonResult) -> Iterator[Figure]:
 
 def _rates(result: ComparisonResult) -> Iterator[Figure]:
     layers: list[Layer] = []
+    swept: set[float] = set()
     for method in result.methods:
         tried: dict[float, list[float]] = defaultdict(list)
         for run in result.runs:
@@ -135,6 +137,7 @@ def _rates(result: ComparisonResult) -> Iterator[Figure]:
                 tried[run.learning_rate].append(run.validation_loss)
         if len(tried) > 1:
             rates = sorted(tried)
+            swept.update(rates)
             means = floats(fmean(tried[rate]) for rate in rates)
             layers += [
                 Line(tuple(rates), means, name(method), _role(result, method)),
@@ -146,7 +149,8 @@ def _rates(result: ComparisonResult) -> Iterator[Figure]:
             "Choosing the learning rate",
             "Loss on held-out examples by learning rate: the same rates for every method, each takes its own best one. "
             "A lowest point at an end means that a rate further on may be better still.",
-            Axis("learning rate", "log"),
+            # more than some would run into each other
+            Axis("learning rate", "log", ticks=tuple(sorted(swept)) if len(swept) <= _MOST_TICKS else None),
             Axis("nats a token"),
             tuple(layers),
         )

@@ -223,7 +223,8 @@ def _check(setup: Setup) -> None:
     for name in ("methods", "seeds", "rates", "tasks", "targets"):
         values = getattr(setup, name)
         if not values:
-            raise UsageError(f"No {name} were given.", f"Give at least one, by --{name}.")
+            option = "eval" if name == "tasks" else name
+            raise UsageError(f"No {name} were given.", f"Give at least one, by --{option}.")
         if len(set(values)) < len(values):
             raise UsageError(f"A value is given twice in {name}: {', '.join(map(str, values))}.", "Give each once.")
     for name in ("rank", "alpha", "batch", "cutoff", "clip", "evaluation_batch", "epochs", "validation"):

@@ -16,6 +16,9 @@ from geoprobe.training.records import RunRecord
 
 __all__ = ["TrainingProgress"]
 
+#: Of a run with all test sets, or that failed for a reason of many words.
+_LONGEST_LINE = 4_000
+
 
 class TrainingProgress:
     """Bars where standard error is a terminal, and lines everywhere.
@@ -94,4 +97,4 @@ class TrainingProgress:
 
     def _say(self, line: str) -> None:
         if not self._quiet:
-            self._console.print(Text(visible(line)), soft_wrap=True)
+            self._console.print(Text(visible(line, _LONGEST_LINE)), soft_wrap=True)

@@ -79,6 +79,12 @@ COUNTS: dict[str, Case] = {
     "merging with a corpus": Case(
         "count --merge good.parquet --corpus good.txt --out c.parquet", 2, "Both --merge and"
     ),
+    **{
+        f"merging with {option}": Case(
+            f"count --merge good.parquet good.parquet {option} x --out c.parquet", 2, f"and {option}"
+        )
+        for option in ("--field", "--data", "--revision", "--engine")
+    },
     "merging the same": Case("count --merge good.parquet good.parquet --out c.parquet", 5, "would be counted twice"),
     "merging what is none": Case("count --merge good.parquet good.txt --out c.parquet", 5, "not a parquet file"),
     "merging different tokenizers": Case(

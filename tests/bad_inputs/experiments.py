@@ -102,7 +102,12 @@ EXPERIMENTS: dict[str, Case] = {
     ),
     "leaks dropped and allowed": chosen("--drop-leak --allow-leak", "Both --allow-leak and --drop-leak"),
     "an unknown test set": Case("finetune tiny --train sums.jsonl --eval addsum --data sets", 3, "test set 'addsum'"),
-    "no test set": Case("finetune tiny --train sums.jsonl --eval , --data sets", 2, "No tasks were given"),
+    "no test set": Case("finetune tiny --train sums.jsonl --eval , --data sets", 2, "Give at least one, by --eval"),
+    "a plan as JSON": Case("finetune tiny --train sums.jsonl --dry-run --json", 2, "Both --dry-run and --json"),
+    "losses to nobody": Case(
+        "finetune tiny --train sums.jsonl --report-to none,wandb", 2, "Losses cannot be reported to 'none'"
+    ),
+    "losses to a module": Case("finetune tiny --train sums.jsonl --report-to foo.bar", 2, "Give some of azure_ml"),
     "a test set twice": Case("finetune tiny --train sums.jsonl --eval addsub,AddSub --data sets", 2, "given twice"),
     "a test set that is not at hand": Case(
         "finetune tiny --train sums.jsonl --eval singleeq --data sets", 3, "singleeq is not at hand"
@@ -153,7 +158,7 @@ EXPERIMENTS: dict[str, Case] = {
     "a template that is none": chosen("--template chatml", "no prompt template 'chatml'"),
     "a layer of no name": chosen("--targets ,", "No targets were given"),
     "an engine that is none": chosen("--engine dask", "no engine 'dask'"),
-    "a board that is not installed": chosen("--report-to nowhere_board", "pip install nowhere_board", 3),
+    "a board that nobody knows": chosen("--report-to nowhere_board", "Give some of azure_ml"),
     "a format of experiments that is none": chosen("--format docx", "no report format 'docx'"),
     "an experiment's folder is a file": chosen("--out good.txt", "good.txt", 1),
     "an experiment's folder is below a file": chosen("--out good.txt/a/b", "good.txt", 1),

@@ -279,6 +279,20 @@ def test_markup_in_a_name_is_shown_by_the_progress_bar_as_text(monkeypatch: pyte
     assert "[/red] [link=http://x]y[/link]" in shown.getvalue()
 
 
+@pytest.mark.parametrize("name", ["{elsewhere}/owned", "../owned", "x/../../owned"])
+def test_a_comparison_edited_to_write_elsewhere_writes_nothing(
+    workplace: Path, tmp_path: Path, run_cli: Run, name: str
+) -> None:
+    out, scan = tmp_path / "out", workplace / "scan.json"
+    assert run_cli("compare", scan, scan, "--format", "json", "--out", out, "-q")[0] == 0
+    data = json.loads((out / "comparison.json").read_text("utf-8"))
+    data["questions"][0]["name"] = name.format(elsewhere=tmp_path)
+    (out / "comparison.json").write_text(json.dumps(data))
+    code, _, stderr = run_cli("report", out / "comparison.json", "--format", "pdf", "--out", tmp_path / "again")
+    assert (code, "no name of a diagnostic" in stderr) == (5, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 def test_links_are_not_written_through(workplace: Path, tmp_path: Path, run_cli: Run) -> None:
     out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
     out.mkdir()

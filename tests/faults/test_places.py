@@ -133,6 +133,11 @@ def test_a_folder_that_may_not_be_written_is_refused_before_the_work(tmp_path: P
         "scan good --corpus closed/a.txt",
         "report scan.json",
         "report closed/scan.json",
+        "compare scan.json scan.json",
+        "finetune --from-scan scan.json --dry-run",
+        "corpora --data closed",
+        "scan good --corpus gsm8k --data closed",
+        "finetune good --train a.txt --data closed --dry-run",
     ],
 )
 def test_what_may_not_be_read_is_said(tmp_path: Path, arguments: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,6 +154,25 @@ def test_what_may_not_be_read_is_said(tmp_path: Path, arguments: str, monkeypatc
     code, stdout, stderr = command(*arguments.split(), before=as_anybody)
     assert (code, stdout) == (4, ""), stderr
     assert "may not be read" in stderr
+
+
+@pytest.mark.parametrize("arguments", ["report scan.json", "compare scan.json scan.json", "scan x"])
+def test_a_closed_folder_for_the_report_is_said(saved: Path, tmp_path: Path, arguments: str) -> None:
+    out = tmp_path / "closed"
+    out.mkdir(mode=0)
+    words = [saved if word == "scan.json" else word for word in arguments.split()]
+    code, stdout, stderr = command(*words, "--out", out, before=as_anybody)
+    assert (code, stdout) == (4, ""), stderr
+    assert "may not be " in stderr
+
+
+def test_a_folder_that_may_be_written_and_not_listed_takes_the_report(saved: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir(mode=0o333)
+    code, _, stderr = command("report", saved, "--format", "md", "--out", out, before=as_anybody)
+    out.chmod(0o755)
+    assert code == 0, stderr
+    assert [path.name for path in out.iterdir()] == ["report.md"]
 
 
 def test_two_scans_into_one_folder_leave_the_report_of_one(model_folder: Path, tmp_path: Path) -> None:

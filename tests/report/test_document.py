@@ -145,3 +145,16 @@ def test_timings_are_neither_saved_nor_compared(report: Report) -> None:
     timed = dataclasses.replace(report, timings={"model": 1.0})
     assert timed == report
     assert timed.to_json() == report.to_json()
+
+
+def test_every_quantity_of_a_result_has_a_name_of_its_own(report: Report) -> None:
+    for result in report.results.values():
+        assert result.to_frame().index.is_unique, result.name
+
+
+def test_a_report_kept_before_a_scatter_had_exact_values_still_opens(report: Report) -> None:
+    data = json.loads(report.to_json())
+    del data["results"]["norms"]["points"]["x_exact"]
+    opened = Report.from_dict(data)
+    assert opened["norms"].scatter().x_exact == ""
+    assert opened.render("html") != report.render("html")

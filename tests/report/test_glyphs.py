@@ -32,7 +32,7 @@ def test_what_no_font_has_is_spelled_as_well(text: str, shown: str) -> None:
 
 @pytest.mark.usefixtures("fresh")
 def test_every_string_of_a_document_is_reached() -> None:
-    assert legible({"a": ("日", 1, [None, "b"])}) == {"a": [r"日[\u{65e5}]", 1, [None, "b"]]}
+    assert legible({"a": ("日", 1, [None, "b"])}) == {"a": (r"日[\u{65e5}]", 1, [None, "b"])}
 
 
 def test_a_font_package_that_is_installed_is_used(fresh: pytest.MonkeyPatch, tmp_path: Path) -> None:

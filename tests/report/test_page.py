@@ -12,10 +12,12 @@ import pytest
 from browser import Browser
 from builders import HOSTILE, missing, vocabulary_scatter
 
+from geoprobe.figure import Axis
 from geoprobe.report.document import Report
 from geoprobe.report.html import notebook_html, render_html
 from geoprobe.report.text import visible
 from geoprobe.report.view import View
+from geoprobe.scatter import pack_scatter
 
 READY = """new Promise((done) => {
   const look = () => document.querySelector('[data-ready]') ? done(true) : setTimeout(look, 10);
@@ -108,6 +110,67 @@ def test_typed_ranges_choose_what_numpy_chooses(opened: Browser) -> None:
     assert opened.evaluate(f"{part('count')}.textContent") == ""
 
 
+def test_the_range_of_0_is_what_was_never_seen(opened: Browser) -> None:
+    for filled in (("x-from", "x-to"), ("x-to",)):
+        for name in filled:
+            fill(opened, name, "0")
+        assert opened.evaluate(f"{part('count')}.textContent") == "60 tokens chosen"
+        assert {row[2] for row in table(opened)} == {"0"}
+        opened.evaluate(f"{part('zoom')}.click()")  # to a range of one value: there is still a plot to point at
+        opened.evaluate(f"{part('canvas')}.focus()")
+        opened.press("Home")
+        assert ": occurrences 0, " in opened.evaluate(f"{part('said')}.textContent")
+        opened.evaluate(f"{part('zoom')}.click()")
+
+
+def test_a_bound_that_is_no_number_is_marked(opened: Browser) -> None:
+    invalid = f"{part('y-from')}.getAttribute('aria-invalid')"
+    fill(opened, "y-from", "abc")
+    assert opened.evaluate(invalid) == "true"
+    assert opened.evaluate(f"{part('count')}.textContent") == ""
+    fill(opened, "y-from", "2.5")
+    assert opened.evaluate(invalid) is None
+    fill(opened, "y-from", "abc")
+    opened.evaluate(f"{part('clear')}.click()")
+    assert opened.evaluate(invalid) is None
+
+
+COUNTS = (48_211_337, 9_876_543, 123_457, 123_456, 45_000, 7_003, 6_001, 12, 1, 0)
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_counts_are_shown_to_the_last_digit_or_to_those_that_are_known(
+    browser: Browser, shown: View, tmp_path: Path, exact: bool
+) -> None:
+    values = np.array(COUNTS)
+    scatter = pack_scatter(
+        "vocabulary",
+        title="",
+        caption="",
+        x=Axis("occurrences", "log"),
+        y=Axis("norm"),
+        x_values=np.maximum(values, 0.5),
+        y_values=np.linspace(1, 2, len(values)),
+        groups=np.zeros(len(values), dtype=int),
+        group_names=("seen",),
+        rows=np.arange(len(values)),
+        tokens=[f"t{i}" for i in range(len(values))],
+        x_exact=values if exact else None,
+    )
+    section = dataclasses.replace(shown.sections[0], scatter=scatter)
+    (tmp_path / "r.html").write_text(render_html(dataclasses.replace(shown, sections=(section,))), encoding="utf-8")
+    browser.open(tmp_path / "r.html")
+    assert browser.evaluate(READY)
+    said = [row[2] for row in table(browser)]
+    if exact:
+        assert said == [f"{count:,}" for count in COUNTS]
+        fill(browser, "x-from", "123,457")
+        fill(browser, "x-to", "123,457")
+        assert [row[0] for row in table(browser)] == ["t2"]
+    else:
+        assert said == ["4.82e+7", "9.88e+6", "1.23e+5", "1.23e+5", "45,000", "7,000", "6,000", "12", "1", "0.5"]
+
+
 def test_hover_reads_the_nearest_token_and_drag_brushes(opened: Browser) -> None:
     frame = f"(({{x, y, width, height}}) => [x, y, width, height])({part('canvas')}.getBoundingClientRect())"
     left, top, width, height = opened.evaluate(frame)
@@ -127,6 +190,52 @@ def test_hover_reads_the_nearest_token_and_drag_brushes(opened: Browser) -> None
     assert low < high
     opened.press("Escape")
     assert opened.evaluate(f"{part('x-from')}.value") == ""
+
+
+def drag(browser: Browser, start: tuple[float, float], end: tuple[float, float], button: str = "left") -> None:
+    browser.mouse("mousePressed", *start, button)
+    for share in (0.5, 1):
+        at = [one + share * (two - one) for one, two in zip(start, end, strict=True)]
+        browser.mouse("mouseMoved", *at, button)
+    browser.mouse("mouseReleased", *end, button)
+
+
+def middle(browser: Browser) -> tuple[float, float]:
+    frame = f"(({{x, y, width, height}}) => [x + width / 2, y + height / 2])({part('canvas')}.getBoundingClientRect())"
+    x, y = browser.evaluate(frame)
+    return x, y
+
+
+@pytest.mark.parametrize(("way", "free"), [((200, 0), "y"), ((0, 120), "x")])
+def test_a_drag_along_one_axis_chooses_by_that_one_alone(opened: Browser, way: tuple[int, int], free: str) -> None:
+    x, y = middle(opened)
+    drag(opened, (x, y), (x + way[0], y + way[1]))
+    assert [opened.evaluate(f"{part(f'{free}-{end}')}.value") for end in ("from", "to")] == ["", ""]
+    chosen = int(opened.evaluate(f"{part('count')}.textContent").split()[0])
+    assert 0 < chosen < 600
+    opened.evaluate(f"{part('zoom')}.click()")
+    opened.evaluate(f"{part('canvas')}.focus()")
+    opened.press("Home")
+    assert opened.evaluate(f"{part('said')}.textContent") != ""
+    opened.evaluate(f"{part('zoom')}.click()")
+
+
+def test_only_the_first_button_brushes_and_what_is_called_off_chooses_nothing(opened: Browser) -> None:
+    x, y = middle(opened)
+    drag(opened, (x, y), (x + 150, y + 90), "right")
+    assert opened.evaluate(f"{part('count')}.textContent") == ""
+    opened.mouse("mousePressed", x, y, "left")
+    opened.mouse("mouseMoved", x + 50, y + 50, "left")
+    opened.evaluate(f"{part('canvas')}.dispatchEvent(new PointerEvent('pointercancel', {{pointerId: 1}}))")
+    opened.mouse("mouseMoved", x + 150, y + 90, "left")
+    opened.mouse("mouseReleased", x + 150, y + 90, "left")
+    assert opened.evaluate(f"{part('count')}.textContent") == ""
+
+
+def test_an_axis_of_any_range_has_ticks_and_ends(opened: Browser) -> None:
+    for scale, low, high in (("linear", 1e16, 1e16 + 2), ("log", 1, 1e300), ("linear", -1e308, 1e308), ("log", 0, 0)):
+        axis = f"new Scale({{scale: {scale!r}}}, [{low}, {high}], new Uint16Array())"
+        assert opened.evaluate(f"{axis}.ticks(6).length") <= 8
 
 
 def test_the_keyboard_reaches_every_token_of_a_row(opened: Browser) -> None:

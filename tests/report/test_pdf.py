@@ -4,8 +4,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
 from builders import vocabulary_scatter
 
+from geoprobe.figure import Axis, Figure, Forest
 from geoprobe.report.document import Report
 from geoprobe.report.pdf import render_pdf
 
@@ -39,15 +41,37 @@ def test_it_says_what_the_report_says(report: Report, tmp_path: Path) -> None:
         assert result.question in flowing
         assert result.verdict.label in flowing
     assert "Provenance" in flowing
+    assert report.corpora[0].sha256 in re.sub(r"\s+", "", text)
+    assert "\u200b" not in text  # which would be copied with a hash that is broken there
 
 
 def test_hostile_text_is_typeset_as_itself(hostile_report: Report, tmp_path: Path) -> None:
     text = text_of(hostile_report.save(tmp_path / "r.pdf"))
-    flowing = re.sub(r"[\s\u200b]+", "", text)
+    flowing = re.sub(r"\s+", "", text)
     assert "<script>document.title='owned'</script>" in flowing
     assert "{{7*7}}" in flowing
     assert "#import" in flowing  # not imported: shown
     assert "root:" not in flowing
+    assert "x" * 120 in flowing
+    assert "x" * 120 not in text  # broken before the edge of the page
+
+
+def test_names_in_figures_are_spelled_where_the_fonts_lack_them(report: Report, tmp_path: Path) -> None:
+    view = report.view()
+    figure = Figure("f", "", "", Axis("x"), Axis(""), (Forest(("ไ", "b"), (1.0, 2.0), (0.0, 1.0), (2.0, 3.0)),))
+    section = dataclasses.replace(view.sections[0], figures=(figure,), scatter=None)
+    path = tmp_path / "r.pdf"
+    path.write_bytes(render_pdf(dataclasses.replace(view, sections=(section,))))
+    assert r"[\u{e44}]" in text_of(path)
+
+
+@pytest.mark.parametrize("anchor", ["{elsewhere}/owned", "../owned", "a\x00b"])
+def test_names_from_a_report_name_no_file(report: Report, tmp_path: Path, anchor: str) -> None:
+    view = report.view()
+    named = dataclasses.replace(view.sections[0], anchor=anchor.format(elsewhere=tmp_path))
+    made = render_pdf(dataclasses.replace(view, sections=(named,)))
+    assert made == render_pdf(dataclasses.replace(view, sections=view.sections[:1]))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_it_tells_a_reader_what_the_verdicts_mean_and_shows_a_still_vocabulary(report: Report, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geoprobe.report.text import visible
+from geoprobe.report.text import distinct, visible
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,9 @@ def test_long_texts_are_cut_with_their_length() -> None:
 @given(st.text(st.characters(), max_size=200))
 def test_nothing_shown_is_a_control_or_a_format_character(text: str) -> None:
     assert not {unicodedata.category(c) for c in visible(text)} & {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def test_names_are_shortened_in_the_middle_and_stay_distinct() -> None:
+    assert distinct(["a", "a\u200bb"], 9) == ["a", r"a\u{200b}b"]
+    assert distinct(["x" * 20 + "1", "x" * 20 + "2"], 9) == ["xxx…xxxx1", "xxx…xxxx2"]
+    assert distinct(["x" * 20, "a" * 20, "x" * 21], 9) == ["xxx…xxxxx [1]", "aaa…aaaaa", "xxx…xxxxx [3]"]

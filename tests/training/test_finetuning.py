@@ -152,9 +152,26 @@ def test_what_makes_no_sense_is_refused(
         geoprobe.finetune(tiny_model, **choices)
 
 
-def test_losses_go_to_installed_packages_only(tiny_model: Path) -> None:
-    with pytest.raises(NotFoundError, match="pip install nowhere_board"):
+def test_losses_go_to_installed_packages_that_the_trainer_knows(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
+
+    from geoprobe.training import finetuning
+
+    assert set(finetuning._INTEGRATIONS) <= set(INTEGRATION_TO_CALLBACK)
+    with pytest.raises(UsageError, match=r"to 'nowhere_board'.*\n.*tensorboard"):
         geoprobe.finetune(tiny_model, report_to=["nowhere_board"])
+    monkeypatch.setattr(finetuning, "find_spec", lambda _: None)
+    with pytest.raises(NotFoundError, match="pip install flytekit"):
+        geoprobe.finetune(tiny_model, report_to=["flyte"])
+
+
+def test_losses_may_be_told_to_nobody(tiny_model: Path, training_file: Path, test_sets: Path, tmp_path: Path) -> None:
+    asked: dict[str, Any] = {"train": training_file, "eval": "addsub", "data": test_sets, **SMALL}
+    result = geoprobe.finetune(tiny_model, report_to=["none"], out=tmp_path / "out", **asked)
+    assert {run.status for run in result.runs} == {"finished"}
+    assert not list((tmp_path / "out").rglob("events.out.*"))
 
 
 def test_tensorboard_is_told_every_runs_losses(

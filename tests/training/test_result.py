@@ -207,6 +207,17 @@ def test_every_figure_can_be_drawn_by_name(result: ComparisonResult) -> None:
         result.plot("loss")
 
 
+def test_the_rates_that_were_tried_are_the_ticks_of_their_figure(result: ComparisonResult) -> None:
+    from matplotlib import pyplot
+
+    axes = result.plot("rates")
+    tried = {run.learning_rate for run in result.runs if run.purpose == "sweep"}
+    assert list(axes.get_xticks()) == sorted(tried)
+    axes.figure.canvas.draw()
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["10⁻⁴", "3×10⁻⁴", "10⁻³"]
+    pyplot.close("all")
+
+
 def test_learned_curvatures_are_given_by_layer_and_by_kind_of_module(result: ComparisonResult) -> None:
     tables = {table.title: table for section in result.view().sections for table in section.tables}
     assert [row[1:4] for row in tables["Learned curvature by layer"].rows[:2]] == [

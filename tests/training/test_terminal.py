@@ -46,3 +46,15 @@ def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
         progress.advance(1, 0.5)
         progress.finished(RunRecord("lora", 0, 3e-4, "final"))
     assert capsys.readouterr().err == ""
+
+
+def test_long_lines_lose_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    tasks = ("boolq", "piqa", "siqa", "hellaswag", "winogrande", "arc_easy", "arc_challenge", "openbookqa")
+    predictions = dict.fromkeys(tasks, (RIGHT, WRONG))
+    reason = f"OutOfMemoryError: {'tried to allocate ' * 20}2.00 GiB"
+    with TrainingProgress() as progress:
+        progress.finished(RunRecord("hyplora", 0, 3e-4, "final", steps=9, seconds=8.0, predictions=predictions))
+        progress.finished(RunRecord("lora", 0, 3e-4, "final", "failed", reason))
+    shown = capsys.readouterr().err
+    assert "openbookqa 1 of 2, 8 s\n" in shown
+    assert f"failed. {reason}\n" in shown

@@ -5,14 +5,18 @@ const ROWS_SHOWN = 50;
 const REACH = 18; // pixels from the pointer within which a point is found
 const CELL = 16;
 const FAINTEST = 60; // alpha that points which are not chosen stay below, however dense
+const SHORTEST = 5; // pixels of a drag
+const NARROWEST = 8; // steps that a zoom shows
+const RANGES = ["x-from", "x-to", "y-from", "y-to"];
+const EVERYTHING = [-1, STEPS + 1, -1, STEPS + 1];
 const ROLES = ["data", "muted", "null", "alternative", "fit"];
 
 class Scatter {
   constructor(root, packed, columns) {
-    const [xs, ys, groups, rows, tokens] = columns;
+    const [xs, ys, groups, rows, tokens, exact] = columns;
     this.root = root;
     this.n = packed.n;
-    this.x = new Scale(packed.x, packed.x_range, new Uint16Array(xs));
+    this.x = new Scale(packed.x, packed.x_range, new Uint16Array(xs), exact.byteLength ? new Float64Array(exact) : null);
     this.y = new Scale(packed.y, packed.y_range, new Uint16Array(ys));
     this.groups = new Uint8Array(groups);
     this.names = packed.group_names;
@@ -57,12 +61,10 @@ class Scatter {
     if (this.width) this.paint();
   }
 
-  // every point, the largest x first and else as given: a counting sort, as steps are few
+  // every point, the largest x first and else as given
   order() {
-    if (!this.sortedByX) {
-      const { order } = this.sorted(this.x.steps.map((step) => STEPS - step), STEPS + 1);
-      this.sortedByX = order;
-    }
+    const { steps } = this.x;
+    this.sortedByX ??= Uint32Array.from(steps.keys()).sort((one, two) => steps[two] - steps[one] || one - two);
     return this.sortedByX;
   }
 
@@ -88,7 +90,7 @@ class Scatter {
     }
     this.find("table").tBodies[0].replaceWith(body);
     this.find("count").textContent = this.active ? `${list.length.toLocaleString("en")} ${what}` : "";
-    this.find("clear").disabled = !this.active;
+    this.find("clear").disabled = !this.active && !this.root.querySelector("[aria-invalid]");
     this.find("zoom").disabled = !this.box && !this.zoomed;
     this.find("zoom").textContent = this.box || !this.zoomed ? "Zoom to the range" : "Show all";
   }
@@ -229,19 +231,19 @@ class Scatter {
     g.lineWidth = 1;
     g.fillStyle = quiet;
     g.strokeStyle = line;
-    const tick = (scale, at) => scale.text(scale.step(at));
     g.textAlign = "center";
     for (const at of this.x.ticks(this.width < 500 ? 4 : 8)) {
       const px = Math.round(this.px(this.x.step(at))) + 0.5;
       this.stroke(g, px, plot.top, px, plot.bottom);
-      g.fillText(tick(this.x, at), px, plot.bottom + 16);
+      const text = shown(at, 0);
+      g.fillText(text, Math.min(px, this.width - g.measureText(text).width / 2), plot.bottom + 16);
     }
     g.fillText(this.x.label, (plot.left + plot.right) / 2, this.height - 8);
     g.textAlign = "right";
     for (const at of this.y.ticks(6)) {
       const py = Math.round(this.py(this.y.step(at))) + 0.5;
       this.stroke(g, plot.left, py, plot.right, py);
-      g.fillText(tick(this.y, at), plot.left - 6, py + 4);
+      g.fillText(shown(at, 0), plot.left - 6, py + 4);
     }
     g.save();
     g.translate(13, (plot.top + plot.bottom) / 2);
@@ -257,8 +259,9 @@ class Scatter {
     const box = this.drag ? this.drag.box : this.box;
     if (box) {
       g.setLineDash([4, 3]);
-      const [left, top] = [this.px(box[0]), this.py(box[3])];
-      g.strokeRect(left, top, this.px(box[1]) - left, this.py(box[2]) - top);
+      const [left, right] = [box[0], box[1]].map((step) => Math.min(Math.max(this.px(step), plot.left), plot.right));
+      const [bottom, top] = [box[2], box[3]].map((step) => Math.min(Math.max(this.py(step), plot.top), plot.bottom));
+      g.strokeRect(left, top, right - left, bottom - top);
       g.setLineDash([]);
     }
     if (this.at >= 0) this.label(g, ink, page);
@@ -322,7 +325,7 @@ class Scatter {
       this.query = event.target.value;
       this.choose();
     });
-    for (const name of ["x-from", "x-to", "y-from", "y-to"]) this.find(name).addEventListener("change", () => this.typed());
+    for (const name of RANGES) this.find(name).addEventListener("change", () => this.typed());
     this.find("clear").addEventListener("click", () => this.clear());
     this.find("zoom").addEventListener("click", () => this.zoom());
     this.pointer();
@@ -331,34 +334,39 @@ class Scatter {
   }
 
   typed() {
-    const read = (name, scale, missing) => {
-      const text = this.find(name).value.trim().replaceAll(",", "");
-      const step = scale.step(Number(text));
-      return text === "" || Number.isNaN(step) ? missing : step;
-    };
-    const all = [-Infinity, Infinity, -Infinity, Infinity];
-    const box = [
-      read("x-from", this.x, all[0]), read("x-to", this.x, all[1]), read("y-from", this.y, all[2]), read("y-to", this.y, all[3]),
-    ];
-    // half a step more at each end: a typed value means the points that show it
-    const wide = box.map((step, end) => step + (end % 2 ? 0.6 : -0.6));
-    const bounded = wide.map((step, end) => (Number.isFinite(step) ? step : end % 2 ? STEPS + 1 : -1));
-    this.box = box.some(Number.isFinite) ? bounded : null;
+    let given = false;
+    const bounds = RANGES.map((name, end) => {
+      const field = this.find(name), scale = end < 2 ? this.x : this.y, upper = end % 2;
+      const text = field.value.trim().replaceAll(",", "");
+      const value = Number(text);
+      if (Number.isNaN(value)) field.setAttribute("aria-invalid", "true");
+      else field.removeAttribute("aria-invalid");
+      if (text === "" || Number.isNaN(value)) return EVERYTHING[end];
+      given = true;
+      // half a step more at each end: a typed value means the points that show it
+      const step = scale.step(value) + (upper ? 0.6 : -0.6) * scale.grain;
+      return Math.min(Math.max(step, EVERYTHING[0]), EVERYTHING[1]);
+    });
+    this.box = given ? bounds : null;
     this.choose();
   }
 
   brushed(box) {
     this.box = box;
-    const write = (name, text) => (this.find(name).value = text);
-    write("x-from", this.x.text(box[0]));
-    write("x-to", this.x.text(box[1]));
-    write("y-from", this.y.text(box[2]));
-    write("y-to", this.y.text(box[3]));
+    RANGES.forEach((name, end) => {
+      const scale = end < 2 ? this.x : this.y;
+      this.write(name, box[end] === EVERYTHING[end] ? "" : scale.text(box[end]));
+    });
     this.choose();
   }
 
+  write(name, text) {
+    this.find(name).value = text;
+    this.find(name).removeAttribute("aria-invalid");
+  }
+
   clear() {
-    for (const name of ["search", "x-from", "x-to", "y-from", "y-to"]) this.find(name).value = "";
+    for (const name of ["search", ...RANGES]) this.write(name, "");
     this.query = "";
     this.box = null;
     this.choose();
@@ -366,8 +374,12 @@ class Scatter {
 
   zoom() {
     this.zoomed = Boolean(this.box);
-    if (this.box) [this.x.from, this.x.to, this.y.from, this.y.to] = this.box;
-    else [this.x, this.y].forEach((scale) => scale.whole());
+    [this.x, this.y].forEach((scale, axis) => {
+      if (!this.box) return scale.whole();
+      const [from, to] = this.box.slice(2 * axis, 2 * axis + 2);
+      const wider = Math.max(NARROWEST - (to - from), 0) / 2;
+      [scale.from, scale.to] = [from - wider, to + wider];
+    });
     this.clear();
   }
 
@@ -383,6 +395,7 @@ class Scatter {
       return [this.x.from + along * (this.x.to - this.x.from), this.y.from + up * (this.y.to - this.y.from)];
     };
     canvas.addEventListener("pointerdown", (event) => {
+      if (event.button) return; // of a mouse, any other than the first has a use of its own
       if (event.pointerType === "touch") return this.say(this.nearest(...place(event)));
       this.drag = { from: place(event), box: null };
       canvas.setPointerCapture(event.pointerId);
@@ -390,9 +403,11 @@ class Scatter {
     canvas.addEventListener("pointermove", (event) => {
       const here = place(event);
       if (!this.drag) return this.say(this.nearest(...here));
-      if (Math.hypot(here[0] - this.drag.from[0], here[1] - this.drag.from[1]) < 5) return;
+      // a drag along one axis chooses by that one alone
+      const along = [0, 1].map((axis) => Math.abs(here[axis] - this.drag.from[axis]) >= SHORTEST);
       const [one, two] = [steps(this.drag.from), steps(here)];
-      this.drag.box = [0, 1].flatMap((axis) => [Math.min(one[axis], two[axis]), Math.max(one[axis], two[axis])]);
+      const range = (axis) => [Math.min(one[axis], two[axis]), Math.max(one[axis], two[axis])];
+      this.drag.box = along.includes(true) ? along.flatMap((far, axis) => (far ? range(axis) : EVERYTHING.slice(0, 2))) : null;
       this.overlay();
     });
     canvas.addEventListener("pointerup", () => {
@@ -400,6 +415,12 @@ class Scatter {
       this.drag = null;
       if (box) this.brushed(box);
     });
+    for (const lost of ["pointercancel", "lostpointercapture"]) {
+      canvas.addEventListener(lost, () => {
+        this.drag = null;
+        this.overlay();
+      });
+    }
     canvas.addEventListener("pointerleave", () => this.say(-1));
   }
 
@@ -428,7 +449,7 @@ class Scatter {
 
 for (const root of document.querySelectorAll("[data-scatter]")) {
   const packed = JSON.parse(root.querySelector("script").textContent);
-  const columns = ["x_values", "y_values", "groups", "rows", "tokens"].map((name) => inflate(packed[name]));
+  const columns = ["x_values", "y_values", "groups", "rows", "tokens", "x_exact"].map((name) => inflate(packed[name]));
   Promise.all(columns).then((read) => {
     new Scatter(root, packed, read);
     requestAnimationFrame(() => (root.dataset.ready = performance.now().toFixed(0)));

@@ -2,7 +2,7 @@
 
 from geoprobe.sources.corpora.corpus import Continued, Corpus, Part
 from geoprobe.sources.corpora.files import FORMATS
-from geoprobe.sources.corpora.named import NAMED_SETS, PYTHON_DOCS, NamedSet, local_folder
+from geoprobe.sources.corpora.named import NAMED_SETS, PYTHON_DOCS, NamedSet, local_folder, local_folders
 from geoprobe.sources.corpora.opening import DATA_VARIABLE, open_corpus
 from geoprobe.sources.corpora.records import FIELDS
 
@@ -17,5 +17,6 @@ __all__ = [
     "NamedSet",
     "Part",
     "local_folder",
+    "local_folders",
     "open_corpus",
 ]

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from geoprobe.errors import NotFoundError
+from geoprobe.errors import AccessError, NotFoundError
 from geoprobe.files import what_is_at
 from geoprobe.sources.corpora.corpus import Corpus, bounded
 from geoprobe.sources.corpora.files import file_corpus, folder_corpus, split_file
 
-__all__ = ["NAMED_SETS", "PYTHON_DOCS", "NamedSet", "local_folder", "local_set", "python_docs"]
+__all__ = ["NAMED_SETS", "PYTHON_DOCS", "NamedSet", "local_folder", "local_folders", "local_set", "python_docs"]
 
 PYTHON_DOCS = "python-docs"
 
@@ -76,6 +76,24 @@ def _topics() -> Iterator[str]:
     yield from bounded(text for _, text in sorted(topics.topics.items()))
 
 
+def local_folders(data: Path) -> list[Path]:
+    """The folders in a data folder, in order of their names.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such data folder.
+    AccessError
+        When it may not be read.
+    """
+    if what_is_at(data) != "folder":
+        raise NotFoundError(f"There is no data folder {str(data)!r}.", "Name another by --data or GEOPROBE_DATA.")
+    try:
+        return sorted(path for path in data.iterdir() if path.is_dir())
+    except PermissionError as error:
+        raise AccessError(f"The data folder {str(data)!r} may not be read.", "Check its permissions.") from error
+
+
 def local_folder(data: Path, name: str) -> Path | None:
     """The folder of a set in a data folder, whatever the case of its name; None if it has none.
 
@@ -83,12 +101,12 @@ def local_folder(data: Path, name: str) -> Path | None:
     ------
     NotFoundError
         When there is no such data folder.
+    AccessError
+        When it may not be read.
     """
-    if what_is_at(data) != "folder":
-        raise NotFoundError(f"There is no data folder {str(data)!r}.", "Name another by --data or GEOPROBE_DATA.")
     known = NAMED_SETS.get(name.lower())
     called = {name.lower(), *(known.folders if known else ())}
-    return next((path for path in sorted(data.iterdir()) if path.name.lower() in called and path.is_dir()), None)
+    return next((path for path in local_folders(data) if path.name.lower() in called), None)
 
 
 def local_set(folder: Path, name: str, split: str | None, field: str | None) -> Corpus:
