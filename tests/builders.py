@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -77,6 +78,11 @@ def missing(what: str, reason: str) -> None:
     if what in os.environ.get("GEOPROBE_REQUIRE", "").split():
         pytest.fail(f"{reason} (GEOPROBE_REQUIRE names {what})")
     pytest.skip(reason, allow_module_level=True)
+
+
+def on(base: Any, batch: dict[str, Any]) -> dict[str, Any]:
+    """A batch where a loaded model is."""
+    return {name: value.to(base.model.device) for name, value in batch.items()}
 
 
 def word_tokenizer(words: list[str], special: tuple[str, ...] = ("<unk>",)) -> object:

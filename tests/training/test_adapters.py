@@ -55,7 +55,7 @@ def test_parameters_differ_by_the_curvatures_alone(base: Any, make: Callable[...
 
 def test_adapters_come_off_and_leave_the_model_as_it_was(base: Any, make: Callable[..., Any]) -> None:
     before = {name: value.clone() for name, value in base.model.state_dict().items()}
-    ids = torch.tensor([[5, 6, 7]])
+    ids = torch.tensor([[5, 6, 7]], device=base.model.device)
     with torch.no_grad():
         output = base.model(ids).logits
     for method in METHODS:

@@ -25,7 +25,8 @@ def test_a_model_is_loaded_frozen_and_greedy(base: Any, make: Callable[..., Any]
     assert facts.parameters == sum(parameter.numel() for parameter in base.model.parameters())
 
 
-def test_half_precision_on_a_cpu_keeps_the_weights(make: Callable[..., Any]) -> None:
+def test_half_precision_on_a_cpu_keeps_the_weights(make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     loaded = load_base(make(precision="bfloat16"))
     assert loaded.half
     assert next(loaded.model.parameters()).dtype == torch.float32

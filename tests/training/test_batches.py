@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from builders import on
 
 from geoprobe.training.batches import IGNORED, collate, response_loss
 from geoprobe.training.examples import Tokens
@@ -22,10 +23,10 @@ def test_rows_are_padded_on_the_right_and_only_responses_are_learned() -> None:
 
 def test_the_loss_is_transformers_own_whatever_the_padding(base: Any) -> None:
     with torch.no_grad():
-        summed, count = response_loss(base.model, collate(EXAMPLES, base.padding))
+        summed, count = response_loss(base.model, on(base, collate(EXAMPLES, base.padding)))
         alone = []
         for example in EXAMPLES:
-            ids = torch.tensor([example.ids])
+            ids = torch.tensor([example.ids], device=base.model.device)
             labels = ids.clone()
             labels[:, : example.prompt] = IGNORED
             alone.append(base.model(input_ids=ids, labels=labels).loss * (len(example.ids) - example.prompt))
@@ -38,6 +39,6 @@ def test_a_model_that_gives_all_logits_gives_the_same_loss(base: Any) -> None:
         def forward(self, logits_to_keep: Any, **inputs: Any) -> Any:
             return base.model(**inputs)
 
-    batch = collate(EXAMPLES[:1], base.padding)
+    batch = on(base, collate(EXAMPLES[:1], base.padding))
     with torch.no_grad():
         assert float(response_loss(Whole(), batch)[0]) == pytest.approx(float(response_loss(base.model, batch)[0]))

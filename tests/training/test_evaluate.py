@@ -29,10 +29,10 @@ def test_batches_give_what_each_prompt_gives_alone(base: Any, make: Callable[...
         model.eval()
         with torch.no_grad():
             for matrix in b_matrices(model).values():
-                matrix.normal_(generator=torch.Generator().manual_seed(0))
+                matrix.normal_(generator=torch.Generator(matrix.device).manual_seed(0))
         together = _answers(model, base, PROMPTS)
         assert together == [_answers(model, base, [prompt])[0] for prompt in PROMPTS]
-        by_hand = base.tokenizer(PROMPTS[0], return_tensors="pt")["input_ids"]
+        by_hand = base.tokenizer(PROMPTS[0], return_tensors="pt")["input_ids"].to(model.device)
         start = by_hand.shape[1]
         with torch.no_grad():
             for _ in range(6):
@@ -107,11 +107,11 @@ def test_a_sample_of_questions_is_seeded_and_in_file_order(make: Callable[..., A
 def test_delta_is_that_of_the_final_hidden_states(base: Any, make: Callable[..., Any]) -> None:
     clouds = []
     for prompt in PROMPTS:
-        ids = base.tokenizer(prompt, return_tensors="pt")["input_ids"]
+        ids = base.tokenizer(prompt, return_tensors="pt")["input_ids"].to(base.model.device)
         if ids.shape[1] >= 4:
             with torch.no_grad():
                 states = base.model(ids, output_hidden_states=True).hidden_states[-1]
-            clouds.append(states[0].double().numpy())
+            clouds.append(states[0].double().cpu().numpy())
     expected = float(np.mean(delta_basepoint_batch(clouds).relative))
     assert final_delta(base.model, base, PROMPTS, "tiny") == pytest.approx(expected, rel=1e-4)
     with adapted(base.model, make(), "lora", 0) as model:

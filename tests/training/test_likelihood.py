@@ -21,7 +21,7 @@ def test_a_likelihood_is_the_mean_over_the_options_tokens(base: Any) -> None:
         start = base.tokenizer(prompt)["input_ids"]
         end = base.tokenizer(option, add_special_tokens=False)["input_ids"]
         with torch.no_grad():
-            logs = base.model(torch.tensor([start + end])).logits[0].log_softmax(-1)
+            logs = base.model(torch.tensor([start + end], device=base.model.device)).logits[0].log_softmax(-1)
         by_hand.append(sum(float(logs[len(start) + n - 1, token]) for n, token in enumerate(end)) / len(end))
     for batch in (1, 2, 3):
         assert option_likelihoods(base.model, base, PAIRS, batch) == pytest.approx(by_hand, rel=1e-4)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from builders import on
 
 from geoprobe.errors import GeoprobeError
 from geoprobe.training.adapters import adapted, b_matrices
@@ -15,7 +16,7 @@ from geoprobe.training.scale import measure_scale
 def _norm(base: Any, setup: Any, method: str, alpha: float, examples: Any) -> float:
     """Gradient norm of the mean loss, computed the plain way."""
     with adapted(base.model, setup, method, 5, alpha) as model:
-        loss, count = response_loss(model, collate(examples, base.padding))
+        loss, count = response_loss(model, on(base, collate(examples, base.padding)))
         (loss / count).backward()
         squares = [matrix.grad.square().sum() for matrix in b_matrices(model).values()]
         return float(torch.stack(squares).sum().sqrt())

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from builders import Hostile
+from builders import Hostile, on
 
 from geoprobe.errors import BadDataError
 from geoprobe.training.adapters import adapted, b_matrices
@@ -44,7 +44,7 @@ def test_a_run_is_the_bare_loop(
             for group in optimizer.param_groups:
                 group["lr"] = run.learning_rate * (run.steps - step) / run.steps
             batch = examples[step * setup.batch : (step + 1) * setup.batch]
-            loss, count = response_loss(model, collate(batch, base.padding))
+            loss, count = response_loss(model, on(base, collate(batch, base.padding)))
             (loss / count).backward()
             torch.nn.utils.clip_grad_norm_(weights, setup.clip)
             optimizer.step()
