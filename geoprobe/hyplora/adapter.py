@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
-from torch.nn.functional import softplus
 
 from geoprobe.hyplora.charts import factor
 from geoprobe.hyplora.low_rank import LARGEST_LOG_K, low_rank_product, row_norm, space_radius
-from geoprobe.hyplora.reference import reference_update
+from geoprobe.hyplora.reference import reference_update, squared_radius
 
 if TYPE_CHECKING:
     from geoprobe.hyplora.config import HypLoraConfig
@@ -94,10 +93,18 @@ class HypLoraAdapter(nn.Module):
             return float(self.k.detach())
         return math.exp(min(max(float(self._log_k().detach()), -LARGEST_LOG_K), LARGEST_LOG_K))
 
+    @property
+    def moved(self) -> float:
+        """log(K / K at the start), of the squared radius that k stands for in the released code's arithmetic."""
+        if self.reference:
+            now, start = squared_radius(torch.tensor([self.curvature, self.started_at], dtype=torch.float64)).tolist()
+            return math.log(now / start)
+        return math.log(self.curvature / self.started_at)
+
     def radius(self) -> Tensor:
         """√K in the units of the layer's input (where the released code's sinh has argument 1, for its arithmetic)."""
         if self.reference:
-            return self.norm_scale * (softplus(self.k) + 1e-6).sqrt()
+            return self.norm_scale * squared_radius(self.k).sqrt()
         return space_radius(self._log_k(), math.sqrt(self.unit))
 
     def forward(self, y: Tensor, x: Tensor, scaling: float) -> Tensor:

@@ -93,10 +93,12 @@ def _lift_exponential(rho: Tensor, limit: float | Tensor) -> Tensor:
 
 def _lift_slope_exponential(rho: Tensor, sigma: Tensor, limit: float | Tensor) -> Tensor:
     """σ'/ρ."""
-    square = rho.square()
-    series = 1 / 3 + square * (1 / 30 + square / 840)
-    exact = (torch.cosh(rho.clamp(max=limit)) - sigma) / square.clamp(min=_SMALL**2)
-    return torch.where(rho < _SMALL, series, exact)
+    inside = rho.clamp(max=limit)
+    square = inside.square()
+    # (i cosh i − sinh i)/ρ³ with i = inside
+    series = (1 / 3 + square * (1 / 30 + square / 840)) * (inside / rho) ** 3
+    exact = (torch.cosh(inside) - sigma) / rho.square().clamp(min=_SMALL**2)
+    return torch.where(inside < _SMALL, series, exact)
 
 
 def _flatten_exponential(z: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from peft.config import PeftConfig
 
 from geoprobe.hyplora.card import describe
 from geoprobe.hyplora.charts import CHARTS, DEFAULT_LIMIT, LARGEST_LIMIT
+from geoprobe.hyplora.low_rank import LARGEST_LOG_K
 from geoprobe.hyplora.registration import HYPLORA
 
 __all__ = ["HypLoraConfig"]
@@ -148,6 +149,12 @@ class HypLoraConfig(PeftConfig):
             raise ValueError(
                 f"`curvature` is K of a space of curvature -1/K and should be positive and finite, but the value "
                 f"passed is {self.curvature}. A larger K is a flatter space; for no curvature use LoraConfig."
+            )
+        if not self.hyplora_reference and abs(math.log(self.curvature)) > LARGEST_LOG_K:
+            ends = math.exp(-LARGEST_LOG_K), math.exp(LARGEST_LOG_K)
+            raise ValueError(
+                f"`curvature` should be between {ends[0]:.1e} and {ends[1]:.1e}, where K is clamped, but the value "
+                f"passed is {self.curvature}. No token tells a space beyond from one at these ends."
             )
         largest = LARGEST_LIMIT[self.chart]
         if self.max_radius is not None and not (_is_number(self.max_radius) and 0 < self.max_radius <= largest):

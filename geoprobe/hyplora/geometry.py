@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from torch import nn
@@ -21,13 +20,9 @@ class LayerGeometry:
     curvature: float  #: K in the configuration's unit (the released code's k, for its arithmetic)
     started_at: float  #: the same before training
     radius: float  #: √K in the units of the layer's input: where hidden states of that norm feel the curvature
+    moved: float  #: log(K / K at the start), K being softplus(k) for the released code's; 0 where nothing was learned
     learned: bool
     shared: bool
-
-    @property
-    def moved(self) -> float:
-        """log(K / K at the start); 0 where nothing was learned."""
-        return math.log(self.curvature / self.started_at)
 
 
 def geometry(model: nn.Module, adapter_name: str | None = None) -> tuple[LayerGeometry, ...]:
@@ -47,6 +42,7 @@ def geometry(model: nn.Module, adapter_name: str | None = None) -> tuple[LayerGe
             curvature=adapter.curvature,
             started_at=adapter.started_at,
             radius=float(adapter.radius().detach()),
+            moved=adapter.moved,
             learned=adapter.learned,
             shared=adapter.shares,
         )

@@ -14,12 +14,14 @@ from typing import Any
 
 import torch
 from peft import LoraConfig
+from peft.utils import get_peft_model_state_dict
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from geoprobe.hyplora.adapter import HypLoraAdapter
 from geoprobe.hyplora.config import HypLoraConfig
 from geoprobe.hyplora.layer import HypLoraLayer
+from geoprobe.hyplora.model import encoder_of
 
 __all__ = ["LayerApproximation", "LinearApproximation", "linear_approximation"]
 
@@ -46,6 +48,8 @@ class LinearApproximation:
 
     layers: tuple[LayerApproximation, ...]
     config: HypLoraConfig
+    #: what was trained beside them, by its name in a saved adapter: biases, and modules trained in full
+    trained: Mapping[str, Tensor] = dataclasses.field(default_factory=dict)
 
     @property
     def worst(self) -> LayerApproximation:
@@ -53,7 +57,13 @@ class LinearApproximation:
         return max(self.layers, key=lambda layer: layer.relative_error)
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Save as a plain LoRA adapter, which peft loads without geoprobe and can merge."""
+        """Save as a plain LoRA adapter, which peft loads without geoprobe and can merge.
+
+        Parameters
+        ----------
+        folder
+            Where. Biases and modules that were trained beside the adapter are saved with it.
+        """
         folder = Path(folder)
         ranks = {layer.layer: layer.A.shape[0] for layer in self.layers}
         # alpha = scaling · rank, by layer, so that ranks and alphas by pattern come out right
@@ -64,6 +74,7 @@ class LinearApproximation:
             "task_type",
             "revision",
             "inference_mode",
+            "modules_to_save",
         }
         LoraConfig(
             r=r,
@@ -71,9 +82,10 @@ class LinearApproximation:
             target_modules=sorted(ranks),
             rank_pattern={name: rank for name, rank in ranks.items() if rank != r},
             alpha_pattern={name: value for name, value in alphas.items() if value != alpha},
+            bias={"hyplora_only": "lora_only"}.get(self.config.bias, self.config.bias),
             **{name: getattr(self.config, name) for name in shared},
         ).save_pretrained(str(folder))
-        tensors: dict[str, Tensor] = {}
+        tensors = {name: value.contiguous() for name, value in self.trained.items()}
         for layer in self.layers:
             tensors[f"base_model.model.{layer.layer}.lora_A.weight"] = layer.A.contiguous()
             tensors[f"base_model.model.{layer.layer}.lora_B.weight"] = layer.B.contiguous()
@@ -87,10 +99,14 @@ class _Moments:
         self.adapter = adapter
         self.scaling = scaling
         self.sums = torch.zeros(3, *[adapter.A.shape[0]] * 2, dtype=torch.float64)
+        self.mask: Tensor | None = None
         self.n_tokens = 0
 
     def __call__(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        x = (args[0] if args else kwargs["x"]).detach().reshape(-1, self.adapter.A.shape[1])
+        x = (args[0] if args else kwargs["x"]).detach()
+        if self.mask is not None and self.mask.shape == x.shape[:-1]:
+            x = x[self.mask.to(x.device) != 0]
+        x = x.reshape(-1, self.adapter.A.shape[1])
         hidden, factor = self.adapter.factors_of(x)
         hidden, factor = hidden.double().cpu(), factor.double().cpu().unsqueeze(-1)
         for power in range(3):
@@ -123,7 +139,9 @@ def linear_approximation(
 ) -> LinearApproximation:
     """The linear map of each layer's low-rank input that is nearest to a HypLoRA adapter on given inputs.
 
-    The model runs over the inputs with its active adapters, and each layer is fitted to its own inputs.
+    The model runs over the inputs with its active adapters, and each layer is fitted to its own inputs. Padding counts
+    for nothing: tokens for which a batch has an ``attention_mask`` of shape (samples, tokens) that is 0. In an
+    encoder-decoder it is the encoder's, and the decoder has its ``decoder_attention_mask``.
 
     Parameters
     ----------
@@ -133,6 +151,12 @@ def linear_approximation(
         Inputs: keyword arguments of the model's forward, or single tensors.
     adapter_name
         The adapter to approximate.
+
+    Raises
+    ------
+    ValueError
+        When the model has no such adapter, when it is of the released code's arithmetic, or when no token reached a
+        layer.
     """
     layers = {
         name: layer
@@ -148,20 +172,35 @@ def linear_approximation(
             raise ValueError("The released code's arithmetic (`hyplora_reference`) has no linear approximation here.")
         moments[name] = _Moments(adapter, layer.scaling[adapter_name])
         handles.append(layer.register_forward_pre_hook(moments[name], with_kwargs=True))
-    training = model.training
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    encoder = encoder_of(base) if getattr(getattr(base, "config", None), "is_encoder_decoder", False) else None
+    encoding = set() if encoder is None else set(encoder.modules())
+    masks = {
+        name: "attention_mask" if encoder is None or layer in encoding else "decoder_attention_mask"
+        for name, layer in layers.items()
+    }
+    modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
         for batch in batches:
+            settings = batch if isinstance(batch, Mapping) else {}
+            for name, found in moments.items():
+                found.mask = settings.get(masks[name])
             if isinstance(batch, Mapping):
                 model(**batch)
             else:
                 model(batch)
     finally:
-        model.train(training)
+        for module, mode in modes.items():
+            module.training = mode
         for handle in handles:
             handle.remove()
     unseen = [name for name, found in moments.items() if not found.n_tokens]
     if unseen:
         raise ValueError(f"No input reached {unseen[0]}. Give batches that run through every adapted layer.")
-    config = model.peft_config[adapter_name]
-    return LinearApproximation(tuple(found.result(name) for name, found in moments.items()), config)
+    saved = get_peft_model_state_dict(model, adapter_name=adapter_name, save_embedding_layers=False)
+    return LinearApproximation(
+        tuple(found.result(name) for name, found in moments.items()),
+        model.peft_config[adapter_name],
+        {name: value.detach().cpu().clone() for name, value in saved.items() if ".hyplora_adapter." not in name},
+    )

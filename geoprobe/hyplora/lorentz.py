@@ -152,7 +152,7 @@ def from_ball(y: Float[Tensor, "*batch d"], k: float | Tensor) -> Float[Tensor, 
 
 def _sinhc(square: Tensor, limit: float) -> Tensor:
     """Value of sinh ρ/ρ as a function of ρ², with sinh straight beyond the limit."""
-    small = square < _SINHC_SERIES_BELOW
+    small = (square < _SINHC_SERIES_BELOW) & (square <= limit**2)
     rho = torch.where(small, 1.0, square).sqrt()
     inside = rho.clamp(max=limit)
     direct = (torch.sinh(inside) + torch.cosh(inside) * (rho - inside)) / rho

@@ -16,7 +16,7 @@ from geoprobe.hyplora.adapter import HypLoraAdapter
 from geoprobe.hyplora.config import HypLoraConfig
 from geoprobe.hyplora.layer import MERGE_REFUSAL, HypLoraLayer, HypLoraLinear
 
-__all__ = ["HypLoraModel"]
+__all__ = ["HypLoraModel", "encoder_of"]
 
 _BASE = "__base__"
 
@@ -113,7 +113,7 @@ class HypLoraModel(BaseTuner):
             raise ValueError(f"Trying to infer with non-existing adapter(s): {', '.join(sorted(unknown))}")
         beams = kwargs.get("num_beams")
         repeats = beams if isinstance(beams, int) and beams > 1 else 1
-        encoder = _encoder(self.model)
+        encoder = encoder_of(self.model)
         inside_encoder = set() if encoder is None else set(encoder.modules())
         handles = []
         for module in self.modules():
@@ -133,7 +133,7 @@ def _add_names(_: nn.Module, args: Any, kwargs: Any, *, names: list[str]) -> tup
     return args, {**kwargs, "adapter_names": names}
 
 
-def _encoder(model: nn.Module) -> nn.Module | None:
+def encoder_of(model: nn.Module) -> nn.Module | None:
     """The encoder of an encoder-decoder model."""
     if not hasattr(model, "get_encoder"):
         return None

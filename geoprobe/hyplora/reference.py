@@ -14,7 +14,18 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-__all__ = ["reference_update"]
+__all__ = ["reference_update", "squared_radius"]
+
+
+def squared_radius(k: Tensor) -> Tensor:
+    """The squared radius of its exponential map.
+
+    Parameters
+    ----------
+    k
+        Its scalar.
+    """
+    return softplus(k) + 1e-6
 
 
 class _ClampGradient(torch.autograd.Function):
@@ -42,7 +53,7 @@ def reference_update(x: Tensor, a: Tensor, b: Tensor, k: Tensor, norm_scale: Ten
     """
     working = torch.promote_types(x.dtype, torch.float32)
     x, a, b = x.to(working), a.to(working), b.to(working)
-    squared = softplus(_ClampGradient.apply(k.to(working), 0.01)) + 1e-6
+    squared = squared_radius(_ClampGradient.apply(k.to(working), 0.01))
     root = squared.sqrt()
     norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True).clamp(min=1e-7)
     angle = (norm / norm_scale.to(working) / root).clamp(max=12.0)

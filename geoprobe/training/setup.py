@@ -244,6 +244,9 @@ def _check(setup: Setup) -> None:
         value = getattr(setup, name)
         if value is not None and not _above(value, 0):
             raise UsageError(f"{name} is {value}.", "Give a number above 0, or leave it out.")
+    # where HypLoRA clamps K
+    if setup.curvature is not None and abs(math.log(setup.curvature)) > 60:
+        raise UsageError(f"curvature is {setup.curvature}.", "Give a number between 1e-26 and 1e26, or leave it out.")
     wrong = [rate for rate in setup.rates if not _above(rate, 0)]
     if wrong:
         raise UsageError(f"A learning rate is {wrong[0]}.", "Give numbers above 0, such as 3e-4.")

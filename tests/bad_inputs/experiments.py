@@ -148,6 +148,7 @@ EXPERIMENTS: dict[str, Case] = {
     "all dropped out": chosen("--dropout 1", "dropout is 1.0"),
     "a dropout that is none": chosen("--dropout nan", "dropout is nan"),
     "a curvature of 0": chosen("--curvature 0", "curvature is 0.0"),
+    "a curvature of 1e30": chosen("--curvature 1e30", "curvature is 1e+30"),
     "no steps": chosen("--steps 0", "steps is 0"),
     "no epochs": chosen("--epochs 0", "epochs is 0"),
     "no batch": chosen("--batch 0", "batch is 0"),

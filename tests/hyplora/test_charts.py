@@ -35,10 +35,11 @@ def exact(chart, limit, n, m, radius):
 
 
 @pytest.mark.parametrize("chart", LIMITS)
+@pytest.mark.parametrize("limit", [None, 0.01])
 @pytest.mark.parametrize("radius", [0.3, 1.0, 24.0])
-def test_factor_and_its_derivatives_by_mpmath(chart, radius):
+def test_factor_and_its_derivatives_by_mpmath(chart, limit, radius):
     mpmath.mp.dps = 50
-    limit = LIMITS[chart]
+    limit = limit or LIMITS[chart]
     cases = [(rho * radius, z * radius) for rho in RHO for z in OUTPUT]
     n, m = (torch.tensor(column, dtype=torch.float64) for column in zip(*cases, strict=True))
     found = factors(n, m, torch.tensor([radius], dtype=torch.float64), chart, limit)

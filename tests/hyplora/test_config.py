@@ -18,6 +18,8 @@ from geoprobe.hyplora import HypLoraConfig
         ({"curvature": -1.0}, "for no curvature use LoraConfig"),
         ({"curvature": float("inf")}, "positive and finite"),
         ({"curvature": float("nan")}, "positive and finite"),
+        ({"curvature": 1e30, "learn_curvature": False}, r"between 8.8e-27 and 1.1e\+26, .* the value passed is 1e\+30"),
+        ({"curvature": 1e-30}, "the value passed is 1e-30"),
         ({"max_radius": 0.0}, "above 0 and at most 20.0"),
         ({"max_radius": 40.0}, "raise `curvature`"),
         ({"max_radius": 2.0, "chart": "stereographic"}, "at most 1.999 in the stereographic chart"),

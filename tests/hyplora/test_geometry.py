@@ -52,5 +52,15 @@ def test_a_curvature_that_ran_away_gives_neither_nan_nor_an_error(llama, ids, lo
     model.save_pretrained(tmp_path)
 
 
+@pytest.mark.parametrize(("start", "now"), [(0.0, 0.0), (-2.0, -2.0), (0.5, -0.2), (3.0, 1.0)])
+def test_a_released_k_which_may_be_negative_moves_by_its_squared_radius(llama, start, now):
+    model = get_peft_model(llama, HypLoraConfig(**SETTINGS, hyplora_reference=True, curvature=start))
+    model.base_model.model.model.layers[0].self_attn.q_proj.hyplora_adapter["default"].k.data.fill_(now)
+    found = geometry(model)[0]
+    assert (found.curvature, found.started_at) == (pytest.approx(now), start)
+    expected = math.log(math.log1p(math.exp(now)) + 1e-6) - math.log(math.log1p(math.exp(start)) + 1e-6)
+    assert found.moved == pytest.approx(expected, rel=1e-6)
+
+
 def test_a_model_without_hyplora_has_no_geometry(llama):
     assert geometry(llama) == ()

@@ -1,3 +1,5 @@
+import math
+
 import geoopt
 import mpmath
 import pytest
@@ -129,12 +131,13 @@ def test_gradients_of_the_maps():
     )
 
 
-def test_exp_goes_on_along_its_tangent_beyond_the_limit():
-    x = torch.tensor([[2.9999999], [3.0000001], [5.0]], dtype=torch.float64)
-    space = lorentz.exp0(x, 1.0, limit=3.0)[..., 1]
-    assert float(space[1] - space[0]) == pytest.approx(2e-7 * float(torch.cosh(torch.tensor(3.0))), rel=1e-5)
-    three = torch.tensor(3.0, dtype=torch.float64)
-    assert float(space[2]) == pytest.approx(float(torch.sinh(three) + 2 * torch.cosh(three)), rel=1e-12)
+@pytest.mark.parametrize("limit", [3.0, 0.1])
+def test_exp_goes_on_along_its_tangent_beyond_the_limit(limit):
+    x = torch.tensor([limit - 1e-7, limit + 1e-7, limit + 0.2, limit + 2], dtype=torch.float64).unsqueeze(-1)
+    space = lorentz.exp0(x, 1.0, limit=limit)[..., 1]
+    assert float(space[1] - space[0]) == pytest.approx(2e-7 * math.cosh(limit), rel=1e-5)
+    for row, beyond in ((2, 0.2), (3, 2.0)):
+        assert float(space[row]) == pytest.approx(math.sinh(limit) + beyond * math.cosh(limit), rel=1e-12)
 
 
 @pytest.mark.parametrize("shape", [(), (40,), (5, 8), (2, 4, 5)], ids=str)
