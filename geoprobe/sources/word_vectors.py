@@ -62,7 +62,8 @@ class WordVectors:
 
     def array(self, name: str) -> Float32[np.ndarray, "..."]:
         """The matrix whole."""
-        return np.asarray(self.matrix, dtype=np.float32)
+        with np.errstate(over="ignore"):
+            return np.asarray(self.matrix, dtype=np.float32)
 
 
 def read_array_file(path: Path) -> WordVectors:
@@ -140,7 +141,8 @@ def _is_count(field: str) -> bool:
 
 def _vector(fields: list[str], dimension: int, word: str, path: Path, number: int) -> Float32[np.ndarray, " d"]:
     try:
-        vector = np.array(list(map(float, fields)), dtype=np.float32)
+        with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and said to be so in the report
+            vector = np.array(list(map(float, fields)), dtype=np.float32)
     except ValueError:
         vector = np.empty(0, np.float32)
     if len(vector) != dimension or dimension < 1 or not word:

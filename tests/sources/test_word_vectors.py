@@ -37,6 +37,13 @@ def test_words_and_vectors_are_read_from_text(tmp_path: Path, name: str, content
     assert table.source.sha256 == load_model(path).embedding.source.sha256
 
 
+def test_a_number_that_float32_cannot_hold_is_infinite_and_no_warning(tmp_path: Path) -> None:
+    (tmp_path / "v.txt").write_text("the 1 2\nand 1e60 2\nof -1e60 1e-60\n")
+    table = load_model(tmp_path / "v.txt").embedding
+    assert table.vectors.read(0, 3).tolist() == [[1, 2], [np.inf, 2], [-np.inf, 0]]
+    assert table.finite.tolist() == [True, False, False]
+
+
 def test_a_word_with_a_space_in_it_is_one_word(tmp_path: Path) -> None:
     (tmp_path / "v.txt").write_text("a 1 2 3\n. . . 4 5 6\n")
     assert load_model(tmp_path / "v.txt").embedding.tokens == ("a", ". . .")
