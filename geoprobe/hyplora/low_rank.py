@@ -133,8 +133,10 @@ def _product(
     derivatives: bool,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """The sum, and the scalars of each token, from BAx, which may be changed."""
-    # the norm of x is a kernel of its own anyway; without x, no graph is made for where the layer's widths are equal
-    total, *scalars = _scaled_sum((y, update, _summed(x), log_k), (scaling, limit, math.sqrt(unit)), chart, derivatives)
+    # kernels of their own: in one with a row's norm each of its threads would compute the scalars again, and Triton 3.6
+    # cannot compile that with derivatives; without x, no graph is made for where the layer's widths are equal
+    norms = _summed(x), _summed(update)
+    total, *scalars = _scaled_sum((y, update, *norms, log_k), (scaling, limit, math.sqrt(unit)), chart, derivatives)
     return total, tuple(scalars)
 
 
@@ -143,10 +145,10 @@ def _scaled_sum(
     tensors: tuple[Tensor, ...], numbers: Any, in_place: bool, chart: str, derivatives: bool
 ) -> tuple[Tensor, ...]:
     """The sum, f, and with derivatives those of f: (∂f/∂‖x‖)/‖x‖, (∂f/∂‖BAx‖)/‖BAx‖ and ∂f/∂log K."""
-    y, update, input_norm, log_k = tensors
+    y, update, *norms, log_k = tensors
     scaling, limit, root_unit = numbers
-    output_norm, radius = row_norm(update), space_radius(log_k, root_unit)
-    input_norm = input_norm.to(output_norm.dtype)
+    input_norm, output_norm = (norm.to(norm_dtype(norm.device)) for norm in norms)
+    radius = space_radius(log_k, root_unit)
     scalars: tuple[Tensor, ...]
     if derivatives:
         value, by_input, by_output = factors(input_norm, output_norm, radius, chart, limit)

@@ -4,6 +4,7 @@ import itertools
 import pytest
 import torch
 from peft import get_peft_model
+from torch._dynamo.backends.common import aot_autograd
 from torch._dynamo.testing import CompileCounterWithBackend
 from torch.autograd import forward_ad
 from torch.utils.flop_counter import FlopCounterMode
@@ -96,6 +97,25 @@ def test_widths_tokens_scalings_and_limits_are_of_one_graph_and_a_single_token_o
     assert run([7, 9, 128]) == 3
     assert run([1]) == 6
     assert not compiler.failed
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_no_norm_shares_a_kernel_with_the_scalars_of_its_token(compiled_on_the_cpu, chart, dtype):
+    graphs = []
+
+    def kept(graph, inputs):
+        graphs.append([node.target for node in graph.graph.nodes if isinstance(node.target, torch._ops.OpOverload)])
+        return graph
+
+    compiled_on_the_cpu(aot_autograd(fw_compiler=kept))
+    leaves = parts(dtype)
+    value_and_gradients(leaves, chart)
+    with torch.no_grad():
+        product(leaves, chart)
+    reductions = [[name for name in graph if torch.Tag.reduction in name.tags] for graph in graphs]
+    # forward with a gradient; backward, over the rank and over tokens; forward without
+    assert [len(found) for found in reductions] == [0, 2, 0]
 
 
 def test_a_llama_trains_as_it_does_plainly(compiled_on_the_cpu, llama, ids):
