@@ -1,5 +1,7 @@
 import functools
+import importlib.util
 import itertools
+import sys
 
 import pytest
 import torch
@@ -186,6 +188,29 @@ def test_what_watches_each_operation_sees_them(compiled_on_the_cpu, watched):
     compiler = compiled_on_the_cpu("aot_eager")
     assert torch.equal(watched(*leaves), expected)
     assert not compiler.made
+
+
+@pytest.fixture
+def fused_by_another_torch(monkeypatch):
+    """The module as a torch that lacks what it asks for by private names has it."""
+    with monkeypatch.context() as patch:
+        patch.delattr(torch._C, "_len_torch_dispatch_stack")
+        patch.delattr(torch._C._functorch, "peek_interpreter_stack")
+        spec = importlib.util.spec_from_file_location("fused_by_another_torch", fused.__file__)
+        module = importlib.util.module_from_spec(spec)
+        patch.setitem(sys.modules, spec.name, module)
+        spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, as it makes its first dual number
+def test_without_private_names_of_torch_all_compiles_but_what_would_be_wrong(fused_by_another_torch):
+    takes = fused_by_another_torch.Compiler(frozenset({"cpu"})).takes
+    x = torch.randn(3, 4)
+    assert takes((x,))
+    with forward_ad.dual_level():
+        assert takes((x,))
+        assert not takes((x, forward_ad.make_dual(x, torch.ones_like(x))))
 
 
 def test_inference_mode_leaves_nothing_that_training_stumbles_over(compiled_on_the_cpu):
