@@ -107,18 +107,16 @@ class LowRankProduct(torch.autograd.Function):
         grad_y = grad.to(ctx.y_dtype) if need_y else None
         grad = grad.to(working)
         grad_hidden, by_factor, by_norm, of_x, of_log_k = _gradients(
-            (grad @ b, hidden, hidden @ (b.t() @ b), *scalars), (ctx.scaling,)
+            (grad @ b, hidden, hidden @ (b.t() @ b), *scalars), (ctx.scaling,), ctx.log_k_dtype
         )
-        grad_x = grad_a = grad_b = grad_log_k = None
+        grad_x = grad_a = grad_b = None
         if need_b:
-            grad_b = grad.t() @ by_factor + b @ (hidden.t() @ by_norm)
+            grad_b = (grad.t() @ by_factor).addmm_(b, hidden.t() @ by_norm)
         if need_a:
             grad_a = grad_hidden.t() @ x
         if need_x:
             grad_x = (grad_hidden @ a).addcmul_(x, of_x)
-        if need_log_k:
-            grad_log_k = of_log_k.to(ctx.log_k_dtype)
-        return grad_y, grad_x, grad_a, grad_b, grad_log_k, None, None, None, None
+        return grad_y, grad_x, grad_a, grad_b, of_log_k if need_log_k else None, None, None, None, None
 
 
 def _product(
@@ -170,7 +168,9 @@ def _scaled_sum(
 
 
 @fused
-def _gradients(tensors: tuple[Tensor, ...], numbers: Any, in_place: bool) -> tuple[Tensor, ...]:
+def _gradients(
+    tensors: tuple[Tensor, ...], numbers: Any, in_place: bool, log_k_dtype: torch.dtype
+) -> tuple[Tensor, ...]:
     """From Bᵀgrad, Ax, BᵀBAx and the scalars: the gradient of Ax, Ax by what it has in B's, and of x and log K."""
     back, hidden, gram, value, by_input, by_output, by_log_k = tensors
     (scaling,) = numbers
@@ -185,5 +185,5 @@ def _gradients(tensors: tuple[Tensor, ...], numbers: Any, in_place: bool) -> tup
         hidden * scale,
         hidden * through_output,
         (along * by_input).to(working).unsqueeze(-1),
-        (along * by_log_k).sum(0, keepdim=True),
+        (along * by_log_k).sum(0, keepdim=True).to(log_k_dtype),
     )
