@@ -36,9 +36,9 @@ class Compiler:
             not torch.compiler.is_compiling()
             and tensors[0].device.type in self.devices
             and not self.failed
-            and not _watched()
             # no DTensor, nor anything else that has its own idea of an operation
             and {type(tensor) for tensor in tensors} <= _PLAIN
+            and not _watched(tensors)
         )
 
     def run(
@@ -116,14 +116,19 @@ def fused(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _watched() -> bool:
-    """Whether more than autograd sees each operation: a mode, a transform, forward differentiation, or a trace."""
+def _watched(tensors: tuple[Tensor, ...]) -> bool:
+    """Whether more than autograd sees each operation: forward differentiation, a trace, a mode, or a transform."""
     return (
-        torch._C._len_torch_dispatch_stack() > 0
-        or torch._C._functorch.peek_interpreter_stack() is not None
-        or forward_ad._current_level >= 0
+        any(forward_ad.unpack_dual(tensor).tangent is not None for tensor in tensors)
         or torch.jit.is_tracing()
+        or _modes() > 0
+        or _transform() is not None
     )
+
+
+# torch has no public names for these two; without them, what cannot be compiled there would say so and run as it is
+_modes = getattr(torch._C, "_len_torch_dispatch_stack", int)
+_transform = getattr(getattr(torch._C, "_functorch", None), "peek_interpreter_stack", lambda: None)
 
 
 @lru_cache(maxsize=4096)

@@ -107,18 +107,16 @@ class LowRankProduct(torch.autograd.Function):
         grad_y = grad.to(ctx.y_dtype) if need_y else None
         grad = grad.to(working)
         grad_hidden, by_factor, by_norm, of_x, of_log_k = _gradients(
-            (grad @ b, hidden, hidden @ (b.t() @ b), *scalars), (ctx.scaling,)
+            (grad @ b, hidden, hidden @ (b.t() @ b), *scalars), (ctx.scaling,), ctx.log_k_dtype
         )
-        grad_x = grad_a = grad_b = grad_log_k = None
+        grad_x = grad_a = grad_b = None
         if need_b:
-            grad_b = grad.t() @ by_factor + b @ (hidden.t() @ by_norm)
+            grad_b = (grad.t() @ by_factor).addmm_(b, hidden.t() @ by_norm)
         if need_a:
             grad_a = grad_hidden.t() @ x
         if need_x:
             grad_x = (grad_hidden @ a).addcmul_(x, of_x)
-        if need_log_k:
-            grad_log_k = of_log_k.to(ctx.log_k_dtype)
-        return grad_y, grad_x, grad_a, grad_b, grad_log_k, None, None, None, None
+        return grad_y, grad_x, grad_a, grad_b, of_log_k if need_log_k else None, None, None, None, None
 
 
 def _product(
@@ -133,8 +131,10 @@ def _product(
     derivatives: bool,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """The sum, and the scalars of each token, from BAx, which may be changed."""
-    # the norm of x is a kernel of its own anyway; without x, no graph is made for where the layer's widths are equal
-    total, *scalars = _scaled_sum((y, update, _summed(x), log_k), (scaling, limit, math.sqrt(unit)), chart, derivatives)
+    # kernels of their own: in one with a row's norm each of its threads would compute the scalars again, and Triton 3.6
+    # cannot compile that with derivatives; without x, no graph is made for where the layer's widths are equal
+    norms = _summed(x), _summed(update)
+    total, *scalars = _scaled_sum((y, update, *norms, log_k), (scaling, limit, math.sqrt(unit)), chart, derivatives)
     return total, tuple(scalars)
 
 
@@ -143,10 +143,10 @@ def _scaled_sum(
     tensors: tuple[Tensor, ...], numbers: Any, in_place: bool, chart: str, derivatives: bool
 ) -> tuple[Tensor, ...]:
     """The sum, f, and with derivatives those of f: (∂f/∂‖x‖)/‖x‖, (∂f/∂‖BAx‖)/‖BAx‖ and ∂f/∂log K."""
-    y, update, input_norm, log_k = tensors
+    y, update, *norms, log_k = tensors
     scaling, limit, root_unit = numbers
-    output_norm, radius = row_norm(update), space_radius(log_k, root_unit)
-    input_norm = input_norm.to(output_norm.dtype)
+    input_norm, output_norm = (norm.to(norm_dtype(norm.device)) for norm in norms)
+    radius = space_radius(log_k, root_unit)
     scalars: tuple[Tensor, ...]
     if derivatives:
         value, by_input, by_output = factors(input_norm, output_norm, radius, chart, limit)
@@ -168,7 +168,9 @@ def _scaled_sum(
 
 
 @fused
-def _gradients(tensors: tuple[Tensor, ...], numbers: Any, in_place: bool) -> tuple[Tensor, ...]:
+def _gradients(
+    tensors: tuple[Tensor, ...], numbers: Any, in_place: bool, log_k_dtype: torch.dtype
+) -> tuple[Tensor, ...]:
     """From Bᵀgrad, Ax, BᵀBAx and the scalars: the gradient of Ax, Ax by what it has in B's, and of x and log K."""
     back, hidden, gram, value, by_input, by_output, by_log_k = tensors
     (scaling,) = numbers
@@ -183,5 +185,5 @@ def _gradients(tensors: tuple[Tensor, ...], numbers: Any, in_place: bool) -> tup
         hidden * scale,
         hidden * through_output,
         (along * by_input).to(working).unsqueeze(-1),
-        (along * by_log_k).sum(0, keepdim=True),
+        (along * by_log_k).sum(0, keepdim=True).to(log_k_dtype),
     )

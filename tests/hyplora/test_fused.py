@@ -1,9 +1,12 @@
 import functools
+import importlib.util
 import itertools
+import sys
 
 import pytest
 import torch
 from peft import get_peft_model
+from torch._dynamo.backends.common import aot_autograd
 from torch._dynamo.testing import CompileCounterWithBackend
 from torch.autograd import forward_ad
 from torch.utils.flop_counter import FlopCounterMode
@@ -98,6 +101,25 @@ def test_widths_tokens_scalings_and_limits_are_of_one_graph_and_a_single_token_o
     assert not compiler.failed
 
 
+@pytest.mark.parametrize("chart", CHARTS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_no_norm_shares_a_kernel_with_the_scalars_of_its_token(compiled_on_the_cpu, chart, dtype):
+    graphs = []
+
+    def kept(graph, inputs):
+        graphs.append([node.target for node in graph.graph.nodes if isinstance(node.target, torch._ops.OpOverload)])
+        return graph
+
+    compiled_on_the_cpu(aot_autograd(fw_compiler=kept))
+    leaves = parts(dtype)
+    value_and_gradients(leaves, chart)
+    with torch.no_grad():
+        product(leaves, chart)
+    reductions = [[name for name in graph if torch.Tag.reduction in name.tags] for graph in graphs]
+    # forward with a gradient; backward, over the rank and over tokens; forward without
+    assert [len(found) for found in reductions] == [0, 2, 0]
+
+
 def test_a_llama_trains_as_it_does_plainly(compiled_on_the_cpu, llama, ids):
     settings = HypLoraConfig(r=4, target_modules=["q_proj", "down_proj"], share_curvature=True, init_weights=False)
     model = get_peft_model(llama, settings)
@@ -166,6 +188,29 @@ def test_what_watches_each_operation_sees_them(compiled_on_the_cpu, watched):
     compiler = compiled_on_the_cpu("aot_eager")
     assert torch.equal(watched(*leaves), expected)
     assert not compiler.made
+
+
+@pytest.fixture
+def fused_by_another_torch(monkeypatch):
+    """The module as a torch that lacks what it asks for by private names has it."""
+    with monkeypatch.context() as patch:
+        patch.delattr(torch._C, "_len_torch_dispatch_stack")
+        patch.delattr(torch._C._functorch, "peek_interpreter_stack")
+        spec = importlib.util.spec_from_file_location("fused_by_another_torch", fused.__file__)
+        module = importlib.util.module_from_spec(spec)
+        patch.setitem(sys.modules, spec.name, module)
+        spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, as it makes its first dual number
+def test_without_private_names_of_torch_all_compiles_but_what_would_be_wrong(fused_by_another_torch):
+    takes = fused_by_another_torch.Compiler(frozenset({"cpu"})).takes
+    x = torch.randn(3, 4)
+    assert takes((x,))
+    with forward_ad.dual_level():
+        assert takes((x,))
+        assert not takes((x, forward_ad.make_dual(x, torch.ones_like(x))))
 
 
 def test_inference_mode_leaves_nothing_that_training_stumbles_over(compiled_on_the_cpu):
