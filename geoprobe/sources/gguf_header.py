@@ -152,6 +152,8 @@ def _read(cursor: _Cursor) -> GgufHeader:
         if dimensions > _MAX_DIMENSIONS:
             raise ValueError(f"tensor {name!r} claims {dimensions} dimensions")
         shape = tuple(cursor.number("<Q") for _ in range(dimensions))
+        if 0 in shape:
+            raise ValueError(f"the tensor {name[:80]!r} has the shape {shape}, and no element")
         found[name] = (shape, cursor.number("<I"), cursor.number("<Q"))
     alignment = metadata.get("general.alignment", 32)
     if not isinstance(alignment, int) or alignment < 1:

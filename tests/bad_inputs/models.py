@@ -173,6 +173,12 @@ MODELS: dict[str, Case] = {
         "general.alignment is 0",
         {"m.gguf": gguf_head(values=1, rest=text(b"general.alignment") + struct.pack("<II", 4, 0))},
     ),
+    "gguf with a tensor of no rows": Case(
+        "scan m.gguf",
+        5,
+        "and no element",
+        {"m.gguf": gguf_head(tensors=1, rest=text(b"token_embd.weight") + struct.pack("<IQQIQ", 2, 1 << 62, 0, 0, 0))},
+    ),
     "gguf of nine dimensions": Case(
         "scan m.gguf",
         5,

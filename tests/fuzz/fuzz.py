@@ -5,8 +5,10 @@ Needs atheris, which `make fuzz` installs into an environment of its own. A read
 ``tests/bad_inputs``.
 """
 
+import atexit
 import contextlib
 import json
+import signal
 import sys
 import tempfile
 import warnings
@@ -140,6 +142,7 @@ def main() -> None:
             reader(data)
 
     options = ["-timeout=10", "-rss_limit_mb=2048", "-max_len=20000", f"-artifact_prefix={sys.argv[1]}-"]
+    atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)  # libFuzzer's clock may ring after its last input
     atheris.Setup([sys.argv[0], *options, *sys.argv[2:], str(seeds(sys.argv[1]))], one)
     atheris.Fuzz()
 

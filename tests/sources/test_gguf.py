@@ -305,6 +305,15 @@ def claimed(kind: bytes, body: bytes = b"", *, version: int = 3, tensors: int = 
         (claimed(struct.pack("<I", 4), b"abcd", values=1 << 60), "damaged GGUF"),
         (claimed(struct.pack("<I", 8), struct.pack("<Q", 2) + b"\xff\xfe"), "utf-8"),
         (b"GGUF" + struct.pack("<IQQ", 3, 1, 0) + struct.pack("<Q", 1) + b"t" + struct.pack("<I", 99), "99 dimensions"),
+        (
+            b"GGUF"
+            + struct.pack("<IQQ", 3, 1, 0)
+            + struct.pack("<Q", 1)
+            + b"t"
+            # no row, of a width that no array has
+            + struct.pack("<IQQIQ", 2, 1 << 62, 0, 0, 0),
+            r"the tensor 't' has the shape \(4611686018427387904, 0\), and no element",
+        ),
     ],
 )
 def test_a_header_that_claims_what_is_not_there_is_bad_data(tmp_path: Path, content: bytes, message: str) -> None:
