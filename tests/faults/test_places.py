@@ -7,10 +7,11 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from builders import FEW, make_model, make_report
+from builders import FEW, make_model, make_report, missing
 
 NOBODY_MAY = (1, 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH: what lets root pass over permissions
 DROP_BOUND = 24  # PR_CAPBSET_DROP
@@ -141,6 +142,8 @@ def test_a_folder_that_may_not_be_written_is_refused_before_the_work(tmp_path: P
     ],
 )
 def test_what_may_not_be_read_is_said(tmp_path: Path, arguments: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if arguments.startswith("finetune") and find_spec("peft") is None:
+        missing("finetune", "the extra finetune is not installed: pip install 'geoprobe[finetune]'")
     for name in ("tiny", "good"):
         make_model(tmp_path / name)
     (tmp_path / "folder").mkdir()
