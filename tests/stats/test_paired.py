@@ -3,7 +3,15 @@ import pytest
 from scipy import integrate, stats
 from scipy.special import expit, logit
 
-from geoprobe.stats.paired import Difference, _half_widths, mcnemar, paired_accuracy, paired_means
+from geoprobe.stats.paired import (
+    Difference,
+    _detectable,
+    _half_widths,
+    _Noise,
+    mcnemar,
+    paired_accuracy,
+    paired_means,
+)
 
 
 def simulate(
@@ -134,6 +142,18 @@ def test_the_detectable_difference_of_many_seeds_is_the_textbooks_for_a_normal_m
     found = paired_means(differences, np.random.default_rng(0))
     z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
     assert found.detectable == pytest.approx(z * differences.std() / np.sqrt(4000), rel=0.03)
+
+
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_the_detectable_difference_of_few_seeds_is_that_of_simulated_repetitions(seeds: int) -> None:
+    """Seeds make all the noise: of its variance only so many seeds' worth is known, and as few will be repeated."""
+    rng = np.random.default_rng(5)
+    variance = (seeds - 1) / rng.chisquare(seeds - 1, 40_000)  # of a mean, by what was seen of it
+    repeated = rng.standard_normal((40_000, seeds)) * np.sqrt(variance * seeds)[:, None]
+    half = stats.t.ppf(0.975, seeds - 1) * repeated.std(axis=1, ddof=1) / np.sqrt(seeds)
+    expected = np.quantile(half - repeated.mean(axis=1), 0.8)  # what shifts four of five beyond their half-width
+    found = _detectable(_Noise(seeds=1.0, floor=0.0, questions=0.0), seeds, np.random.default_rng(0), 40_000)
+    assert found == pytest.approx(expected, rel=0.06)
 
 
 def test_the_detectable_difference_of_many_questions_and_seeds_is_the_textbooks() -> None:

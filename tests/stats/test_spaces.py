@@ -129,6 +129,8 @@ def test_norms_and_clusters_have_the_law_they_name():
 def test_the_papers_reference_spaces_have_its_printed_values_where_they_are_determinate():
     """Trees are 0 by either estimator. The sphere's 0.99 is its exact delta; a thousand quadruples stay below."""
     rows = {row.name: row for row in spaces.paper_spaces(512, draws=3, rng=_rng())}
+    printed = {"sphere": (0.99, 0.01), "random graph": (0.62, 0.34), "scale-free graph": (0.0, 0.0), "tree": (0.0, 0.0)}
+    assert {name: (row.printed_mean, row.printed_sd) for name, row in rows.items()} == printed
     for name in ("tree", "scale-free graph"):
         np.testing.assert_allclose(rows[name].sampled, rows[name].printed_mean, atol=1e-12)
         np.testing.assert_allclose(rows[name].exact, rows[name].printed_mean, atol=1e-12)

@@ -18,7 +18,7 @@ from geoprobe.stats.hyperbolicity import (
     stress_of_points,
 )
 from geoprobe.stats.hyperbolicity import embedding_kernels as kernels
-from geoprobe.stats.hyperbolicity.embedding import embed_in_all
+from geoprobe.stats.hyperbolicity.embedding import _refined, embed_in_all
 
 
 def _rng(seed=0):
@@ -211,3 +211,9 @@ def test_euclidean_distances_of_points_are_what_stress_of_points_embeds():
     points = spaces.gaussian(14, 6, _rng(2))
     found = stress_of_points(points, 2, replicates=1, rng=_rng())
     assert found.euclidean.stress == pytest.approx(embed(euclidean_distances(points), 2, "euclidean").stress, rel=1e-6)
+
+
+@pytest.mark.parametrize(("least", "best"), [(1.5, 1), (1.1, 1), (0.7, 0), (3.9, 2), (1.2, 1)])
+def test_a_minimum_is_found_on_both_sides_of_the_best_grid_point(least, best):
+    found = _refined(lambda log: (log - np.log(least)) ** 2, (1.0, 1.2, 2.0, 4.0), best)
+    assert found == pytest.approx(least, rel=1e-3)
