@@ -195,10 +195,10 @@ def _where(model: str) -> tuple[str, dict[str, Any]]:
     """The folder or hub id that transformers loads from, and the GGUF file in it."""
     path = demo_model() if model == "demo" else given_path(model)
     there = what_is_at(path)
-    if there == "file" and path.suffix == ".gguf":
+    if there == "file" and path.suffix.lower() == ".gguf":
         return str(path.parent), {"gguf_file": path.name}
     if there == "folder":
         return str(path), {}
-    if path.suffix in (".gguf", ".safetensors") or model.count("/") > 1 or model.startswith((".", "/", "~")):
+    if path.suffix.lower() in (".gguf", ".safetensors") or model.count("/") > 1 or model.startswith((".", "/", "~")):
         raise NotFoundError(f"There is no model at {model!r}.", "Give `demo`, a folder, a .gguf file or a hub id.")
     return model, {}

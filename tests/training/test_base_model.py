@@ -32,7 +32,7 @@ def test_half_precision_on_a_cpu_keeps_the_weights(make: Callable[..., Any], mon
     assert next(loaded.model.parameters()).dtype == torch.float32
 
 
-@pytest.mark.parametrize("name", ["./nowhere", "a/b/c", "weights.gguf"])
+@pytest.mark.parametrize("name", ["./nowhere", "a/b/c", "weights.gguf", "weights.GGUF"])
 def test_a_path_that_is_not_there_is_not_asked_of_the_hub(make: Callable[..., Any], name: str) -> None:
     with pytest.raises(NotFoundError, match=f"no model at '{name}'"):
         load_base(make(model=name))
