@@ -230,6 +230,16 @@ class EmbeddingTable:
         return np.ones(len(rows), dtype=np.bool_) if self.weights is None else self.weights[rows] > 0
 
     @cached_property
+    def rows_at_hand(self) -> Bool[np.ndarray, " v"]:
+        """(V,) which rows were read."""
+        return self.at_hand(np.arange(self.size))
+
+    @cached_property
+    def named(self) -> Bool[np.ndarray, " v"]:
+        """(V,) which rows have a token."""
+        return np.array([bool(token) for token in self.tokens], dtype=np.bool_)
+
+    @cached_property
     def row_statistics(self) -> RowStatistics:
         """Norms and mean of the rows; one pass over the table, made once."""
         return _statistics(self.vectors)

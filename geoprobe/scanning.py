@@ -211,7 +211,7 @@ def _model_facts(table: EmbeddingTable) -> ModelFacts:
         rows=table.size,
         dimension=table.dimension,
         special=int(table.special.sum()),
-        unnamed=sum(not token for token in table.tokens),
+        unnamed=int((~table.named).sum()),
         tied=table.tied,
         lookup_scale=table.lookup_scale,
     )

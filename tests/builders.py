@@ -80,6 +80,29 @@ def missing(what: str, reason: str) -> None:
     pytest.skip(reason, allow_module_level=True)
 
 
+def needs_gpu() -> None:
+    """Skip where PyTorch has no GPU."""
+    import torch
+
+    if not torch.cuda.is_available():
+        missing("gpu", "no GPU that PyTorch can use")
+
+
+def training_losses(model: Any, ids: Any, *, steps: int, rate: float) -> list[float]:
+    """Loss of each step of a training on one batch, by what of a model is to be trained."""
+    import torch
+
+    optimizer = torch.optim.AdamW((weight for weight in model.parameters() if weight.requires_grad), lr=rate)
+    losses = []
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = model(input_ids=ids, labels=ids).loss
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    return losses
+
+
 def on(base: Any, batch: dict[str, Any]) -> dict[str, Any]:
     """A batch where a loaded model is."""
     return {name: value.to(base.model.device) for name, value in batch.items()}

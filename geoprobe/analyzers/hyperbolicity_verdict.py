@@ -76,8 +76,8 @@ def _of_prompts(rotated: NullTest, joined: NullTest, matched: NullTest) -> str:
     figures = f"(Holland's index {number(rotated.observed)} against {number(rotated.null_mean)})"
     if not rotated.more_treelike:
         return f"Prompts are no more tree-like than their covariance and norms explain {figures}."
-    alone = "" if joined.more_treelike else f" by that index alone, NJ* being {number(joined.observed)} against "
-    alone += "" if joined.more_treelike else number(joined.null_mean)
+    joining = f"NJ* being {number(joined.observed)} against {number(joined.null_mean)}"
+    alone = "" if joined.more_treelike else f" by that index alone, {joining}"
     beyond = (
         f"and than other tokens of equal frequency ({number(matched.null_mean)})."
         if matched.more_treelike

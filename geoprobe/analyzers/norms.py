@@ -166,8 +166,7 @@ class NormsAnalyzer:
         found = survey(table, counts)
         here = found.here
         finite = np.isfinite(here.norms)
-        named = np.array([bool(token) for token in table.tokens], dtype=np.bool_)
-        seen = (counts > 0) & finite & named
+        seen = (counts > 0) & finite & table.named
         lengths = here.norms[seen]
         others = other_distances(here, found.there, table.size)
         usable = lengths.size >= MIN_SEEN and lengths.min() < lengths.max() and np.ptp(counts[seen]) > 0
@@ -215,15 +214,11 @@ class NormsAnalyzer:
             link=link_radii(counts[seen], lengths, rng) if usable else None,
             unusual=found.unusual,
             lookup_scale=table.lookup_scale,
-            n_not_finite=int((_read(table) & ~finite).sum()),
+            n_not_finite=int((table.rows_at_hand & ~finite).sum()),
             n_zero=int(table.row_statistics.zero.sum()),
-            n_unnamed=int((~named).sum()),
+            n_unnamed=int((~table.named).sum()),
             points=vocabulary_scatter(table, counts, here.norms, found.flagged),
         )
-
-
-def _read(table: EmbeddingTable) -> Bool[np.ndarray, " v"]:
-    return table.at_hand(np.arange(table.size))
 
 
 def _of_all_rows(
@@ -248,16 +243,15 @@ def _interval(found: Association | None, method: str) -> Interval | None:
 def _warnings(table: EmbeddingTable, equal: Bool[np.ndarray, " v"]) -> tuple[str, ...]:
     statistics = table.row_statistics
     found = []
-    spoilt = _read(table) & ~statistics.finite
+    spoilt = table.rows_at_hand & ~statistics.finite
     if spoilt.any():
         found.append(f"Rows that hold NaN or infinity, left out: {_named(spoilt)}.")
     if table.weights is not None:
         found.append("A sample of the rows was read: only the first coefficient is weighted to stand for all rows.")
     if statistics.zero.any():
         found.append(f"Rows of zeros: {_named(statistics.zero)}.")
-    unnamed = np.array([not token for token in table.tokens], dtype=np.bool_)
-    if unnamed.any():
-        found.append(f"Rows of no token: {_named(unnamed)}.")
+    if not table.named.all():
+        found.append(f"Rows of no token: {_named(~table.named)}.")
     if equal.any():
         found.append(f"Rows equal to another: {_named(equal)}.")
     output = table.output

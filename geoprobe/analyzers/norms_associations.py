@@ -79,8 +79,7 @@ class _Statistics:
         self, inputs: ScanInputs, norms: Float64[np.ndarray, " v"], others: dict[str, Float64[np.ndarray, " v"]]
     ) -> None:
         table = inputs.embedding
-        named = np.array([bool(token) for token in table.tokens], dtype=np.bool_)
-        self.rows = np.flatnonzero(named & np.isfinite(norms))
+        self.rows = np.flatnonzero(table.named & np.isfinite(norms))
         self.norms = norms[self.rows]
         self.others = tuple(others)
         seen = inputs.counts[self.rows] > 0  # no resample has others

@@ -42,12 +42,12 @@ def vocabulary_scatter(
     """
     kinds = np.where(counts > 0, 0, 1)
     kinds[table.special] = 2
-    kinds[np.array([not token for token in table.tokens], dtype=np.bool_)] = 3
+    kinds[~table.named] = 3
     kinds[unusual] = 4
     rows = np.flatnonzero(np.isfinite(norms))
     if rows.size == 0:
         return None
-    left_out = int(table.at_hand(np.arange(table.size)).sum()) - rows.size
+    left_out = int(table.rows_at_hand.sum()) - rows.size
     return pack_scatter(
         "vocabulary",
         title="The whole vocabulary",

@@ -240,8 +240,7 @@ def holland_index(distances: Float64[np.ndarray, "n n"], rng: np.random.Generato
 def usable_rows(inputs: ScanInputs) -> Int64[np.ndarray, " u"]:
     """Rows of ordinary tokens with finite vectors."""
     table = inputs.embedding
-    named = np.array([bool(token) for token in table.tokens])
-    return np.flatnonzero(named & table.finite & ~table.special)
+    return np.flatnonzero(table.named & table.finite & ~table.special)
 
 
 def drawable(inputs: ScanInputs, rows: Int64[np.ndarray, " u"]) -> int:

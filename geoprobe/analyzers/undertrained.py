@@ -145,7 +145,7 @@ def survey(table: EmbeddingTable, counts: Int64[np.ndarray, " v"]) -> Survey:
     """
     statistics = table.row_statistics
     equal = equal_rows(statistics.norms, table.vectors.take)
-    read = table.at_hand(np.arange(table.size))
+    read = table.rows_at_hand
     unused = known_unused(table, equal)
     unused = unused[read[unused]]
     here, there = row_geometry(table.vectors, statistics, unused), None

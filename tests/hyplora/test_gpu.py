@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from builders import missing
+from builders import needs_gpu, training_losses
 from peft import get_peft_model
 from torch._dynamo.testing import CompileCounterWithBackend
 
@@ -16,8 +16,7 @@ SETTINGS = {"r": 8, "lora_alpha": 16, "init_weights": False}
 
 @pytest.fixture(autouse=True)
 def _gpu():
-    if not torch.cuda.is_available():
-        missing("gpu", "no GPU that PyTorch can use")
+    needs_gpu()
 
 
 def one_layer(**settings):
@@ -142,13 +141,6 @@ def test_a_llama_in_bfloat16_learns_and_its_curvatures_move(llama, ids, checkpoi
         model.enable_input_require_grads()
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     ids = ids.cuda()
-    optimizer = torch.optim.AdamW((p for p in model.parameters() if p.requires_grad), lr=0.02)
-    losses = []
-    for _ in range(40):
-        optimizer.zero_grad()
-        loss = model(input_ids=ids, labels=ids).loss
-        loss.backward()
-        optimizer.step()
-        losses.append(float(loss.detach()))
+    losses = training_losses(model, ids, steps=40, rate=0.02)
     assert losses[-1] < losses[0] - 0.3
     assert all(record.moved != 0 for record in geometry(model))

@@ -2,6 +2,7 @@ import pydoc_data.topics
 
 import pytest
 import torch
+from builders import training_losses
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
@@ -83,14 +84,7 @@ def test_training_on_the_demo_model_lowers_the_loss_and_moves_every_curvature(de
     ids = torch.as_tensor(text[:24]).unsqueeze(0)
     config = HypLoraConfig(r=8, lora_alpha=16, target_modules=["q_proj", "k_proj", "v_proj", "up_proj", "down_proj"])
     model = get_peft_model(model, config).train()
-    optimizer = torch.optim.AdamW((p for p in model.parameters() if p.requires_grad), lr=3e-3)
-    losses = []
-    for _ in range(3):
-        optimizer.zero_grad()
-        loss = model(input_ids=ids, labels=ids).loss
-        loss.backward()
-        optimizer.step()
-        losses.append(float(loss.detach()))
+    losses = training_losses(model, ids, steps=3, rate=3e-3)
     assert losses[-1] < losses[0] - 0.5
     records = geometry(model)
     assert len(records) == 150

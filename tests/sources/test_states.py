@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import make_model, missing
+from builders import make_model, missing, needs_gpu
 
 from geoprobe.errors import BadDataError, GeoprobeError, UsageError
 from geoprobe.sources.models import load_model
@@ -44,8 +44,7 @@ def test_padding_and_batches_change_nothing_against_one_prompt_at_a_time(llama: 
 
 
 def test_on_a_gpu_states_are_those_of_a_cpu(llama: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not torch.cuda.is_available():
-        missing("gpu", "no GPU that PyTorch can use")
+    needs_gpu()
     there = open_states(llama)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     here = open_states(llama)

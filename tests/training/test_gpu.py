@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from builders import missing
+from builders import needs_gpu
 
 import geoprobe
 from geoprobe.training.result import ComparisonResult
@@ -27,8 +27,7 @@ SMALL: dict[str, Any] = {
 
 @pytest.fixture(autouse=True)
 def _gpu() -> None:
-    if not torch.cuda.is_available():
-        missing("gpu", "no GPU that PyTorch can use")
+    needs_gpu()
 
 
 def _run(model: Path, training: Path, sets: Path, out: Path, **choices: Any) -> ComparisonResult:
