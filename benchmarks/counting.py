@@ -21,7 +21,7 @@ from typing import Any
 
 from geoprobe.sources.corpora import open_corpus
 from geoprobe.sources.counting import count_tokens
-from geoprobe.sources.model_tokenizer import load_model_tokenizer
+from geoprobe.sources.models.model_tokenizer import load_model_tokenizer
 
 RATIO_BAR = 0.8
 RATIO_MEGABYTES = 12
@@ -34,7 +34,7 @@ import re, sys, threading, time
 from pathlib import Path
 from geoprobe.sources.corpora import open_corpus
 from geoprobe.sources.counting import count_tokens
-from geoprobe.sources.model_tokenizer import load_model_tokenizer
+from geoprobe.sources.models.model_tokenizer import load_model_tokenizer
 
 peak = 0
 def watch():

@@ -28,8 +28,8 @@ from transformers import AutoModelForCausalLM, LlamaConfig
 from transformers.utils.logging import disable_progress_bar
 
 from geoprobe.hyplora import HypLoraConfig
-from geoprobe.sources.demo import demo_model
-from geoprobe.sources.models import load_model
+from geoprobe.sources.models.demo import demo_model
+from geoprobe.sources.models.resolve import load_model
 
 SETTINGS = {"r": 32, "lora_alpha": 64, "target_modules": ["q_proj", "k_proj", "v_proj", "up_proj", "down_proj"]}
 LLAMA_3_8B = LlamaConfig(

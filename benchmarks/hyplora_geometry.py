@@ -17,8 +17,8 @@ from peft import get_peft_model
 from transformers import AutoModelForCausalLM
 
 from geoprobe.hyplora import HypLoraConfig, HypLoraLayer, geometry
-from geoprobe.sources.demo import demo_model
-from geoprobe.sources.models import load_model
+from geoprobe.sources.models.demo import demo_model
+from geoprobe.sources.models.resolve import load_model
 
 TARGETS = ["q_proj", "k_proj", "v_proj", "up_proj", "down_proj"]
 

@@ -64,7 +64,7 @@ def main() -> None:
 def real_counts() -> dict[str, np.ndarray]:
     """Counts of SmolLM2's tokens over the instruction data and GSM8K's training questions."""
     from geoprobe.errors import GeoprobeError
-    from geoprobe.sources.models import load_model
+    from geoprobe.sources.models.resolve import load_model
 
     folder = Path(os.environ.get("GEOPROBE_SHARED", Path(__file__).parents[2] / "shared")) / "datasets"
     try:

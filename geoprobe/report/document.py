@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from geoprobe.analyzers.base import result_type
 from geoprobe.data import ModelSource
+from geoprobe.diagnostics.base import result_type
 from geoprobe.errors import NotFoundError
 from geoprobe.report.formats import Rendered, checked_version, read_json
 from geoprobe.report.scan_view import scan_view

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from geoprobe.analyzers.base import BUILTIN, ON_REQUEST, result_type
+from geoprobe.diagnostics.base import BUILTIN, ON_REQUEST, result_type
 from geoprobe.report.document import SCHEMA_VERSION, Envelope
 from geoprobe.report.opening import report_type
 

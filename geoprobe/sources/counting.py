@@ -10,8 +10,8 @@ import numpy as np
 from geoprobe.data import Documents, Prompts, TokenCounts
 from geoprobe.errors import BadDataError, UsageError
 from geoprobe.sources.corpora import Corpus
+from geoprobe.sources.models.tokenizer import Tokenizer
 from geoprobe.sources.tally import KEPT_TOKENS, Prompt, Tally, TallyOptions, tally_part
-from geoprobe.sources.tokenizer import Tokenizer
 
 __all__ = ["ENGINES", "combined_sha256", "count_tokens"]
 

@@ -17,7 +17,7 @@ from geoprobe.data import TokenCounts
 from geoprobe.errors import AccessError, BadDataError, NotFoundError, UsageError
 from geoprobe.files import what_is_at, write_whole
 from geoprobe.sources.counting import combined_sha256
-from geoprobe.sources.vocabulary import MAX_TOKENS
+from geoprobe.sources.models.vocabulary import MAX_TOKENS
 
 __all__ = ["CountedCorpus", "Counts", "counts_file_path", "merge_counts", "read_counts", "save_counts"]
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from geoprobe.data import Documents
 from geoprobe.sources.corpora import Corpus
+from geoprobe.sources.models.tokenizer import Tokenizer
 from geoprobe.sources.ray_cluster import in_order, ray_cluster
 from geoprobe.sources.tally import Tally, TallyOptions, batches, encode, tally_part
-from geoprobe.sources.tokenizer import Tokenizer
 
 __all__ = ["ray_tallies"]
 

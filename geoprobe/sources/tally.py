@@ -14,7 +14,7 @@ from jaxtyping import Int64
 from geoprobe.data import Documents
 from geoprobe.errors import BadDataError
 from geoprobe.sources.corpora import Continued, Part
-from geoprobe.sources.tokenizer import Tokenizer
+from geoprobe.sources.models.tokenizer import Tokenizer
 
 __all__ = ["KEPT_TOKENS", "PROMPT_TOKENS", "Prompt", "Tally", "TallyOptions", "batches", "encode", "tally_part"]
 

@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from geoprobe.errors import BadDataError, NotFoundError, UsageError
 from geoprobe.files import given_path, what_is_at
-from geoprobe.sources.demo import DEMO_NAME, demo_model
+from geoprobe.sources.models.demo import DEMO_NAME, demo_model
 from geoprobe.training.facts import TrainedModel
 from geoprobe.training.setup import Setup
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from geoprobe.sources.states import ModelStates
+from geoprobe.sources.models.states import ModelStates
 from geoprobe.stats.hyperbolicity import delta_basepoint_batch
 from geoprobe.training.base_model import LoadedBase
 

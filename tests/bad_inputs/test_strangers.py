@@ -317,7 +317,7 @@ def test_a_shard_of_another_folder_is_not_opened(workplace: Path, tmp_path: Path
 
 
 def test_word_vectors_that_unpack_without_end_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from geoprobe.sources import word_vectors
+    from geoprobe.sources.models import word_vectors
 
     monkeypatch.setattr(word_vectors, "_SMALL", 1 << 20)
     (tmp_path / "v.txt.gz").write_bytes(gzip.compress(b"a 1 1 1 1\n" * 500_000, mtime=0))
@@ -344,7 +344,7 @@ def test_a_vocabulary_of_one_word_a_million_times_is_refused(tmp_path: Path, mon
     import pyarrow as pa
     from pyarrow import parquet
 
-    from geoprobe.sources import vocabulary
+    from geoprobe.sources.models import vocabulary
 
     monkeypatch.setattr(vocabulary, "_MAX_BYTES", 1 << 20)
     parquet.write_table(pa.table({"word": ["x" * 1000] * 10_000}), tmp_path / "w.parquet")

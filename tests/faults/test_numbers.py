@@ -10,7 +10,7 @@ import pytest
 from builders import FEW, WORDS, word_tokenizer, write_safetensors
 
 import geoprobe
-from geoprobe.analyzers.base import analyzer_type
+from geoprobe.diagnostics.base import analyzer_type
 
 V, D = 127, 16
 NAME = "model.embed_tokens.weight"

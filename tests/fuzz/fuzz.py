@@ -20,13 +20,13 @@ import atheris
 with atheris.instrument_imports(include=["geoprobe"]):
     import geoprobe.sources.corpora
     import geoprobe.sources.counts_file
-    import geoprobe.sources.gguf
-    import geoprobe.sources.safetensors
-    import geoprobe.sources.word_vectors
+    import geoprobe.sources.models.gguf
+    import geoprobe.sources.models.safetensors
+    import geoprobe.sources.models.word_vectors
     from geoprobe.errors import GeoprobeError
     from geoprobe.report import opening
-    from geoprobe.sources.gguf_tokenizer import gguf_tokenizer
-    from geoprobe.sources.safetensors_header import read_header
+    from geoprobe.sources.models.gguf_tokenizer import gguf_tokenizer
+    from geoprobe.sources.models.safetensors_header import read_header
 
 FOLDER = Path(tempfile.mkdtemp(prefix="geoprobe-fuzz-"))
 
@@ -43,12 +43,12 @@ def safetensors(data: bytes) -> None:
         data = len(data[1:]).to_bytes(8, "little") + data[1:] + b"\0" * 64
     path = file("m.safetensors", data)
     for entry in read_header(path).values():
-        rows = geoprobe.sources.safetensors.SafetensorsRows(path, entry)
+        rows = geoprobe.sources.models.safetensors.SafetensorsRows(path, entry)
         rows.read(0, min(rows.shape[0], 4))
 
 
 def gguf(data: bytes) -> None:
-    opened = geoprobe.sources.gguf.open_gguf(file("m.gguf", b"GGUF" + data))
+    opened = geoprobe.sources.models.gguf.open_gguf(file("m.gguf", b"GGUF" + data))
     for name in opened.names():
         if len(opened.shapes()[name]) == 2:
             rows = opened.rows(name)
@@ -75,7 +75,7 @@ def counts(data: bytes) -> None:
 
 
 def vectors(data: bytes) -> None:
-    geoprobe.sources.word_vectors.read_word_vectors(file("v.txt", data))
+    geoprobe.sources.models.word_vectors.read_word_vectors(file("v.txt", data))
 
 
 READERS: dict[str, Callable[[bytes], None]] = {

@@ -8,7 +8,7 @@ from transformers import AutoModelForCausalLM
 
 from geoprobe.hyplora import HypLoraConfig, geometry
 from geoprobe.hyplora.lorentz import exp0
-from geoprobe.sources.models import load_model
+from geoprobe.sources.models.resolve import load_model
 
 WIDTH = 16
 

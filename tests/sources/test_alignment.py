@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from builders import WORDS, make_model, word_tokenizer, write_safetensors
 
-from geoprobe.sources.alignment import alignment_notes
-from geoprobe.sources.models import load_model
-from geoprobe.sources.tokenizer import Tokenizer
+from geoprobe.sources.models.alignment import alignment_notes
+from geoprobe.sources.models.resolve import load_model
+from geoprobe.sources.models.tokenizer import Tokenizer
 
 IDS = len(WORDS) + 1
 

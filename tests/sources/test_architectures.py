@@ -1,7 +1,7 @@
 import pytest
 
 from geoprobe.errors import NotFoundError
-from geoprobe.sources.architectures import choose_tensor, embedding_by_name, output_by_name, vocabulary_size
+from geoprobe.sources.models.architectures import choose_tensor, embedding_by_name, output_by_name, vocabulary_size
 
 TABLE = (100, 8)
 

@@ -11,7 +11,7 @@ from scipy import stats
 from geoprobe.errors import BadDataError, UsageError
 from geoprobe.sources import counting, tally
 from geoprobe.sources.corpora import Continued, Corpus
-from geoprobe.sources.tokenizer import Tokenizer
+from geoprobe.sources.models.tokenizer import Tokenizer
 
 WORDS = ["a", "b", "c", "d"]
 TOKENIZER = Tokenizer(word_tokenizer(WORDS))

@@ -14,7 +14,7 @@ from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError, UsageErr
 from geoprobe.sources.corpora import Corpus
 from geoprobe.sources.counting import count_tokens
 from geoprobe.sources.counts_file import CountedCorpus, Counts, merge_counts, read_counts, save_counts
-from geoprobe.sources.tokenizer import Tokenizer
+from geoprobe.sources.models.tokenizer import Tokenizer
 
 WORDS = [f"w{number}" for number in range(30)]
 TOKENIZER = Tokenizer(word_tokenizer(WORDS))

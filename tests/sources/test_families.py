@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from builders import word_tokenizer
 
-from geoprobe.sources.lookup import lookup_scale
-from geoprobe.sources.models import load_model
+from geoprobe.sources.models.lookup import lookup_scale
+from geoprobe.sources.models.resolve import load_model
 
 transformers = pytest.importorskip("transformers")
 torch = pytest.importorskip("torch")

@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError
-from geoprobe.sources.gguf import open_gguf
-from geoprobe.sources.gguf_splits import REGULAR
-from geoprobe.sources.gguf_tokenizer import gguf_tokenizer
-from geoprobe.sources.models import load_model
-from geoprobe.sources.tokenizer import Tokenizer
+from geoprobe.sources.models.gguf import open_gguf
+from geoprobe.sources.models.gguf_splits import REGULAR
+from geoprobe.sources.models.gguf_tokenizer import gguf_tokenizer
+from geoprobe.sources.models.resolve import load_model
+from geoprobe.sources.models.tokenizer import Tokenizer
 
 ARRAY = np.random.default_rng(0).standard_normal((6, 64)).astype(np.float32)
 
@@ -397,7 +397,7 @@ def test_a_kind_that_nothing_converts_is_bad_data(tmp_path: Path) -> None:
 
 def test_the_demo_models_tokenizer_equals_transformers_where_no_digits_are(demo: Path) -> None:
     pytest.importorskip("torch", reason="transformers' converters need torch")
-    from geoprobe.sources.gguf_tokenizer import _by_transformers
+    from geoprobe.sources.models.gguf_tokenizer import _by_transformers
 
     file = open_gguf(demo)
     ours = gguf_tokenizer(file)[0]

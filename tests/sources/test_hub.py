@@ -13,8 +13,8 @@ from hub_server import COMMIT, Hub, Repeated, serve
 
 import geoprobe
 from geoprobe.errors import AccessError, BadDataError, GeoprobeError, NotFoundError
-from geoprobe.sources.hub_ranges import coalesced
-from geoprobe.sources.models import load_model, open_model
+from geoprobe.sources.models.hub_ranges import coalesced
+from geoprobe.sources.models.resolve import load_model, open_model
 
 MODEL = "team/model"
 
@@ -149,7 +149,7 @@ def test_offline_by_the_environment_is_offline(hub: Hub, tmp_path: Path, monkeyp
 
 @pytest.mark.parametrize("name", ["added_tokens.json", "sentencepiece.bpe.model", "spm.model"])
 def test_every_file_of_a_tokenizer_of_several_is_fetched(hub: Hub, name: str) -> None:
-    from geoprobe.sources.hub import open_repository
+    from geoprobe.sources.models.hub import open_repository
 
     del hub.files["tokenizer.json"]
     hub.files[name] = b"{}"
@@ -461,7 +461,7 @@ def test_slow_bytes_are_waited_for(hub: Hub, tmp_path: Path) -> None:
 def test_a_hub_that_lies_or_stalls_is_left_and_said(
     hub: Hub, lie: str, kind: type[GeoprobeError], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("geoprobe.sources.hub_ranges._SECONDS", 0.2)
+    monkeypatch.setattr("geoprobe.sources.models.hub_ranges._SECONDS", 0.2)
     hub.lie = lie
     started = time.perf_counter()
     with pytest.raises(kind, match=message):

@@ -6,7 +6,7 @@ import pytest
 from builders import make_model, write_safetensors
 
 from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError, UsageError
-from geoprobe.sources.models import load_model
+from geoprobe.sources.models.resolve import load_model
 
 
 def test_a_folder_gives_its_embedding_and_tokenizer(model_folder: Path) -> None:

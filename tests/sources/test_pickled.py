@@ -9,7 +9,7 @@ import pytest
 from builders import Hostile, make_model
 
 from geoprobe.errors import BadDataError, NotFoundError
-from geoprobe.sources.models import load_model
+from geoprobe.sources.models.resolve import load_model
 
 torch = pytest.importorskip("torch")
 ARRAY = torch.randn(127, 16, generator=torch.Generator().manual_seed(0))
@@ -99,7 +99,7 @@ def test_a_file_of_something_else_is_bad_data(folder: Path) -> None:
 
 def test_scanning_safetensors_never_imports_torch(model_folder: Path) -> None:
     code = (
-        "import sys; from geoprobe.sources.models import load_model; import geoprobe.scanning\n"
+        "import sys; from geoprobe.sources.models.resolve import load_model; import geoprobe.scanning\n"
         f"load_model({str(model_folder)!r}); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,7 +9,7 @@ import pytest
 from builders import make_model
 
 from geoprobe.errors import BadDataError
-from geoprobe.sources.models import load_model
+from geoprobe.sources.models.resolve import load_model
 
 torch = pytest.importorskip("torch")
 V, D = 127, 16

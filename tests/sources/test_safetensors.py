@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from geoprobe.errors import BadDataError
-from geoprobe.sources.safetensors import SafetensorsRows
-from geoprobe.sources.safetensors_header import read_header
+from geoprobe.sources.models.safetensors import SafetensorsRows
+from geoprobe.sources.models.safetensors_header import read_header
 
 ARRAY = np.random.default_rng(0).standard_normal((7, 5)).astype(np.float32)
 

@@ -8,10 +8,10 @@ from builders import make_model, scan_inputs
 
 import geoprobe
 from geoprobe import reading
-from geoprobe.analyzers.hyperbolicity import HyperbolicityAnalyzer
-from geoprobe.analyzers.norms import NormsAnalyzer
-from geoprobe.analyzers.treelikeness import _draw, drawable
 from geoprobe.data import ArrayRows, EmbeddingTable, ModelSource, Prompts, SampledRows, ScanInputs
+from geoprobe.diagnostics.hyperbolicity.analyzer import HyperbolicityAnalyzer
+from geoprobe.diagnostics.hyperbolicity.treelikeness import _draw, drawable
+from geoprobe.diagnostics.norms.analyzer import NormsAnalyzer
 from geoprobe.sources.sampling import sample_note, sample_weights
 
 V, BUDGET = 4000, 300

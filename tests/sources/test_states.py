@@ -7,8 +7,8 @@ import pytest
 from builders import make_model, missing, needs_gpu
 
 from geoprobe.errors import BadDataError, GeoprobeError, UsageError
-from geoprobe.sources.models import load_model
-from geoprobe.sources.states import ModelStates, open_states
+from geoprobe.sources.models.resolve import load_model
+from geoprobe.sources.models.states import ModelStates, open_states
 
 try:
     import torch

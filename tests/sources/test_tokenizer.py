@@ -7,7 +7,7 @@ import pytest
 from builders import word_tokenizer
 
 from geoprobe.errors import BadDataError, NotFoundError
-from geoprobe.sources.tokenizer import Tokenizer, load_tokenizer
+from geoprobe.sources.models.tokenizer import Tokenizer, load_tokenizer
 
 
 def byte_level(tmp_path: Path) -> Tokenizer:

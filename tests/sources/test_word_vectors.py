@@ -7,8 +7,8 @@ import pytest
 from builders import WORDS
 
 from geoprobe.errors import BadDataError, NotFoundError, UsageError
-from geoprobe.sources.models import load_model
-from geoprobe.sources.tokenizer import load_tokenizer, word_tokenizer
+from geoprobe.sources.models.resolve import load_model
+from geoprobe.sources.models.tokenizer import load_tokenizer, word_tokenizer
 
 VECTORS = np.random.default_rng(0).standard_normal((len(WORDS), 5)).astype(np.float32)
 LINES = "".join(f"{word} {' '.join(map(str, row))}\n" for word, row in zip(WORDS, VECTORS.tolist(), strict=True))

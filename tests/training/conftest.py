@@ -94,8 +94,8 @@ if INSTALLED:
     @pytest.fixture(scope="session")
     def tiny_model(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         """Two layers of a Llama at random, saved in a folder."""
-        from geoprobe.sources.gguf import open_gguf
-        from geoprobe.sources.gguf_tokenizer import gguf_tokenizer
+        from geoprobe.sources.models.gguf import open_gguf
+        from geoprobe.sources.models.gguf_tokenizer import gguf_tokenizer
 
         folder = tmp_path_factory.mktemp("models") / "tiny-llama"
         with redirect_stderr(io.StringIO()), warnings.catch_warnings():

@@ -7,7 +7,7 @@ import pytest
 
 from geoprobe.sources.corpora import open_corpus
 from geoprobe.sources.counting import count_tokens
-from geoprobe.sources.models import LoadedModel, load_model
+from geoprobe.sources.models.resolve import LoadedModel, load_model
 from geoprobe.stats import nulls
 from geoprobe.stats.hyperbolicity import delta_basepoint_batch, four_point_batch
 

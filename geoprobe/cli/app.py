@@ -1,0 +1,297 @@
+"""The command line: parse, call one function, print."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from geoprobe.cli.finetune import finetune
+from geoprobe.cli.options import (
+    CorpusOption,
+    DataOption,
+    DebugOption,
+    EngineOption,
+    FieldOption,
+    FormatOption,
+    OfflineOption,
+    QuietOption,
+    RevisionOption,
+    errors,
+    formats_of,
+)
+
+__all__ = ["main"]
+
+# readable=False, at every path, leaves the permission to read, which has an exit code of its own, to what reads
+app = typer.Typer(
+    name="geoprobe",
+    help="Geometric diagnostics for language models, each with an interval, a null model and a plain verdict.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from geoprobe import __version__
+
+        typer.echo(f"geoprobe {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def scan(
+    model: Annotated[str, typer.Argument(help="demo, a folder or file of weights or word vectors, or a hub id.")],
+    corpus: CorpusOption = None,
+    counts: Annotated[
+        list[Path] | None,
+        typer.Option("--counts", readable=False, help="A file that `geoprobe count` wrote; repeatable."),
+    ] = None,
+    field: FieldOption = None,
+    data: DataOption = None,
+    engine: EngineOption = "local",
+    out: Annotated[
+        Path | None, typer.Option(readable=False, help="Folder for the report.  [default: reports/MODEL]")
+    ] = None,
+    formats: FormatOption = "html,pdf,json",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all randomness.")] = 0,
+    analyzer: Annotated[
+        list[str] | None, typer.Option("--analyzer", help="Run this diagnostic only; repeatable.")
+    ] = None,
+    layer: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--layer", help="Run the model and measure this layer's states too: 0 to N, or final; repeatable."
+        ),
+    ] = None,
+    tensor: Annotated[str | None, typer.Option(help="Name of the embedding's tensor, if geoprobe cannot tell.")] = None,
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(help="The tokenizer, if not beside the weights: a folder, tokenizer.json or words."),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Read a sample of the rows only (4 MB), and say how far off that may be.")
+    ] = False,
+    revision: RevisionOption = None,
+    offline: OfflineOption = False,
+    json_output: Annotated[bool, typer.Option("--json", help="Print the report as JSON on standard output.")] = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Scan a model's token embeddings and write a report."""
+    with errors(debug):
+        from geoprobe.files import check_folder, folder_name
+        from geoprobe.report.terminal import ScanProgress, show_report
+        from geoprobe.scanning import scan as run
+
+        chosen = formats_of(formats)
+        check_folder(out or Path("reports"))
+        with ScanProgress(quiet=quiet) as progress:
+            report = run(
+                model,
+                corpus,
+                seed=seed,
+                analyzers=analyzer,
+                layers=layer or (),
+                counts=counts,
+                field=field,
+                data=data,
+                engine=engine,
+                tensor=tensor,
+                tokenizer=tokenizer,
+                quick=quick,
+                revision=revision,
+                offline=offline,
+                progress=progress,
+            )
+            progress.step("report")
+            paths = report.write(out or Path("reports") / folder_name(report.model.source.model), chosen)
+        if not quiet:
+            show_report(report.view(), paths)
+        if json_output:
+            typer.echo(report.to_json(), nl=False)
+
+
+@app.command()
+def report(
+    saved: Annotated[
+        Path, typer.Argument(metavar="JSON", readable=False, help="A saved scan.json or comparison.json.")
+    ],
+    formats: FormatOption = "html,pdf",
+    out: Annotated[
+        Path | None, typer.Option(readable=False, help="Folder to write to.  [default: the report's own]")
+    ] = None,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Draw a saved report again; the model need not be there."""
+    with errors(debug):
+        from geoprobe.files import check_folder
+        from geoprobe.report.opening import content_of, open_report
+        from geoprobe.report.terminal import show_report
+
+        chosen = formats_of(formats)
+        loaded = open_report(saved)
+        check_folder(out or saved.parent)
+        with content_of(saved):
+            paths = loaded.write(out or saved.parent, chosen)
+            if not quiet:
+                show_report(loaded.view(), paths)
+
+
+@app.command()
+def count(
+    inputs: Annotated[list[str], typer.Argument(metavar="MODEL", help="The model; with --merge, the counts files.")],
+    out: Annotated[Path, typer.Option(readable=False, help="Counts file to write, ending in .parquet.")],
+    corpus: CorpusOption = None,
+    merge: Annotated[bool, typer.Option("--merge", help="Add up counts files instead of counting.")] = False,
+    field: FieldOption = None,
+    data: DataOption = None,
+    engine: EngineOption = "local",
+    revision: RevisionOption = None,
+    offline: OfflineOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Count corpora by a model's tokenizer, for `scan --counts`; or add up such counts."""
+    with errors(debug):
+        from geoprobe import counts as counting
+        from geoprobe.errors import UsageError
+        from geoprobe.files import check_folder
+        from geoprobe.report.terminal import ScanProgress
+        from geoprobe.sources.counts_file import counts_file_path, save_counts
+
+        asked = {"--corpus": corpus, "--field": field, "--data": data, "--revision": revision}
+        asked["--engine"] = engine if engine != "local" else None
+        only_counting = [option for option, value in asked.items() if value]
+        if merge and only_counting:
+            raise UsageError(
+                f"Both --merge and {only_counting[0]} were given.",
+                "Merging reads counts files alone: count first, then merge the files.",
+            )
+        if not merge and len(inputs) > 1:
+            raise UsageError(f"{len(inputs)} models were given.", "Give one, or --merge to add up counts files.")
+        check_folder(counts_file_path(out).parent)
+        if merge:
+            found = counting.merge(inputs)
+        else:
+            with ScanProgress(quiet=quiet) as progress:
+                found = counting.count(
+                    inputs[0],
+                    corpus or [],
+                    field=field,
+                    data=data,
+                    revision=revision,
+                    engine=engine,
+                    offline=offline,
+                    progress=progress,
+                )
+        save_counts(out, found)
+        if not quiet:
+            tokens = sum(each.n_tokens for each in found.corpora)
+            typer.echo(f"{out}: {tokens:,} tokens, {len(found.tokens):,} different", err=True)
+
+
+@app.command()
+def corpora(
+    data: DataOption = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
+    debug: DebugOption = False,
+) -> None:
+    """List the corpora that have names, and what files can be read."""
+    with errors(debug):
+        import json
+
+        from geoprobe.report.corpora_list import list_corpora, show_corpora
+
+        listed = list_corpora(data)
+        if json_output:
+            typer.echo(json.dumps(listed, indent=1))
+        else:
+            show_corpora(listed)
+
+
+@app.command()
+def compare(
+    scans: Annotated[
+        list[Path], typer.Argument(metavar="SCAN.JSON...", readable=False, help="Saved scans of two or more models.")
+    ],
+    out: Annotated[Path, typer.Option(readable=False, help="Folder for the comparison.")] = Path("reports/comparison"),
+    formats: FormatOption = "html,pdf,json",
+    json_output: Annotated[
+        bool, typer.Option("--json", help="Print the comparison as JSON on standard output.")
+    ] = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Put scans of several models side by side."""
+    with errors(debug):
+        from geoprobe.comparing import compare as run
+        from geoprobe.files import check_folder
+        from geoprobe.report.opening import content_of
+        from geoprobe.report.terminal import show_report
+
+        chosen = formats_of(formats)
+        check_folder(out)
+        with content_of(*scans):
+            comparison = run(*scans)
+            paths = comparison.write(out, chosen)
+        if not quiet:
+            show_report(comparison.view(), paths)
+        if json_output:
+            typer.echo(comparison.to_json(), nl=False)
+
+
+app.command()(finetune)
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run the command line."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # as on standard error: what the terminal's encoding has no letter for is printed as its escape
+        sys.stdout.reconfigure(errors="backslashreplace")
+    with _ended_by_signals():
+        return app(args=arguments, prog_name="geoprobe")
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let Ctrl-C, and a request to end, end the program in order: what is being written is finished or removed.
+
+    Not by `KeyboardInterrupt`, which typer takes for a failure where it comes before a command begins.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {each: signal.signal(each, _end) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _end(number: int, _: object) -> None:
+    # not by print: the signal may have come in the midst of one
+    os.write(2, b"geoprobe: interrupted; what was to be written is there whole, or not at all.\n")
+    raise SystemExit(128 + number)

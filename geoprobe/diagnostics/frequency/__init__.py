@@ -1,0 +1,1 @@
+"""The law of token frequencies: result, analyzer, verdict and their parts."""

@@ -1,0 +1,145 @@
+"""The figures of the frequency diagnostic, described from its result."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from geoprobe.diagnostics.null_figure import null_figure
+from geoprobe.figure import Axis, Figure, Layer, Line, Points, Rule, floats
+from geoprobe.results import number
+from geoprobe.stats.powerlaw.zeta_kernels import scaled_zeta
+
+if TYPE_CHECKING:
+    from geoprobe.diagnostics.frequency.analyzer import FrequencyResult
+    from geoprobe.diagnostics.frequency.fit import TailFit
+
+__all__ = ["frequency_figures"]
+
+
+def frequency_figures(result: FrequencyResult) -> tuple[Figure, ...]:
+    """Survival with alternatives, frequency of frequencies, γ over x_min, ranks, and the null of the distance."""
+    if not result.values:
+        return ()
+    if result.fit is None:
+        return (_frequencies(result),)
+    drawn = [_survival(result, result.fit), _frequencies(result), _bounds(result.fit), _ranks(result.fit)]
+    return (*drawn, _null(result)) if result.null.distribution else tuple(drawn)
+
+
+def _survival(result: FrequencyResult, fit: TailFit) -> Figure:
+    values = np.array(result.values, dtype=np.float64)
+    types = np.array(result.multiplicities, dtype=np.float64)
+    share = types[::-1].cumsum()[::-1] / types.sum()
+    layers: list[Layer] = [Points(floats(values), floats(share), "tokens", "data", 2.6)]
+    for curve in fit.survival[1:]:
+        better = any(each.name == curve.name and each.favours == "alternative" for each in fit.tail)
+        # laws that no test prefers are one family of grey lines; naming each would hide the data
+        label = curve.name if better else ""
+        layers.append(Line(curve.x, curve.y, label, "alternative" if better else "muted", dashed=True))
+    law = fit.survival[0]
+    layers.append(Line(law.x, law.y, f"power law, γ = {number(fit.gamma)}", "fit"))
+    floor = share[-1] / 3
+    return Figure(
+        "survival",
+        "How many types occur at least k times",
+        f"Share of the token types with k or more occurrences, the power law fitted from x_min = {fit.xmin:,} up, and "
+        "(dashed) the other laws fitted to the same tail; green where a test prefers them.",
+        Axis("occurrences k", "log"),
+        Axis("share of types with k or more", "log", limits=(float(floor), 1.5)),
+        tuple(layers),
+    )
+
+
+def _frequencies(result: FrequencyResult) -> Figure:
+    values = np.array(result.values, dtype=np.float64)
+    types = np.array(result.multiplicities, dtype=np.float64)
+    layers: list[Layer] = [
+        Points(floats(values), floats(types), "each count", "muted", 2.0),
+        Points(*log_binned(values, types), "averaged over equal ratios", "data", 4.5),
+    ]
+    caption = (
+        f"How many of the {result.n_types:,} token types occur exactly k times. "
+        "A power law is a straight line of slope -γ here."
+    )
+    if result.fit is not None:
+        fit = result.fit
+        x = np.geomspace(fit.xmin, values[-1], 60)
+        # by the ratio to x_min: of a steep tail, powers and zeta apart would be 0 and 0
+        y = fit.n_tail * (x / fit.xmin) ** -fit.gamma / scaled_zeta(fit.gamma, float(fit.xmin))
+        layers.append(Line(floats(x), floats(y), f"power law, γ = {number(fit.gamma)}", "fit"))
+        caption += f" The line is the fit from x_min = {fit.xmin:,} upwards."
+    return Figure(
+        "frequencies",
+        "Frequency of frequencies",
+        caption,
+        Axis("occurrences k", "log"),
+        Axis("types that occur k times", "log"),
+        tuple(layers),
+    )
+
+
+def log_binned(
+    values: np.ndarray, types: np.ndarray, per_decade: int = 8
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Types per unit of k in bins of equal ratio, at each bin's geometric middle; a bin's width is its integers."""
+    decades = math.log10(values[-1]) + 1e-9
+    edges = np.unique(np.ceil(np.logspace(0, decades, max(2, int(decades * per_decade) + 1))))
+    edges = np.append(edges, values[-1] + 1) if edges[-1] <= values[-1] else edges
+    heights, _ = np.histogram(values, bins=edges, weights=types)
+    widths = np.diff(edges)
+    middles = np.sqrt(edges[:-1] * np.maximum(edges[1:] - 1, edges[:-1]))
+    filled = heights > 0
+    return floats(middles[filled]), floats((heights / widths)[filled])
+
+
+def _bounds(fit: TailFit) -> Figure:
+    curve, covered = fit.gamma_by_xmin, fit.types_by_xmin
+    return Figure(
+        "bounds",
+        "γ for every lower bound",
+        "The exponent fitted from each lower bound up, and the share of the types that are left. A power law holds "
+        "where γ stays level; an exponent that moves with the bound belongs to the bound.",
+        Axis("lower bound x_min", "log"),
+        Axis("γ, and share of types"),
+        (
+            Line(covered.x, covered.y, "share of types covered", "muted", dashed=True),
+            Line(curve.x, curve.y, "γ", "data"),
+            Points(curve.x, curve.y, "", "data", 4.0),
+            Rule(float(fit.xmin), f"chosen x_min = {fit.xmin:,}", "fit"),
+        ),
+    )
+
+
+def _ranks(fit: TailFit) -> Figure:
+    seen = [(x, y) for x, y in zip(fit.ranks.x, fit.ranks.y, strict=True) if y > 0]
+    law = "Zipf-Mandelbrot"
+    if fit.s is not None and fit.q is not None:
+        law += f", s = {number(fit.s)}, q = {number(fit.q)}"
+    return Figure(
+        "ranks",
+        "Rank and frequency",
+        "Tokens ranked by one random half of the corpus, and their mean frequency in the other half, so that chance "
+        "does not make the curve fall. Zipf's law is a straight line of slope -s.",
+        Axis("rank in one half", "log"),
+        Axis("occurrences in the other half", "log"),
+        (
+            Line(fit.ranks_fitted.x, fit.ranks_fitted.y, law, "fit"),
+            Points(floats(x for x, _ in seen), floats(y for _, y in seen), "tokens", "data", 3.4),
+        ),
+    )
+
+
+def _null(result: FrequencyResult) -> Figure:
+    return null_figure(
+        result.null,
+        title="Distance from the fit, beside samples of a power law",
+        caption="Kolmogorov-Smirnov distance of the data from their fit (line), and of synthetic power-law samples "
+        "from theirs (bars). A power law is plausible where the line lies among the bars.",
+        axis="Kolmogorov-Smirnov distance",
+        draws="synthetic data sets",
+        bars="synthetic",
+        line=f"data, p = {number(result.null.pvalue)}",
+    )

@@ -1,0 +1,1 @@
+"""Tree-likeness of prompts and tokens: result, analyzer, verdict and their parts."""

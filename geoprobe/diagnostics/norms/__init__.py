@@ -1,0 +1,1 @@
+"""Norms against frequency: result, analyzer, verdict and their parts."""

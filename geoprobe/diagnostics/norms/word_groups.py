@@ -1,0 +1,78 @@
+"""The paper's four word groups, looked up in any vocabulary."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64
+
+from geoprobe.data import ScanInputs
+from geoprobe.diagnostics.paper import CITATION, WORD_GROUP_NORMS, WORD_GROUPS
+from geoprobe.results import Cell, Table, number
+
+__all__ = ["WordGroup", "group_tables", "word_groups"]
+
+MODEL_HERE = "this model"
+#: Stands for a leading space in a table.
+_SPACE = "␣"
+
+
+@dataclass(frozen=True)
+class WordGroup:
+    """One of the paper's word groups: the words that are single tokens here with their norms, and the others."""
+
+    words: tuple[tuple[str, float, int], ...]
+    several_tokens: tuple[str, ...]
+    mean: float | None
+
+
+def word_groups(inputs: ScanInputs, norms: Float64[np.ndarray, " v"]) -> tuple[WordGroup, ...]:
+    """Look every word up, as it stands within a sentence: with a leading space where there is such a token."""
+    return tuple(_group(words, inputs, norms) for words in WORD_GROUPS)
+
+
+def _group(words: tuple[str, ...], inputs: ScanInputs, norms: Float64[np.ndarray, " v"]) -> WordGroup:
+    found: list[tuple[str, float, int]] = []
+    missing: list[str] = []
+    for word in words:
+        spellings = (row for row in map(inputs.embedding.find, (f" {word}", word)) if row is not None)
+        row = next(spellings, None)
+        if row is None or not math.isfinite(norms[row]):
+            missing.append(word)
+        else:
+            found.append((inputs.embedding.tokens[row], float(norms[row]), int(inputs.counts[row])))
+    mean = math.fsum(norm for _, norm, _ in found) / len(found) if found else None
+    return WordGroup(tuple(found), tuple(missing), mean)
+
+
+def group_tables(groups: tuple[WordGroup, ...]) -> tuple[Table, ...]:
+    """The groups word by word, and their means beside the paper's models."""
+    words = tuple(
+        (
+            position,
+            group.mean,
+            ", ".join(f"{word.replace(' ', _SPACE)} ({number(norm)})" for word, norm, _ in group.words),
+            ", ".join(group.several_tokens),
+        )
+        for position, group in enumerate(groups, start=1)
+    )
+    models: tuple[tuple[Cell, ...], ...] = tuple((model, *norms) for model, norms in WORD_GROUP_NORMS.items())
+    return (
+        Table(
+            "groups",
+            "The paper's word groups, from frequent to rare",
+            ("group", "mean norm", "words (norm)", "several tokens here"),
+            words,
+            f"A word is looked up with a leading space ({_SPACE}), then without; words of several tokens have no norm "
+            "and are left out of the means.",
+        ),
+        Table(
+            "paper",
+            "Mean norms of the word groups in the paper's models",
+            ("model", *(f"group {position}" for position, _ in enumerate(WORD_GROUPS, start=1))),
+            ((MODEL_HERE, *(group.mean for group in groups)), *models),
+            f"As printed in {CITATION}; norms of different models are on different scales, so compare their order.",
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Tree-likeness of hidden states, layer by layer."""

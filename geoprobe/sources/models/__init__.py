@@ -1,0 +1,1 @@
+"""Models: what a user names, to its embedding table and tokenizer."""

@@ -1,0 +1,192 @@
+"""Named tensors of a model, wherever they are stored, opened without being read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Bool, Float32
+
+from geoprobe.data import BLOCK_ROWS, Rows
+from geoprobe.errors import BadDataError, NotFoundError
+from geoprobe.sources.models.safetensors import SafetensorsRows, read_array
+from geoprobe.sources.models.safetensors_header import TensorEntry, read_header
+
+__all__ = [
+    "INDEX",
+    "Checkpoint",
+    "SafetensorsFiles",
+    "StoredRows",
+    "digest",
+    "in_two_files",
+    "read_json",
+    "shard_files",
+    "weight_map",
+]
+
+INDEX = "model.safetensors.index.json"
+#: Bytes of a file's name that file systems take.
+_LONGEST_NAME = 255
+
+
+@runtime_checkable
+class StoredRows(Rows, Protocol):
+    """Rows that can also be had as stored, for their digest."""
+
+    @property
+    def stored(self) -> np.ndarray:
+        """(V, ...) the stored elements, not read until indexed."""
+
+
+@runtime_checkable
+class Checkpoint(Protocol):
+    """A model's tensors by name."""
+
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """Shape of every tensor known; of a sharded hub model, those of the shards looked at."""
+
+    def names(self) -> frozenset[str]:
+        """Name of every tensor there is."""
+
+    def file(self, name: str) -> str:
+        """The file that holds a tensor."""
+
+    def rows(self, name: str) -> StoredRows:
+        """A matrix, its rows not yet read."""
+
+    def array(self, name: str) -> Float32[np.ndarray, "..."]:
+        """A small tensor of any shape."""
+
+
+@dataclass(frozen=True)
+class SafetensorsFiles:
+    """The safetensors files of a local checkpoint.
+
+    Parameters
+    ----------
+    paths : tuple of Path
+        The files; no tensor may be in two of them.
+    """
+
+    paths: tuple[Path, ...]
+
+    @cached_property
+    def _entries(self) -> dict[str, tuple[Path, TensorEntry]]:
+        found: dict[str, tuple[Path, TensorEntry]] = {}
+        for path in self.paths:
+            for name, entry in read_header(path).items():
+                if name in found:
+                    raise in_two_files(name, found[name][0], path)
+                found[name] = (path, entry)
+        return found
+
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """Shape of every tensor."""
+        return {name: entry.shape for name, (_, entry) in self._entries.items()}
+
+    def names(self) -> frozenset[str]:
+        """Name of every tensor."""
+        return frozenset(self._entries)
+
+    def file(self, name: str) -> str:
+        """The file that holds a tensor."""
+        return self._entries[name][0].name
+
+    def rows(self, name: str) -> SafetensorsRows:
+        """A matrix, memory-mapped."""
+        return SafetensorsRows(*self._entries[name])
+
+    def array(self, name: str) -> Float32[np.ndarray, "..."]:
+        """A small tensor of any shape."""
+        return read_array(*self._entries[name])
+
+
+def in_two_files(name: str, first: Path, second: Path) -> BadDataError:
+    """What to raise where two files of a checkpoint hold the same tensor."""
+    return BadDataError(
+        f"The tensor {name!r} is in both {first.name} and {second.name}.",
+        "Name one of the files instead of the folder, or remove the other.",
+    )
+
+
+def shard_files(folder: Path, index: str, pattern: str) -> list[Path]:
+    """The weight files of a folder: those its index names, else all that match.
+
+    One whole file goes before an index that does not name it and may be an old one, as in transformers.
+
+    Raises
+    ------
+    NotFoundError
+        When the index names files that are not there.
+    """
+    if not (folder / index).is_file():
+        return sorted(folder.glob(pattern))
+    paths = [folder / file for file in sorted(set(weight_map(folder / index).values()))]
+    single = folder / index.removesuffix(".index.json")
+    if single.is_file() and single not in paths:
+        return [single]
+    missing = [path.name for path in paths if not path.is_file()]
+    if missing:
+        raise NotFoundError(
+            f"{folder} lacks {len(missing)} of the {len(paths)} files its index names: {', '.join(missing[:4])}.",
+            "Download the missing shards.",
+        )
+    return paths
+
+
+def weight_map(index: Path) -> dict[str, str]:
+    """Tensor name to file name, from an index.
+
+    Raises
+    ------
+    BadDataError
+        When it is damaged, or names a file outside its folder.
+    """
+    mapping = read_json(index).get("weight_map")
+    if not isinstance(mapping, dict) or not all(isinstance(file, str) for file in mapping.values()):
+        raise BadDataError(f"{index} is damaged: it has no weight_map of names to files.", "Download the index again.")
+    for file in mapping.values():
+        if not _is_file_name(file):
+            raise BadDataError(
+                f"{index} names the file {file[:100]!r}, which is not in its folder.",
+                "An honest index names files beside it: get the model from its owner.",
+            )
+    return mapping
+
+
+def _is_file_name(name: str) -> bool:
+    try:
+        fits = len(os.fsencode(name)) <= _LONGEST_NAME
+    except UnicodeEncodeError:  # a lone surrogate
+        return False
+    return fits and name not in ("", ".", "..") and not any(each in name for each in "\0/\\")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a small JSON file; an empty one where there is no file."""
+    if not path.is_file():
+        return {}
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise BadDataError(f"{path} is not JSON: {error}.", "Download the file again.") from error
+    if not isinstance(config, dict):
+        raise BadDataError(f"{path} holds {type(config).__name__}, not an object.", "Download the file again.")
+    return config
+
+
+def digest(rows: StoredRows, at_hand: Bool[np.ndarray, " v"] | None = None) -> str:
+    """SHA-256 of a matrix's bytes as stored, or of those rows that are at hand."""
+    found = hashlib.sha256()
+    stored = rows.stored
+    for start in range(0, rows.shape[0], BLOCK_ROWS):
+        block = stored[start : start + BLOCK_ROWS]
+        found.update((block if at_hand is None else block[at_hand[start : start + BLOCK_ROWS]]).tobytes())
+    return found.hexdigest()

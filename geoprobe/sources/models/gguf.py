@@ -1,0 +1,206 @@
+"""Rows of the matrices in a GGUF file, memory-mapped; quantised rows are dequantised as read, by the `gguf` package."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+from geoprobe.errors import BadDataError, NotFoundError
+from geoprobe.sources.models.gguf_header import GgufTensor, read_gguf_header
+
+__all__ = ["GgufFile", "GgufRows", "is_whole_or_first", "open_gguf"]
+
+#: Types whose elements numpy knows; all others are rows of quantised blocks, mapped as bytes.
+_PLAIN: dict[str, np.dtype[Any]] = {"F64": np.dtype("<f8"), "F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
+_SPLIT = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})(?P<suffix>\.gguf)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, eq=False)
+class GgufRows:
+    """Rows of one matrix, memory-mapped in their quantised blocks.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    start : int
+        Where the matrix begins in it, in bytes.
+    extent : tuple of int
+        Rows, and stored elements (bytes, where quantised) of a row.
+    stored_type : numpy.dtype
+        Of a stored element.
+    kind : object
+        A ``gguf.GGMLQuantizationType``.
+    width : int
+        The row length d in elements.
+    """
+
+    path: Path
+    start: int
+    extent: tuple[int, int]
+    stored_type: np.dtype[Any]
+    kind: Any
+    width: int
+
+    @property
+    def stored(self) -> np.ndarray:
+        """(V, extent) as stored, memory-mapped."""
+        if 0 in self.extent:
+            return np.empty(self.extent, dtype=self.stored_type)  # nothing can be mapped
+        return np.memmap(self.path, dtype=self.stored_type, mode="r", offset=self.start, shape=self.extent)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(V, d)."""
+        return (self.extent[0], self.width)
+
+    @property
+    def dtype(self) -> str:
+        """The quantisation type, such as ``Q8_0``."""
+        return str(self.kind.name)
+
+    def read(self, start: int, stop: int) -> Float32[np.ndarray, "rows d"]:
+        """Rows start to stop (exclusive) in float32."""
+        return self._dequantize(self.stored[start:stop])
+
+    def take(self, indices: Int64[np.ndarray, " rows"]) -> Float32[np.ndarray, "rows d"]:
+        """The rows of these indices in float32."""
+        return self._dequantize(self.stored[indices])
+
+    def _dequantize(self, blocks: np.ndarray) -> Float32[np.ndarray, "rows d"]:
+        import gguf
+
+        if len(blocks) == 0:
+            return np.empty((0, self.width), dtype=np.float32)
+        # what float32 cannot hold, or a damaged scale makes of it, is infinite or NaN, and said to be so in the report
+        with np.errstate(over="ignore", invalid="ignore"):
+            if self.kind.name in _PLAIN:
+                return np.asarray(blocks, dtype=np.float32)
+            return np.asarray(gguf.dequantize(blocks, self.kind), dtype=np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class GgufFile:
+    """An opened GGUF file, or the parts of one that was split.
+
+    Parameters
+    ----------
+    path : Path
+        The file; of a split one, the first.
+    metadata : mapping
+        Keys to plain values; long arrays included.
+    tensors : mapping of str to (Path, GgufTensor)
+        Each tensor's file and its place there.
+    """
+
+    path: Path
+    metadata: Mapping[str, Any]
+    tensors: Mapping[str, tuple[Path, GgufTensor]]
+
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """Shape of every tensor, rows first."""
+        return {name: tensor.shape[::-1] for name, (_, tensor) in self.tensors.items()}
+
+    def names(self) -> frozenset[str]:
+        """Name of every tensor."""
+        return frozenset(self.tensors)
+
+    def file(self, name: str) -> str:
+        """The file that holds a tensor."""
+        return self.tensors[name][0].name
+
+    def rows(self, name: str) -> GgufRows:
+        """A matrix, memory-mapped.
+
+        Raises
+        ------
+        BadDataError
+            When its type is unknown or cannot be dequantised, or the file ends before it.
+        """
+        import gguf
+
+        path, tensor = self.tensors[name]
+        width, rows = tensor.shape
+        try:
+            kind = gguf.GGMLQuantizationType(tensor.kind)
+            block, block_bytes = gguf.GGML_QUANT_SIZES[kind]
+            if kind.name not in _PLAIN:
+                gguf.dequantize(np.zeros((1, block_bytes), np.uint8), kind)
+        except (ValueError, KeyError, NotImplementedError) as error:
+            called = kind.name if isinstance(error, NotImplementedError) else tensor.kind
+            raise BadDataError(
+                f"{path}: tensor {name!r} has type {called}, which the gguf package cannot read.",
+                "Update the gguf package, or use a file of another quantisation.",
+            ) from error
+        row_bytes = width // block * block_bytes
+        if width % block or tensor.start + rows * row_bytes > path.stat().st_size:
+            raise BadDataError(
+                f"{path} is a damaged GGUF file: its tensor {name!r} of shape {rows:,}×{width:,} does not fit.",
+                "Download it again.",
+            )
+        dtype = _PLAIN.get(kind.name)
+        if dtype is None:
+            return GgufRows(path, tensor.start, (rows, row_bytes), np.dtype(np.uint8), kind, width)
+        return GgufRows(path, tensor.start, (rows, width), dtype, kind, width)
+
+    def array(self, name: str) -> Float32[np.ndarray, "..."]:
+        """A matrix whole; GGUF keeps scales inside its blocks, so nothing smaller is asked for."""
+        rows = self.rows(name)
+        return rows.read(0, rows.shape[0])
+
+
+def open_gguf(path: Path) -> GgufFile:
+    """Read the header of a GGUF file, or of all parts of a split one, whichever of them is named.
+
+    Raises
+    ------
+    BadDataError
+        When a file is not GGUF or is damaged, or two parts hold the same tensor.
+    NotFoundError
+        When parts are missing.
+    """
+    paths = _parts(path)
+    headers = [read_gguf_header(each) for each in paths]
+    tensors: dict[str, tuple[Path, GgufTensor]] = {}
+    for part, header in zip(paths, headers, strict=True):
+        for name, tensor in header.tensors.items():
+            if name in tensors:
+                raise BadDataError(
+                    f"The tensor {name!r} is in both {tensors[name][0].name} and {part.name}.",
+                    "The parts are of different files: download them again.",
+                )
+            tensors[name] = (part, tensor)
+    # only the first part holds more than its own number
+    return GgufFile(paths[0], headers[0].metadata, tensors)
+
+
+def is_whole_or_first(path: Path) -> bool:
+    """Whether a file's name is not that of a later part of a split one."""
+    matched = _SPLIT.fullmatch(path.name)
+    return matched is None or int(matched["number"]) <= 1
+
+
+def _parts(path: Path) -> list[Path]:
+    matched = _SPLIT.fullmatch(path.name)
+    if matched is None:
+        return [path]
+    count = int(matched["count"])
+    if not 1 <= int(matched["number"]) <= count:
+        return [path]
+    paths = [
+        path.with_name(f"{matched['stem']}-{number:05}-of-{count:05}{matched['suffix']}")
+        for number in range(1, count + 1)
+    ]
+    missing = [each.name for each in paths if not each.is_file()]
+    if missing:
+        raise NotFoundError(
+            f"{path.parent} lacks {len(missing)} of the {count} parts of {matched['stem']}: {', '.join(missing[:4])}.",
+            "Put all parts into one folder.",
+        )
+    return paths

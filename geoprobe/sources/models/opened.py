@@ -1,0 +1,167 @@
+"""A model whose embedding has been found and whose tokenizer is loaded, its rows not yet read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64
+
+from geoprobe.data import EmbeddingTable, ModelSource, Rows, SampledRows
+from geoprobe.errors import BadDataError
+from geoprobe.sources.models.alignment import alignment_notes
+from geoprobe.sources.models.architectures import output_by_name
+from geoprobe.sources.models.checkpoint import Checkpoint, StoredRows, digest
+from geoprobe.sources.models.hub_checkpoint import HubCheckpoint
+from geoprobe.sources.models.lookup import lookup_scale
+from geoprobe.sources.models.quantised import dequantised
+from geoprobe.sources.models.tokenizer import Tokenizer
+
+__all__ = ["OpenedModel"]
+
+#: Rows compared to see whether an output matrix repeats the embedding.
+_COMPARED = 256
+#: Ends of class names in a configuration of models that have an output matrix, tied where none is stored.
+_HEADS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "ForMaskedLM", "ForPreTraining")
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedModel:
+    """What is known of a model before its rows are read.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        Its tensors.
+    tensor : str
+        The embedding's name.
+    tokenizer : Tokenizer
+        Its own.
+    config : mapping
+        Its configuration, of a GGUF file the like from its metadata.
+    label, name : str
+        What the user asked for, and what the model calls itself.
+    notes : tuple of str
+        What had to be decided.
+    revision : str or None
+        The commit of a hub model.
+    """
+
+    checkpoint: Checkpoint
+    tensor: str
+    tokenizer: Tokenizer
+    config: Mapping[str, Any]
+    label: str
+    name: str
+    notes: tuple[str, ...]
+    revision: str | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(V, d)."""
+        count, dimension = self.checkpoint.shapes()[self.tensor]
+        if count == 0 or dimension == 0:
+            raise BadDataError(
+                f"The tensor {self.tensor} of {self.label} is empty ({count}×{dimension}).", "Name another by --tensor."
+            )
+        return count, dimension
+
+    def table(self, *, output: bool = False) -> EmbeddingTable:
+        """The whole embedding; fetched first, where it is elsewhere.
+
+        Parameters
+        ----------
+        output : bool
+            Fetch the output matrix of a hub model too. A local one is opened in any case, which reads nothing.
+        """
+        rows, quantised = self._rows(self.tensor)
+        tied, matrix = self._output(rows, output)
+        return self._assemble(rows, rows, quantised, tied=tied, output=matrix)
+
+    def sample(self, weights: Float64[np.ndarray, " v"]) -> EmbeddingTable:
+        """The embedding with the rows of non-zero weight at hand; nothing of the others is read."""
+        if isinstance(self.checkpoint, HubCheckpoint):
+            self.checkpoint.fetch_rows(self.tensor, np.flatnonzero(weights))
+        rows, quantised = self._rows(self.tensor)
+        return self._assemble(rows, SampledRows(rows, weights > 0), quantised, tied=self._tied, weights=weights)
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row as stored."""
+        if isinstance(self.checkpoint, HubCheckpoint):
+            return self.checkpoint.row_bytes(self.tensor)
+        return int(self.checkpoint.rows(self.tensor).stored[:1].nbytes)
+
+    def _rows(self, name: str) -> tuple[StoredRows, tuple[str, ...]]:
+        return dequantised(self.checkpoint, name, self.config, self.label)
+
+    def _assemble(
+        self,
+        stored: StoredRows,
+        vectors: Rows,
+        quantised: tuple[str, ...],
+        *,
+        tied: bool | None,
+        output: Rows | None = None,
+        weights: Float64[np.ndarray, " v"] | None = None,
+    ) -> EmbeddingTable:
+        count, dimension = self.shape
+        tokens = self.tokenizer.texts(count)
+        aligned = alignment_notes(self.tokenizer, tokens, self.config)
+        source = ModelSource(
+            model=self.label,
+            name=self.name,
+            architecture=str(self.config.get("model_type", "unknown")),
+            file=self.checkpoint.file(self.tensor),
+            tensor=self.tensor,
+            dtype=stored.dtype,
+            sha256=digest(stored, None if weights is None else weights > 0),
+            revision=self.revision,
+            notes=(*self.notes, *quantised, *aligned),
+        )
+        return EmbeddingTable(
+            vectors=vectors,
+            tokens=tokens,
+            special=self.tokenizer.special(count),
+            source=source,
+            tied=tied,
+            lookup_scale=lookup_scale(self.config, dimension),
+            output=output,
+            weights=weights,
+        )
+
+    @cached_property
+    def _output_name(self) -> str | None:
+        found = output_by_name(self.checkpoint.names())
+        return None if found == self.tensor else found
+
+    def _output(self, rows: Rows, wanted: bool) -> tuple[bool | None, Rows | None]:
+        """Whether the output matrix is the embedding, and where it is another one, that."""
+        name = self._output_name
+        if name is None or (isinstance(self.checkpoint, HubCheckpoint) and not wanted):
+            return self._tied, None
+        if self._shape_of(name) != rows.shape:  # projected from another width, or a head of another kind
+            return False, None
+        matrix, _ = self._rows(name)
+        some = np.linspace(0, rows.shape[0] - 1, min(_COMPARED, rows.shape[0])).astype(np.int64)
+        if np.array_equal(rows.take(some), matrix.take(some), equal_nan=True):
+            return True, None  # stored twice, as older files are
+        return False, matrix
+
+    def _shape_of(self, name: str) -> tuple[int, ...] | None:
+        if isinstance(self.checkpoint, HubCheckpoint):
+            return self.checkpoint.shape_of(name)
+        return self.checkpoint.shapes().get(name)
+
+    @property
+    def _tied(self) -> bool | None:
+        """Whether the output matrix is the embedding, as far as names and the configuration tell."""
+        if self._output_name is not None:
+            return False  # what is tied is not stored twice by those who write it today
+        stated, heads = self.config.get("tie_word_embeddings"), self.config.get("architectures")
+        if isinstance(stated, bool):
+            return stated
+        return True if isinstance(heads, list) and any(str(head).endswith(_HEADS) for head in heads) else None

@@ -1,0 +1,91 @@
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from builders import scan_inputs
+
+from geoprobe.data import ScanInputs
+from geoprobe.diagnostics import base
+from geoprobe.errors import NotFoundError
+from geoprobe.results import Estimate, NullDistribution, Result, Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizeResult(Result):
+    """Somebody else's diagnostic: the vocabulary's size."""
+
+    name: ClassVar[str] = "size"
+    title: ClassVar[str] = "Size"
+    question: ClassVar[str] = "How large is the vocabulary?"
+
+    def rows(self) -> tuple:
+        return ()
+
+    figures = tables = methods = rows
+
+
+@dataclass(frozen=True)
+class SizeAnalyzer:
+    name: ClassVar[str] = "size"
+    result: ClassVar[type[Result]] = SizeResult
+
+    def run(self, inputs: ScanInputs, rng: np.random.Generator) -> Result:
+        return SizeResult(
+            estimate=Estimate("V", "rows", float(inputs.embedding.size)),
+            null=NullDistribution("none", "V", None, (), "less", None),
+            verdict=Verdict("inconclusive", "A size is no claim.", "Always."),
+        )
+
+
+@pytest.mark.parametrize("name", base.BUILTIN)
+def test_every_built_in_diagnostic_keeps_the_protocol(name: str) -> None:
+    kind = base.analyzer_type(name)
+    assert isinstance(kind(), base.Analyzer)
+    assert kind.name == kind.result.name == name
+    assert kind().__dataclass_params__.frozen
+    assert kind.result.__dataclass_params__.frozen
+
+
+@pytest.mark.parametrize("name", base.BUILTIN)
+def test_every_result_survives_json(name: str, zipf_texts: list[str]) -> None:
+    import json
+
+    result = base.analyzer_type(name)().run(scan_inputs(zipf_texts), np.random.default_rng(0))
+    again = base.result_type(name).from_dict(json.loads(json.dumps(result.to_dict(), allow_nan=False)))
+    assert again == result
+    assert again.rows() == result.rows()
+    assert again.figures() == result.figures()
+    assert again.tables() == result.tables()
+
+
+@pytest.mark.parametrize("name", base.BUILTIN)
+@pytest.mark.parametrize("texts", [["one word"], ["a b c a b a", "a"], ["x"] * 40])
+def test_too_little_data_is_inconclusive_and_never_a_crash(name: str, texts: list[str]) -> None:
+    result = base.analyzer_type(name)().run(scan_inputs(texts), np.random.default_rng(0))
+    assert result.verdict.label == "inconclusive"
+    assert result.estimate.value is None
+    assert base.result_type(name).from_dict(result.to_dict()) == result
+    assert not result.to_frame().empty
+    assert all(isinstance(figure.name, str) for figure in result.figures())
+    assert "inconclusive" in result._repr_html_()
+
+
+def test_another_packages_diagnostic_is_found_by_its_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint("size", f"{__name__}:SizeAnalyzer", base.ENTRY_POINT_GROUP)
+    monkeypatch.setattr(base, "entry_points", lambda group: [point] if group == base.ENTRY_POINT_GROUP else [])
+    assert list(base.available()) == [*base.BUILTIN, *base.ON_REQUEST, "size"]
+    assert base.analyzer_type("size") is SizeAnalyzer
+    assert base.result_type("size") is SizeResult
+
+
+def test_an_entry_point_cannot_take_the_place_of_a_built_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint("norms", f"{__name__}:SizeAnalyzer", base.ENTRY_POINT_GROUP)
+    monkeypatch.setattr(base, "entry_points", lambda group: [point])
+    assert base.analyzer_type("norms") is not SizeAnalyzer
+
+
+def test_an_unknown_diagnostic_lists_the_known() -> None:
+    with pytest.raises(NotFoundError, match=r"no diagnostic 'curvature'.\nThere are: frequency, norms, hyperbolicity"):
+        base.analyzer_type("curvature")
