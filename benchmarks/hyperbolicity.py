@@ -241,19 +241,6 @@ def part_fallback():
         )
 
 
-def part_vocabulary():
-    vectors, _ = embeddings()
-    began = time.perf_counter()
-    found = hyp.delta_basepoint_points(vectors)
-    taken = time.perf_counter() - began
-    report(
-        f"base point 0, all {len(vectors)} rows (relative {found.relative:.4f}, exact {found.exact})",
-        f"{taken:.0f} s",
-        "180 s",
-        taken < 180 and found.exact,
-    )
-
-
 def part_ape():
     if shutil.which("Rscript") is None:
         print("skipped  R's ape: no Rscript")
@@ -352,7 +339,6 @@ def main():
         "fallback": part_fallback,
         "ape": part_ape,
         "sage": lambda: part_sage(options.sage),
-        "vocabulary": part_vocabulary,
     }
     for name in options.only or parts:
         parts[name]()

@@ -1,4 +1,4 @@
-"""Spearman's, Kendall's and Pearson's correlation with ties: intervals, and with covariates held."""
+"""Rank correlation with ties: intervals, nulls, and controlling for covariates."""
 
 from dataclasses import dataclass
 from math import atanh, sqrt, tanh
@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int64, Shaped
 from scipy.special import ndtri
 
-from geoprobe.stats.rank_kernels import codes_of_counts, products_of_pairs, tau_b
+from geoprobe.stats.rank_kernels import codes_of_counts, products_of_pairs
 
 __all__ = [
     "Correlation",
@@ -15,10 +15,7 @@ __all__ = [
     "codes_of",
     "correlation_matrix",
     "fisher_interval",
-    "kendall",
     "partial_correlation",
-    "partial_spearman",
-    "pearson",
     "permutation_null",
     "spearman",
     "weighted_ranks",
@@ -111,37 +108,6 @@ def spearman(x: Shaped[np.ndarray, " n"], y: Shaped[np.ndarray, " n"], *, level:
     return Correlation(rho, *fisher_interval(rho, x.size, "spearman", level=level), level, x.size)
 
 
-def kendall(x: Shaped[np.ndarray, " n"], y: Shaped[np.ndarray, " n"], *, level: float = 0.95) -> Correlation:
-    """Kendall's τ-b, in O(n log n).
-
-    Parameters, errors and result are those of `spearman`.
-
-    References
-    ----------
-    Knight (1966), JASA 61, 436-439. Interval: Fisher's z with variance 0.437 / (n - 4), Fieller, Hartley and Pearson
-    (1957), Biometrika 44, 470-481; it is for few ties and wide of the mark for τ near 1.
-    """
-    _check(x, y)
-    (first, levels), (second, others) = codes_of(x), codes_of(y)
-    tau = float(tau_b(first, levels.size, second, others.size)) if x.size > 1 else float("nan")
-    return Correlation(tau, *fisher_interval(tau, x.size, "kendall", level=level), level, x.size)
-
-
-def pearson(x: Shaped[np.ndarray, " n"], y: Shaped[np.ndarray, " n"], *, level: float = 0.95) -> Correlation:
-    """Pearson's r, with Fisher's interval.
-
-    Parameters, errors and result are those of `spearman`.
-    """
-    _check(x, y)
-    sides = [np.asarray(side, dtype=np.float64) for side in (x, y)]
-    if not x.size or any((side == side[0]).all() for side in sides):  # less their mean they may be rounding
-        r = float("nan")
-    else:
-        sides = [_near_one(side) for side in sides]
-        r = _correlation(*(_near_one(side - side.mean()) for side in sides))
-    return Correlation(r, *fisher_interval(r, x.size, "pearson", level=level), level, x.size)
-
-
 #: Variance of Fisher's z of each coefficient: numerator at its value, and what n loses.
 _VARIANCE = {
     "pearson": (lambda _: 1.0, 3),
@@ -224,31 +190,6 @@ def permutation_null(
     return np.array([_correlation(first, scaled(rng.permutation(codes))) for _ in range(replicates)])
 
 
-def partial_spearman(
-    x: Shaped[np.ndarray, " n"], y: Shaped[np.ndarray, " n"], covariates: Shaped[np.ndarray, "n c"]
-) -> float:
-    """Spearman's ρ of x and y with covariates held: the correlation of what their ranks leave unexplained.
-
-    Parameters
-    ----------
-    x, y
-        (n,) finite numbers.
-    covariates
-        (n, c); constant columns are ignored.
-
-    Returns
-    -------
-    float
-        Between -1 and 1; NaN where the covariates explain one side entirely or a side is constant.
-
-    References
-    ----------
-    Partial rank correlation by linear regression of ranks on ranks (Conover 1999, section 5.4).
-    """
-    ranks = [average_ranks(column) for column in (x, y, *covariates.T)]
-    return partial_correlation(correlation_matrix(np.stack(ranks)), 0, 1, list(range(2, len(ranks))))
-
-
 def correlation_matrix(columns: Float[np.ndarray, "c n"]) -> Float[np.ndarray, "c c"]:
     """Pearson's correlation of each pair of rows; zero off the diagonal and 0 on it where one is constant."""
     centred = columns - columns.mean(axis=1, keepdims=True)
@@ -291,13 +232,6 @@ def _check(x: Shaped[np.ndarray, " n"], y: Shaped[np.ndarray, " n"]) -> None:
 
 def _centred(ranks: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     return ranks - (ranks.size + 1) / 2
-
-
-def _near_one(side: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """Scaled by a power of two, which is exact, so that no product overflows or vanishes."""
-    _, exponent = np.frexp(np.abs(side).max())
-    scaled: np.ndarray = np.ldexp(side, -exponent)
-    return scaled
 
 
 def _correlation(x: Float[np.ndarray, " n"], y: Float[np.ndarray, " n"]) -> float:

@@ -7,10 +7,8 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from geoprobe.stats.hyperbolicity.curved import polar_distances
-from geoprobe.stats.hyperbolicity.exact import delta
-from geoprobe.stats.hyperbolicity.metrics import angular_distances, euclidean_distances
+from geoprobe.stats.hyperbolicity.metrics import euclidean_distances
 from geoprobe.stats.hyperbolicity.paths import hop_distances
-from geoprobe.stats.hyperbolicity.sampled import sampled_delta
 
 Points = Float[np.ndarray, "n d"]
 Distances = Float[np.ndarray, "n n"]
@@ -26,17 +24,6 @@ def random_tree(n: int, rng: np.random.Generator) -> Distances:
     for i in range(1, n):
         parent = int(rng.integers(i))
         row = distances[parent, :i] + rng.uniform(0.5, 1.5)
-        distances[i, :i] = row
-        distances[:i, i] = row
-    return distances
-
-
-def binary_tree(n: int) -> Distances:
-    """Hops between the first n nodes of the complete binary tree, in breadth-first order."""
-    _check(n)
-    distances = np.zeros((n, n))
-    for i in range(1, n):
-        row = distances[(i - 1) // 2, :i] + 1.0
         distances[i, :i] = row
         distances[:i, i] = row
     return distances
@@ -210,77 +197,6 @@ def ladder(n: int, dimension: int, rng: np.random.Generator) -> list[Space]:
     ]
     streams = rng.spawn(len(rungs))
     return [Space(name, treelike, draw(stream)) for (name, treelike, draw), stream in zip(rungs, streams, strict=True)]
-
-
-@dataclass(frozen=True)
-class PaperSpace:
-    """One row of the paper's table of reference spaces, drawn several times.
-
-    Attributes
-    ----------
-    name
-        What it is.
-    printed_mean, printed_sd
-        The paper's figure for it.
-    sampled
-        2 delta / diameter by the paper's estimator, the maximum over random quadruples, of each draw: a lower bound.
-    exact
-        2 delta / diameter over all quadruples of the same draws.
-    """
-
-    name: str
-    printed_mean: float
-    printed_sd: float
-    sampled: Float[np.ndarray, "draws"]
-    exact: Float[np.ndarray, "draws"]
-
-
-def paper_spaces(
-    n: int = 512, *, draws: int = 10, quadruples: int = 1_000, rng: np.random.Generator
-) -> list[PaperSpace]:
-    """Draw the reference spaces of Yang et al. (2025), table 2, left, and measure them by their estimator and exactly.
-
-    The paper does not say how its spaces are made. Here the sphere is S² under great-circle distance, the random graph
-    that of Erdős and Rényi of mean degree 6, the scale-free graph one of Barabási and Albert with one link a point
-    (with more it is no tree, and the printed 0 impossible), the tree a random recursive one. PubMed's graph is left
-    out: it would have to be fetched. The sphere's printed 0.99 is what all quadruples give (the supremum is 1, at two
-    antipodal pairs at right angles); 1,000 of them give about 0.77.
-
-    Parameters
-    ----------
-    n
-        Points of each space (the random graph keeps its largest component).
-    draws
-        How many of each space.
-    quadruples
-        How many the estimator draws.
-    rng
-        Spawned once a space.
-
-    Raises
-    ------
-    ValueError
-        If ``n`` is less than 4, or ``draws`` or ``quadruples`` less than 1.
-    """
-    if n < 4:
-        raise ValueError(f"n is {n}; a space needs at least 4 points.")
-    if draws < 1:
-        raise ValueError(f"draws is {draws}; draw at least one of each space.")
-    kinds: list[tuple[str, float, float, Callable[[np.random.Generator], Distances]]] = [
-        ("sphere", 0.99, 0.01, lambda stream: angular_distances(sphere(n, 3, stream))),
-        ("random graph", 0.62, 0.34, lambda stream: random_graph(n, 6.0, stream)),
-        ("scale-free graph", 0.0, 0.0, lambda stream: scale_free_graph(n, stream)),
-        ("tree", 0.0, 0.0, lambda stream: random_tree(n, stream)),
-    ]
-    rows = []
-    for (name, mean, sd, draw), stream in zip(kinds, rng.spawn(len(kinds)), strict=True):
-        sampled, exact = np.empty(draws), np.empty(draws)
-        for i in range(draws):
-            distances = draw(stream)
-            sampled[i] = sampled_delta(distances, quadruples, rng=stream).relative_lower
-            exact[i] = delta(distances).relative
-        rows.append(PaperSpace(name, mean, sd, sampled, exact))
-    return rows
 
 
 def _check(n: int) -> None:

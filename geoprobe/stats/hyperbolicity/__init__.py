@@ -1,18 +1,16 @@
 """Gromov hyperbolicity of finite metric spaces: deltas, and four-point statistics that tell trees from clouds."""
 
-from geoprobe.stats.hyperbolicity.basepoint import Delta, delta_all_basepoints, delta_basepoint
+from geoprobe.stats.hyperbolicity.basepoint import Delta, delta_basepoint
 from geoprobe.stats.hyperbolicity.batches import DeltaBatch, delta_basepoint_batch
-from geoprobe.stats.hyperbolicity.cloud import delta_basepoint_points
-from geoprobe.stats.hyperbolicity.curved import lorentz_distances, poincare_distances, polar_distances
-from geoprobe.stats.hyperbolicity.embedding import Embedding, embed
+from geoprobe.stats.hyperbolicity.curved import polar_distances
+from geoprobe.stats.hyperbolicity.embedding import Embedding, embed_in_all
 from geoprobe.stats.hyperbolicity.embedding_stress import Stress, stress, stress_of_points
 from geoprobe.stats.hyperbolicity.exact import ExactDelta, delta
 from geoprobe.stats.hyperbolicity.four_point_batch import FourPointBatch, four_point_batch
 from geoprobe.stats.hyperbolicity.holland import DeltaPlot, delta_plot
 from geoprobe.stats.hyperbolicity.joining import JoinedTree, neighbour_joining, nj_star, nj_star_batch
-from geoprobe.stats.hyperbolicity.metrics import angular_distances, cosine_distances, euclidean_distances
+from geoprobe.stats.hyperbolicity.metrics import angular_distances, euclidean_distances
 from geoprobe.stats.hyperbolicity.paths import geodesic_distances, hop_distances
-from geoprobe.stats.hyperbolicity.sampled import SampledDelta, sampled_delta
 
 __all__ = [
     "Delta",
@@ -22,28 +20,21 @@ __all__ = [
     "ExactDelta",
     "FourPointBatch",
     "JoinedTree",
-    "SampledDelta",
     "Stress",
     "angular_distances",
-    "cosine_distances",
     "delta",
-    "delta_all_basepoints",
     "delta_basepoint",
     "delta_basepoint_batch",
-    "delta_basepoint_points",
     "delta_plot",
-    "embed",
+    "embed_in_all",
     "euclidean_distances",
     "four_point_batch",
     "geodesic_distances",
     "hop_distances",
-    "lorentz_distances",
     "neighbour_joining",
     "nj_star",
     "nj_star_batch",
-    "poincare_distances",
     "polar_distances",
-    "sampled_delta",
     "stress",
     "stress_of_points",
 ]

@@ -16,9 +16,6 @@ STARTS = 8
 ONE_CALL = 256
 """Up to this many points a single kernel call is faster than handing blocks to threads."""
 
-INTERRUPTIBLE = 2048
-"""Up to this many points one base takes well below a second."""
-
 
 @dataclass(frozen=True)
 class Delta:
@@ -79,42 +76,6 @@ def delta_basepoint(distances: Shaped[np.ndarray, "n n"], base: int = 0) -> Delt
     if n < 4:
         return Delta(0.0, None, float(matrix.max()))
     return _search_small(matrix, base) if n <= ONE_CALL else _search_large(matrix, base)
-
-
-def delta_all_basepoints(distances: Shaped[np.ndarray, "n n"]) -> Float[np.ndarray, "n"]:
-    """Return the base-point delta at every base.
-
-    Their maximum is the delta over all quadruples, which `delta` finds faster; their spread shows how much a
-    figure from one base point depends on the choice.
-
-    Parameters
-    ----------
-    distances
-        (n, n) metric.
-
-    Returns
-    -------
-    (n,) deltas, in the units of the distances.
-
-    Raises
-    ------
-    ValueError
-        As for `delta_basepoint`.
-    """
-    matrix = as_distances(distances)
-    n = matrix.shape[0]
-    if n < 4:
-        return np.zeros(n)
-
-    if n > INTERRUPTIBLE:  # a kernel call cannot be interrupted: search each base in blocks
-        return np.array([_search_large(matrix, base).delta for base in range(n)])
-
-    def solve(base: int) -> float:
-        products, bounds, found = np.empty_like(matrix), np.empty(n), np.empty(2, dtype=np.int64)
-        return float(gromov_kernels.delta_of_one(matrix, base, products, bounds, found)[0])
-
-    check_base_triangles(matrix, 0)
-    return np.array(run_tasks(solve, range(n)))
 
 
 def _search_small(matrix: Float[np.ndarray, "n n"], base: int) -> Delta:

@@ -61,8 +61,8 @@ class Embedding:
     points: Float[np.ndarray, "n coordinates"]
 
 
-def embed(distances: Shaped[np.ndarray, "n n"], dimension: int, space: SpaceName) -> Embedding:
-    """Return the embedding of least stress found in E^k, H^k or S^k, its curvature fitted along.
+def embed_in_all(distances: Shaped[np.ndarray, "n n"], dimension: int) -> tuple[Embedding, Embedding, Embedding]:
+    """Return the embeddings of least stress found in E^k, H^k and S^k, in that order.
 
     Starts from classical scaling (Torgerson 1952) and its counterparts by the eigenvectors of cosh(D/√K) (hydra:
     Keller-Ressel and Nargang 2020) and cos(D/R), over a grid of curvatures, the best refined; and from the Euclidean
@@ -76,31 +76,16 @@ def embed(distances: Shaped[np.ndarray, "n n"], dimension: int, space: SpaceName
         (n, n) distances, n >= k + 2; they need not obey the triangle inequality.
     dimension
         k >= 2.
-    space
-        Which space.
 
     Returns
     -------
-    Embedding
+    tuple of Embedding
         The same for distances in other units, but for those units.
 
     Raises
     ------
     ValueError
         If the matrix is no distance matrix, is all 0, or has too few points for ``dimension``.
-    """
-    matrix, unit = _scaled(distances, dimension)
-    flat = _euclidean(matrix, dimension)
-    return _in_units(flat if space == "euclidean" else _curved(matrix, dimension, space, flat), unit)
-
-
-def embed_in_all(distances: Shaped[np.ndarray, "n n"], dimension: int) -> tuple[Embedding, Embedding, Embedding]:
-    """Return `embed` in E^k, H^k and S^k, in that order.
-
-    Raises
-    ------
-    ValueError
-        As for `embed`.
     """
     matrix, unit = _scaled(distances, dimension)
     flat = _euclidean(matrix, dimension)

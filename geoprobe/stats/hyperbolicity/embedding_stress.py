@@ -86,8 +86,7 @@ def stress(
     dimension
         k >= 2.
     null
-        Draws a distance matrix from the null model: for a graph, hops after `degree_preserving_graph`; for points,
-        `stress_of_points` has one.
+        Draws a distance matrix from the null model: for points, `stress_of_points` has one.
     replicates
         How many to draw.
     rng
@@ -101,7 +100,7 @@ def stress(
     Raises
     ------
     ValueError
-        If ``replicates`` is less than 1, or as for `embed`.
+        If ``replicates`` is less than 1, or as for `embed_in_all`.
     """
     if replicates < 1:
         raise ValueError(f"replicates is {replicates}; draw at least one: stress alone says nothing.")

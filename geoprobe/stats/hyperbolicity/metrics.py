@@ -60,27 +60,6 @@ def angular_distances(points: Shaped[np.ndarray, "n d"]) -> Float[np.ndarray, "n
     return angles
 
 
-def cosine_distances(points: Shaped[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
-    """Return 1 - cosine similarity: half the squared chord, and so no metric.
-
-    The four-point statistics need a metric; use `angular_distances` for them. This is for showing what
-    others report.
-
-    Parameters
-    ----------
-    points
-        (n, d), no zero row.
-
-    Raises
-    ------
-    ValueError
-        If a row is zero, or as for `euclidean_distances`.
-    """
-    chords = euclidean_distances(_directions(points))
-    distances: Float[np.ndarray, "n n"] = 0.5 * chords * chords
-    return distances
-
-
 def _directions(points: Shaped[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
     rows = as_points(points)
     norms = np.sqrt((rows * rows).sum(axis=1))

@@ -6,7 +6,6 @@ import numpy as np
 from jaxtyping import Float
 
 from geoprobe.stats.hyperbolicity.batches import delta_and_diameter
-from geoprobe.stats.hyperbolicity.metrics import euclidean_distances
 from geoprobe.stats.threads import run_tasks
 
 
@@ -45,11 +44,6 @@ def gaussian_points(n: int, dimension: int, rng: np.random.Generator) -> Float[n
     diagonal = np.arange(k)
     points[diagonal, diagonal] = np.sqrt(rng.chisquare(dimension - diagonal))
     return points
-
-
-def gaussian_distances(n: int, dimension: int, rng: np.random.Generator) -> Float[np.ndarray, "n n"]:
-    """Draw the distance matrix of n independent N(0, I_d) vectors (see `gaussian_points`)."""
-    return euclidean_distances(gaussian_points(n, dimension, rng))
 
 
 def delta_basepoint_gaussian_null(

@@ -87,53 +87,6 @@ def row_rotation(
     return rows
 
 
-def random_directions(points: Shaped[np.ndarray, "n d"], rng: np.random.Generator) -> Float[np.ndarray, "n d"]:
-    """Give each point a uniformly random direction from the origin and keep its norm.
-
-    Parameters
-    ----------
-    points
-        (n, d).
-    rng
-        Source of the directions.
-
-    Returns
-    -------
-    (n, d) points: the null of "norms explain it".
-
-    Raises
-    ------
-    ValueError
-        If the array is not (n, d), is empty or holds NaN or infinity.
-    """
-    rows = as_points(points)
-    drawn = rng.standard_normal(rows.shape)
-    _scale_to(drawn, np.sqrt((rows**2).sum(axis=1)))
-    return drawn
-
-
-def permuted_dimensions(points: Shaped[np.ndarray, "n d"], rng: np.random.Generator) -> Float[np.ndarray, "n d"]:
-    """Permute every dimension over the points, each on its own.
-
-    Parameters
-    ----------
-    points
-        (n, d).
-    rng
-        Source of the permutations.
-
-    Returns
-    -------
-    (n, d) points with each dimension's values kept and every tie between dimensions cut.
-
-    Raises
-    ------
-    ValueError
-        If the array is not (n, d), is empty or holds NaN or infinity.
-    """
-    return rng.permuted(as_points(points), axis=0)
-
-
 def _scale_to(rows: Float[np.ndarray, "n d"], norms: Float[np.ndarray, "n"]) -> None:
     own = np.sqrt((rows**2).sum(axis=1))
     rows *= np.divide(norms, own, out=np.zeros_like(own), where=own > 0)[:, None]

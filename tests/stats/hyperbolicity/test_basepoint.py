@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geoprobe.stats.hyperbolicity import delta_all_basepoints, delta_basepoint, euclidean_distances
+from geoprobe.stats.hyperbolicity import delta_basepoint, euclidean_distances
 from geoprobe.stats.hyperbolicity.basepoint import ONE_CALL
 
 from .reference import KINDS, brute_basepoint_delta, random_metric
@@ -138,10 +138,3 @@ def test_a_triangle_that_a_base_is_too_near_for_is_refused_at_any_scale(n, size)
 def test_a_base_that_does_not_exist_is_refused():
     with pytest.raises(ValueError, match="base is 8, but there are 8 points"):
         delta_basepoint(random_metric("any", 8, np.random.default_rng(0)), base=8)
-
-
-def test_all_bases_in_blocks_equal_all_bases_in_single_calls(monkeypatch):
-    distances = random_metric("euclidean", 40, np.random.default_rng(0))
-    whole = delta_all_basepoints(distances)
-    monkeypatch.setattr("geoprobe.stats.hyperbolicity.basepoint.INTERRUPTIBLE", 10)
-    np.testing.assert_allclose(delta_all_basepoints(distances), whole, rtol=1e-12)
