@@ -5,23 +5,23 @@ from __future__ import annotations
 import os
 import signal
 import stat
-import sys
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
 from geoprobe.errors import AccessError, GeoprobeError
 
-if sys.platform != "win32":
-    import fcntl
-
-__all__ = ["alone", "check_folder", "folder_name", "given_path", "shown_name", "what_is_at", "write_whole"]
+__all__ = ["check_folder", "escaped_name", "file_lock", "folder_name", "given_path", "what_is_at", "write_whole"]
 
 _OTHER = "Choose another folder by --out."
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+#: In a folder while files are put in place there.
+_LOCK = ".geoprobe.lock"
+#: Seconds between two looks at a lock that another process has.
+_POLL = 0.01
 
 
 def given_path(name: str | Path) -> Path:
@@ -32,7 +32,7 @@ def given_path(name: str | Path) -> Path:
         return Path(name)
 
 
-def shown_name(name: str) -> str:
+def escaped_name(name: str) -> str:
     """A file's name as text, the same on a system of any encoding: bytes that are no UTF-8 as their escapes."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
@@ -91,9 +91,10 @@ def check_folder(folder: Path) -> None:
 def write_whole(contents: Mapping[Path, bytes]) -> None:
     """Write files so that each path holds its old content or the new one, never a part.
 
-    All are written under temporary names beside their targets first, and renamed when every one is complete. Ctrl-C
-    waits until that is done, and so does another process that writes into the same folders, so that the files of a
-    folder are of one run. Only a machine or process that is killed between two renames leaves some of each.
+    All are written under temporary names beside their targets first, and renamed when every one is complete. Another
+    process that writes into the same folders waits until that is done, so that the files of a folder are of one run;
+    Ctrl-C ends the waiting, and what is being written is finished first. Only a machine or process that is killed
+    between two renames leaves some of each.
 
     Parameters
     ----------
@@ -110,75 +111,92 @@ def write_whole(contents: Mapping[Path, bytes]) -> None:
     for target in contents:
         if what_is_at(target) == "folder":
             raise GeoprobeError(f"{target} is a folder, where a file is to be written.", f"Move it away. {_OTHER}")
-    pending: dict[Path, Path] = {}
     made: list[Path] = []
-    with _undisturbed():
-        try:
-            for target, content in contents.items():
-                made += _make_folder(target.parent)
-                beginning = target.name.encode(errors="replace")[:100].decode(errors="ignore")  # a name is of bytes
-                handle, name = tempfile.mkstemp(prefix=f".{beginning}.", dir=target.parent)
-                pending[target] = Path(name)
-                with os.fdopen(handle, "wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                Path(name).chmod(0o644 & ~_umask())
-            with alone(target.parent for target in contents):
-                for target, part in pending.items():
-                    part.replace(target)
+    try:
+        for folder in {target.parent for target in contents}:
+            _make_folder(folder, made)
+        with file_lock(*(target.parent / _LOCK for target in contents)), _uninterrupted():
+            _replace(contents)
             made.clear()
-        except PermissionError as error:
-            raise AccessError(f"{error.filename} may not be written.", _OTHER) from error
-        except OSError as error:
-            raise GeoprobeError(
-                f"{error.filename or 'A report file'} cannot be written: {error.strerror}.",
-                f"{_OTHER.removesuffix('.')}; what was there before is untouched.",
-            ) from error
-        finally:
-            for part in pending.values():
-                part.unlink(missing_ok=True)
-            for folder in reversed(made):
-                with suppress(OSError):  # another process may have put something there
-                    folder.rmdir()
+    except PermissionError as error:
+        raise AccessError(f"{error.filename} may not be written.", _OTHER) from error
+    except OSError as error:
+        raise GeoprobeError(
+            f"{error.filename or 'A report file'} cannot be written: {error.strerror}.",
+            f"{_OTHER.removesuffix('.')}; what was there before is untouched.",
+        ) from error
+    finally:
+        for folder in reversed(made):
+            with suppress(OSError):  # another process may have put something there
+                folder.rmdir()
 
 
-def _make_folder(folder: Path) -> list[Path]:
-    """Make a folder and those above it; those that were not there before, the outermost first."""
-    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+def _replace(contents: Mapping[Path, bytes]) -> None:
+    """Write every file beside its target, then put all in place."""
+    pending: dict[Path, Path] = {}
+    try:
+        for target, content in contents.items():
+            beginning = target.name.encode(errors="replace")[:100].decode(errors="ignore")  # a name is of bytes
+            handle, name = tempfile.mkstemp(prefix=f".{beginning}.", dir=target.parent)
+            pending[target] = Path(name)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(0o644 & ~_umask())
+        for target, part in pending.items():
+            part.replace(target)
+    finally:
+        for part in pending.values():
+            part.unlink(missing_ok=True)
+
+
+def _make_folder(folder: Path, made: list[Path]) -> None:
+    """Make a folder and those above it, and note those that were not there before, the outermost first."""
+    made += reversed([place for place in (folder, *folder.parents) if not place.exists()])
     folder.mkdir(parents=True, exist_ok=True)
-    return missing[::-1]
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Hold back Ctrl-C and a request to end until the block is done."""
-    held: list[int] = []
+def _uninterrupted() -> Iterator[None]:
+    """Put Ctrl-C and a request to end off until the block is done."""
+    received: list[int] = []
     before: dict[signal.Signals, Any] = {}
     if threading.current_thread() is threading.main_thread():  # others are not interrupted, and may not ask
-        before = {each: signal.getsignal(each) for each in _SIGNALS if callable(signal.getsignal(each))}
-    for each in before:
-        signal.signal(each, lambda number, _: held.append(number))
+        before = {number: signal.getsignal(number) for number in _SIGNALS if callable(signal.getsignal(number))}
+    for number in before:
+        signal.signal(number, lambda number, _: received.append(number))
     try:
         yield
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
-        if held:
-            signal.raise_signal(held[0])
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if received:
+            signal.raise_signal(received[0])
 
 
 @contextmanager
-def alone(places: Iterable[Path]) -> Iterator[None]:
-    """Wait for others that hold one of these folders or files, and hold them; a file that is not there is made."""
+def file_lock(*paths: Path) -> Iterator[None]:
+    """Wait until no other process has any of these lock files, and have them; they are removed afterwards.
+
+    Where files cannot be locked, nothing is.
+    """
+    from filelock import FileLock
+
     with ExitStack() as stack:
-        if sys.platform != "win32":
-            for place in sorted(set(places)):  # in one order, so that no two wait for each other
-                with suppress(OSError):  # a file system without locks, or a folder that may be written and not read
-                    handle = os.open(place, os.O_RDONLY | (0 if place.is_dir() else os.O_CREAT), 0o644)
-                    stack.callback(os.close, handle)
-                    fcntl.flock(handle, fcntl.LOCK_EX)
+        for path in sorted(set(paths)):  # in one order, so that no two wait for each other
+            lock = FileLock(path, poll_interval=_POLL)
+            with suppress(OSError):
+                lock.acquire()
+                stack.callback(lock.release)
+                stack.callback(_remove, path)
         yield
+
+
+def _remove(path: Path) -> None:
+    """Remove a lock file before it is released: one who has opened it looks whether it is still there."""
+    with suppress(OSError):
+        path.unlink()
 
 
 def _umask() -> int:

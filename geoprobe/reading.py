@@ -11,7 +11,7 @@ import numpy as np
 
 from geoprobe.data import EmbeddingTable, Prompts, ScanInputs, TokenCounts
 from geoprobe.errors import UsageError
-from geoprobe.files import shown_name
+from geoprobe.files import escaped_name
 from geoprobe.progress import Steps
 from geoprobe.report.document import CorpusFacts
 from geoprobe.sources.corpora import Corpus, open_corpus
@@ -89,7 +89,7 @@ def read_inputs(wanted: Wanted, steps: Steps) -> tuple[ScanInputs, tuple[CorpusF
     counted = [_count(model, corpus, wanted, steps) for corpus in opened]
     facts = [_facts(corpus.note, counts) for corpus, (counts, _) in zip(opened, counted, strict=True)]
     if read is not None:
-        where = ", ".join(shown_name(Path(file).name) for file in files)
+        where = ", ".join(escaped_name(Path(file).name) for file in files)
         counts = _expanded(read, model, facts, where)
         counted.append((counts, Prompts(counts.corpus, ())))
         facts.append(_facts(f"Counts read from {where}.", counts))

@@ -12,7 +12,7 @@ from geoprobe.data import EmbeddingTable
 from geoprobe.diagnostics.base import BUILTIN, Analyzer, analyzer_type
 from geoprobe.diagnostics.states.analyzer import StatesAnalyzer
 from geoprobe.errors import UsageError
-from geoprobe.files import shown_name
+from geoprobe.files import escaped_name
 from geoprobe.progress import Progress, Steps
 from geoprobe.reading import Wanted, generator, read_inputs
 from geoprobe.report.document import ModelFacts, Report
@@ -139,12 +139,12 @@ def scan(
             inputs.embedding.source.model,
             {
                 "--corpus": [fact.name for fact in facts[: len(wanted.corpora)]],
-                "--counts": [shown_name(Path(file).name) for file in files],
+                "--counts": [escaped_name(Path(file).name) for file in files],
                 "--analyzer": analyzers,
                 "--layer": layers,
                 "--field": field,
                 "--tensor": tensor,
-                "--tokenizer": shown_name(Path(tokenizer).name) if tokenizer is not None else None,
+                "--tokenizer": escaped_name(Path(tokenizer).name) if tokenizer is not None else None,
                 "--quick": quick,
                 "--revision": revision,
                 "--seed": seed,

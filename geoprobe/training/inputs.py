@@ -11,7 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from geoprobe.errors import BadDataError, UsageError
-from geoprobe.files import shown_name, write_whole
+from geoprobe.files import escaped_name, write_whole
 from geoprobe.report.document import Report
 from geoprobe.training.data import TrainingData, load_training
 from geoprobe.training.evaluate import sampled
@@ -127,7 +127,7 @@ def _same_model(setup: Setup, scan: Report) -> bool:
 
 
 def _called(model: str, revision: str | None) -> str:
-    return f"{shown_name(Path(model).name)}{f' at {revision}' if revision else ''}"
+    return f"{escaped_name(Path(model).name)}{f' at {revision}' if revision else ''}"
 
 
 def _model(model: str | Path | None, scan: Report | None) -> str:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from geoprobe.errors import AccessError, NotFoundError, UsageError
-from geoprobe.files import shown_name
+from geoprobe.files import escaped_name
 from geoprobe.sources.corpora.corpus import Corpus, bounded
 from geoprobe.sources.corpora.json_records import json_lines, json_list
 from geoprobe.sources.corpora.records import Record, texts
@@ -62,7 +62,7 @@ def file_corpus(path: Path, field: str | None) -> Corpus:
     """
     _known(path.name, f"corpus {str(path)!r}")
     return Corpus(
-        shown_name(f"{path.resolve().parent.name}/{path.name}"),
+        escaped_name(f"{path.resolve().parent.name}/{path.name}"),
         (partial(read_source, Source.of(path.name, path), field),),
     )
 
@@ -138,11 +138,11 @@ def folder_corpus(folder: Path, field: str | None) -> Corpus:
     note = f"{len(known):,} file{'s' * (len(known) > 1)}."
     for paths, why in ((skipped, "of a kind that cannot be read"), (links, "links to folders")):
         if paths:
-            shown = ", ".join(shown_name(str(path.relative_to(folder))) for path in paths[:_SKIPPED_SHOWN])
+            shown = ", ".join(escaped_name(str(path.relative_to(folder))) for path in paths[:_SKIPPED_SHOWN])
             more = f" and {len(paths) - _SKIPPED_SHOWN:,} more" if len(paths) > _SKIPPED_SHOWN else ""
             note += f" Left out, {why}: {shown}{more}."
     return Corpus(
-        shown_name(folder.resolve().name or str(folder)),
+        escaped_name(folder.resolve().name or str(folder)),
         tuple(partial(read_source, Source.of(path.name, path), field) for path in known),
         note,
     )

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from geoprobe.errors import BadDataError, GeoprobeError
-from geoprobe.files import alone, write_whole
+from geoprobe.files import file_lock, write_whole
 from geoprobe.sources.models.hub import HubRepository
 
 __all__ = ["HubFile", "coalesced"]
@@ -67,7 +67,7 @@ class HubFile:
         """
         part = target.with_name(f"{target.name}.part")
         size = stop - start
-        with self.repository.asked(self.file), alone([_lock(target)]):
+        with self.repository.asked(self.file), file_lock(_lock(target)):
             if target.is_file() and target.stat().st_size == size:
                 return  # another process has brought it meanwhile
             part.touch()
@@ -115,7 +115,7 @@ class HubFile:
         """
         beside = target.with_name(f"{target.name}.rows.npy")
         row_bytes = shape[1]
-        with self.repository.asked(self.file), alone([_lock(target)]), _sized(target, beside, shape) as out:
+        with self.repository.asked(self.file), file_lock(_lock(target)), _sized(target, beside, shape) as out:
             here = _rows_there(beside, shape[0])
             ranges = coalesced(rows[~here[rows]], _WASTE)
             size, lock, done = sum(stop - first for first, stop in ranges), threading.Lock(), 0

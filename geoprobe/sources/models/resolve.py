@@ -10,7 +10,7 @@ from typing import Any
 
 from geoprobe.data import EmbeddingTable
 from geoprobe.errors import AccessError, NotFoundError, UsageError
-from geoprobe.files import given_path, shown_name, what_is_at
+from geoprobe.files import escaped_name, given_path, what_is_at
 from geoprobe.sources.models.architectures import choose_tensor, vocabulary_size
 from geoprobe.sources.models.checkpoint import INDEX, Checkpoint, SafetensorsFiles, read_json, shard_files
 from geoprobe.sources.models.demo import DEMO_NAME, demo_model
@@ -196,7 +196,7 @@ def _open_gguf(
     scale = file.metadata.get(f"{architecture}.embedding_scale")
     if scale is not None:
         config["embedding_multiplier"] = scale
-    called = name or str(file.metadata.get("general.name", shown_name(path.stem)))
+    called = name or str(file.metadata.get("general.name", escaped_name(path.stem)))
     return _open(file, own, config, tensor, label=label, name=called, notes=assumed)
 
 
@@ -246,6 +246,6 @@ def _open(
         refuse_packed(checkpoint.names(), config, label)
     vocabulary = vocabulary_size(config) or tokenizer.size
     chosen, decided = choose_tensor(checkpoint.shapes(), wanted=tensor, vocabulary=vocabulary, where=label)
-    label = shown_name(label)
+    label = escaped_name(label)
     called = name or str(config.get("_name_or_path") or label)
     return OpenedModel(checkpoint, chosen, tokenizer, config, label, called, decided + notes, revision)
