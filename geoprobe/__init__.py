@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from geoprobe.versions import __version__, install_command
+
 if TYPE_CHECKING:
     from geoprobe.comparing import compare
     from geoprobe.report.document import Report
     from geoprobe.scanning import scan
     from geoprobe.training.finetuning import finetune
-
-__version__ = "0.2.0"
 
 __all__ = ["Report", "__version__", "compare", "finetune", "scan"]
 
@@ -38,7 +38,7 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as error:
         if name != "finetune" or (error.name or "").startswith("geoprobe"):
             raise
-        hint = f"geoprobe.finetune needs {error.name}: pip install 'geoprobe[finetune]'."
+        hint = f"geoprobe.finetune needs {error.name}: {install_command('finetune')}."
         raise ModuleNotFoundError(hint, name=error.name) from error
     globals()[name] = value
     return value

@@ -1,18 +1,28 @@
-"""Versions of what computes the numbers of a scan or an experiment."""
+"""What is installed: versions of what computes the numbers, and how to get what is missing."""
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, version
 
-from geoprobe import __version__
+__all__ = ["DISTRIBUTION", "__version__", "install_command", "versions_of"]
 
-__all__ = ["versions_of"]
+__version__ = "0.2.0"
+
+#: The name to install by. `geoprobe`, by which it is imported and run, is another project's on PyPI.
+DISTRIBUTION = "geoprobe-lm"
+
+
+def install_command(extra: str) -> str:
+    """The command that installs an extra, as messages show it."""
+    return f"pip install '{DISTRIBUTION}[{extra}]' (from a clone: pip install '.[{extra}]')"
 
 
 def versions_of(packages: Iterable[str]) -> dict[str, str]:
     """Of geoprobe, Python and these packages, by name."""
+    # not above: `import geoprobe` reads this file
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
     found = {"geoprobe": __version__, "python": platform.python_version()}
     for package in packages:
         try:

@@ -44,7 +44,7 @@ def test_training_without_torch_says_what_to_install() -> None:
     # None in sys.modules makes Python say that a module is not there
     code = "import sys; sys.modules['torch'] = None; import geoprobe; geoprobe.finetune"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "geoprobe.finetune needs torch: pip install 'geoprobe[finetune]'." in done.stderr
+    assert "geoprobe.finetune needs torch: pip install 'geoprobe-lm[finetune]'" in done.stderr
 
 
 def test_scan_is_the_function_whatever_was_imported_before() -> None:

@@ -10,6 +10,7 @@ import typer
 from geoprobe.cli.options import DataOption, DebugOption, FormatOption, OfflineOption, QuietOption, RevisionOption
 from geoprobe.cli.options import errors as _errors
 from geoprobe.cli.options import formats_of as _formats
+from geoprobe.versions import install_command
 
 __all__ = ["finetune"]
 
@@ -101,7 +102,7 @@ def finetune(
         except ImportError as error:
             raise NotFoundError(
                 f"Training needs a package that is not installed: {error.name}.",
-                "Install what it takes by: pip install 'geoprobe[finetune]'",
+                f"Install what it takes by: {install_command('finetune')}",
             ) from error
         asked: dict[str, Any] = {
             "train": train,

@@ -7,7 +7,7 @@ Importing this module adds HypLoRA to peft; then everything of peft works as for
 
     model = get_peft_model(base_model, HypLoraConfig(r=32, lora_alpha=64, target_modules=["q_proj", "v_proj"]))
 
-It needs torch and peft: ``pip install "geoprobe[finetune]"``.
+It needs torch and peft: extra ``finetune``.
 
 On a CUDA device a part of it is compiled in the first steps, which takes some seconds; ``TORCH_COMPILE_DISABLE=1`` does
 without.

@@ -14,6 +14,7 @@ from geoprobe.hyplora.low_rank import LARGEST_LOG_K
 
 if TYPE_CHECKING:
     from geoprobe.hyplora.config import HypLoraConfig
+from geoprobe.versions import DISTRIBUTION
 
 __all__ = ["describe"]
 
@@ -22,7 +23,7 @@ _SECTION = re.compile(r"<!-- hyplora -->.*?<!-- /hyplora -->\n", re.DOTALL)
 _TEXT = """<!-- hyplora -->
 A HypLoRA adapter (Yang et al., *Hyperbolic Fine-Tuning for Large Language Models*, NeurIPS 2025, arXiv 2410.04010),
 made with geoprobe. It is not linear in its input, so it cannot be merged into the base model. peft alone does not know
-it; with `pip install "geoprobe[finetune]"`:
+it; with `pip install "{distribution}[finetune]"`:
 
 ```python
 import geoprobe.hyplora  # adds HYPLORA to peft
@@ -43,7 +44,9 @@ def describe(folder: str | Path, config: HypLoraConfig) -> None:
         return
     card = ModelCard.load(path)
     card.data["tags"] = sorted({*(card.data.get("tags") or ()), "hyplora", "geoprobe"})
-    section = _TEXT.format(rank=config.r, alpha=config.lora_alpha, space=_space(Path(folder) / _WEIGHTS, config))
+    section = _TEXT.format(
+        distribution=DISTRIBUTION, rank=config.r, alpha=config.lora_alpha, space=_space(Path(folder) / _WEIGHTS, config)
+    )
     text = _SECTION.sub("", card.text)
     title = re.search(r"^# .*\n", text, re.MULTILINE)
     end = title.end() if title else 0

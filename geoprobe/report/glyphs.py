@@ -12,7 +12,7 @@ from typing import Any
 
 __all__ = ["font_folders", "legible"]
 
-#: Distributions of fonts under the Open Font License that are used where installed (`geoprobe[fonts]`).
+#: Distributions of fonts under the Open Font License that are used where installed (extra ``fonts``).
 _FONT_PACKAGES = ("noto_cjk_sans_jp_regular",)
 
 

@@ -55,6 +55,13 @@ def _taken(reference: dict[str, Any], components: dict[str, Any], version: int) 
 
 
 def _finished(title: str, definition: dict[str, Any], components: dict[str, Any]) -> dict[str, Any]:
+    for described in (definition, *components.values()):
+        # releases of msgspec differ in how they format a docstring, and in whether they name an empty default
+        if "description" in described:
+            described["description"] = described["description"].strip().partition("\n")[0]
+        for field in described.get("properties", {}).values():
+            if field.get("default") in ({}, []):
+                del field["default"]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": title,

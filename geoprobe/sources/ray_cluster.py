@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from geoprobe.errors import GeoprobeError, NotFoundError
+from geoprobe.versions import install_command
 
 __all__ = ["in_order", "ray_cluster", "result"]
 
@@ -100,7 +101,7 @@ def ray_cluster() -> Iterator[Any]:
     except ImportError as error:
         raise NotFoundError(
             "The engine ray needs the package `ray`, which is not installed.",
-            "Install it by: pip install 'geoprobe[scale]'",
+            f"Install it by: {install_command('scale')}",
         ) from error
     if ray.is_initialized():  # the caller's own
         yield ray

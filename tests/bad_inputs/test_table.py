@@ -86,7 +86,7 @@ def test_a_bad_input_has_its_exit_code_and_message_and_leaves_nothing(
 ) -> None:
     case: Case = CASES[name]
     if (case.words[0] == "finetune" or name == "model: a pickle that is none") and find_spec("torch") is None:
-        missing("finetune", "PyTorch is not installed, which is what is said first: pip install 'geoprobe[finetune]'")
+        missing("finetune", "PyTorch is not installed, which is what is said first: pip install '.[finetune]'")
     folder = tmp_path / "here"
     shutil.copytree(workplace, folder)
     case.prepare(folder)

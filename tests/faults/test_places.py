@@ -143,7 +143,7 @@ def test_a_folder_that_may_not_be_written_is_refused_before_the_work(tmp_path: P
 )
 def test_what_may_not_be_read_is_said(tmp_path: Path, arguments: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if arguments.startswith("finetune") and find_spec("peft") is None:
-        missing("finetune", "the extra finetune is not installed: pip install 'geoprobe[finetune]'")
+        missing("finetune", "the extra finetune is not installed: pip install '.[finetune]'")
     for name in ("tiny", "good"):
         make_model(tmp_path / name)
     (tmp_path / "folder").mkdir()

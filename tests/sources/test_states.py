@@ -14,7 +14,7 @@ try:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM, T5Config, T5Model
 except ImportError:
-    missing("finetune", "PyTorch is not installed: pip install 'geoprobe[finetune]'")
+    missing("finetune", "PyTorch is not installed: pip install '.[finetune]'")
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 
@@ -105,6 +105,6 @@ def test_without_pytorch_the_error_names_the_extra(model_folder: Path) -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.returncode == 3
-    assert "geoprobe[finetune]" in run.stderr
+    assert "geoprobe-lm[finetune]" in run.stderr
     assert "Traceback" not in run.stderr
     assert not (model_folder / "out").exists()

@@ -11,11 +11,11 @@ from typing import Any
 from geoprobe.errors import AccessError, BadDataError, GeoprobeError, NotFoundError
 from geoprobe.sources.corpora.corpus import Corpus, bounded
 from geoprobe.sources.corpora.records import texts
+from geoprobe.versions import install_command
 
 __all__ = ["HubSet", "hub_corpus", "hub_records", "parse_hub_id"]
 
 _HUB_ID = re.compile(r"(?P<id>[A-Za-z0-9][\w.-]*/[\w.-]+)(:(?P<config>[^:/]*))?(:(?P<split>[^:/]+))?")
-_INSTALL = "Install it by: pip install 'geoprobe[finetune]'"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ def _datasets() -> Any:
         import datasets
     except ImportError as error:
         raise NotFoundError(
-            "Corpora on the hub need the package `datasets`, which is not installed.", _INSTALL
+            "Corpora on the hub need the package `datasets`, which is not installed.",
+            f"Install it by: {install_command('finetune')}",
         ) from error
     return datasets
 

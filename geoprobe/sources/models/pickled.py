@@ -18,6 +18,7 @@ from jaxtyping import Float32, Int64
 
 from geoprobe.errors import BadDataError, NotFoundError
 from geoprobe.sources.models.checkpoint import in_two_files
+from geoprobe.versions import install_command
 
 __all__ = ["PICKLED_SUFFIXES", "PickledFiles", "TorchRows"]
 
@@ -135,7 +136,7 @@ def _load(path: Path) -> dict[str, Any]:
     except ImportError as error:
         raise NotFoundError(
             f"{path} is a PyTorch file, and torch is not installed.",
-            "Convert it to safetensors (transformers: model.save_pretrained), or: pip install 'geoprobe[finetune]'",
+            f"Convert it to safetensors (transformers: model.save_pretrained), or: {install_command('finetune')}",
         ) from error
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=True)

@@ -15,6 +15,7 @@ from jaxtyping import Float32, Int64
 from geoprobe.errors import BadDataError, NotFoundError, UsageError
 from geoprobe.files import given_path, what_is_at
 from geoprobe.sources.models.demo import demo_model
+from geoprobe.versions import install_command
 
 __all__ = ["ModelStates", "open_states"]
 
@@ -131,7 +132,7 @@ def open_states(model: str | Path, *, revision: str | None = None, offline: bool
     except ImportError as error:
         raise NotFoundError(
             "Hidden states need PyTorch, which is not installed.",
-            "Install it by `pip install 'geoprobe[finetune]'`, or scan without --layer.",
+            f"Scan without --layer, or install it by: {install_command('finetune')}",
         ) from error
     name, options = _where(model)
     try:

@@ -14,7 +14,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     import pyarrow as pa
     from pyarrow import parquet
 
-    pytest.importorskip("datasets", reason="sets on the hub are read by datasets: pip install 'geoprobe[finetune]'")
+    pytest.importorskip("datasets", reason="sets on the hub are read by datasets: pip install '.[finetune]'")
     folder = tmp_path / "owner" / "name"
     folder.mkdir(parents=True)
     for config in ("main", "other"):
