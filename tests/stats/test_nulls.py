@@ -1,4 +1,3 @@
-import numba
 import numpy as np
 import pytest
 from scipy import stats
@@ -31,15 +30,10 @@ def test_gaussian_null_of_relative_delta_has_the_law_of_plain_gaussian_vectors()
     assert stats.ks_2samp(null[:, 0], plain).pvalue > 1e-3
 
 
-def test_gaussian_null_does_not_depend_on_threads():
+def test_gaussian_null_does_not_depend_on_threads(on_one_thread):
     sizes = [5, 30, 12, 40]
     many = nulls.delta_basepoint_gaussian_null(sizes, 50, 6, np.random.default_rng(5))
-    threads = numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        one = nulls.delta_basepoint_gaussian_null(sizes, 50, 6, np.random.default_rng(5))
-    finally:
-        numba.set_num_threads(threads)
+    one = on_one_thread(lambda: nulls.delta_basepoint_gaussian_null(sizes, 50, 6, np.random.default_rng(5)))
     np.testing.assert_array_equal(many, one)
     assert many.shape == (6, 4)
 

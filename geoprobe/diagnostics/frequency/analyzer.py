@@ -230,9 +230,9 @@ def _corpus_fit(corpus: str, n_documents: int, counts: Int64[np.ndarray, " v"]) 
 
 def _verdict(assessed: powerlaw.Assessment, pvalue: float | None) -> Verdict:
     """The rule's label, with its grounds in plain words."""
-    fitted, label = assessed.goodness.fit, assessed.verdict.label
+    fitted, label = assessed.goodness.fit, assessed.label
     if label == "inconclusive":
-        return Verdict("inconclusive", f"{assessed.verdict.reason}. Give a larger corpus.", RULE)
+        return Verdict("inconclusive", f"{assessed.inconclusive}. Give a larger corpus.", RULE)
     covered = f"counts of {fitted.xmin:,} and more, {fitted.type_share:.0%} of the types"
     fits = assessed.goodness.pvalue >= LEVEL
     first = (

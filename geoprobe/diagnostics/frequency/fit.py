@@ -204,7 +204,7 @@ def _survival_curves(assessed: powerlaw.Assessment, largest: int) -> tuple[Curve
     fitted = assessed.goodness.fit
     x = np.unique(np.round(np.geomspace(fitted.xmin, largest, 60)))
     curves = {"power law": powerlaw.survival(fitted, x)}
-    curves |= {row.name: powerlaw.survival(row.law, x) for row in assessed.tail if not row.degenerate}
+    curves |= {row.name: powerlaw.survival(row.distribution, x) for row in assessed.tail if not row.degenerate}
     return tuple(Curve(law_name(name), floats(x), floats(fitted.type_share * y)) for name, y in curves.items())
 
 

@@ -1,6 +1,6 @@
 """Power laws in counts, after Clauset, Shalizi and Newman (2009): fit, test, compare, judge."""
 
-from geoprobe.stats.powerlaw.alternatives import Law
+from geoprobe.stats.powerlaw.alternatives import Distribution
 from geoprobe.stats.powerlaw.bootstrap import Bootstrap, Interval, bootstrap, document_bootstrap
 from geoprobe.stats.powerlaw.comparison import Alternative, Comparison, compare
 from geoprobe.stats.powerlaw.curves import XminCurve, alpha_over_xmin
@@ -10,21 +10,20 @@ from geoprobe.stats.powerlaw.histogram import Histogram, histogram
 from geoprobe.stats.powerlaw.matching import SizeCurve, alpha_over_size, thin
 from geoprobe.stats.powerlaw.rank_frequency import RankFrequency, rank_frequency
 from geoprobe.stats.powerlaw.survival import survival
-from geoprobe.stats.powerlaw.verdict import Assessment, Verdict, assess, judge
+from geoprobe.stats.powerlaw.verdict import Assessment, assess, judge
 
 __all__ = [
     "Alternative",
     "Assessment",
     "Bootstrap",
     "Comparison",
+    "Distribution",
     "GoodnessOfFit",
     "Histogram",
     "Interval",
-    "Law",
     "PowerLawFit",
     "RankFrequency",
     "SizeCurve",
-    "Verdict",
     "XminCurve",
     "alpha_over_size",
     "alpha_over_xmin",

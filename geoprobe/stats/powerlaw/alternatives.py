@@ -1,6 +1,6 @@
-"""The five laws that a power law is held against, each fitted by maximum likelihood to the same tail.
+"""The five distributions that a power law is compared with, all fitted by maximum likelihood to the same tail.
 
-All are laws on the integers from x_min up. Where a family contains the power law at the edge of its parameters and
+All are distributions on the integers from x_min up. Where a family contains the power law at the edge of its parameters and
 its maximum lies on that edge, there is no member of the family to report: the result is called degenerate.
 """
 
@@ -25,12 +25,12 @@ _GAIN = 1e-6  # log-likelihood below which a maximum counts as lying on the edge
 _TOLERANCE = 1e-8  # relative error of the mean that a maximum must reproduce
 _FEWEST_DISTINCT = 5  # a bend has no finite maximum on two or three points
 _SMALLEST = math.log(sys.float_info.min)
-_STEEPEST = 200.0  # a tail that wants a larger exponent spans a few percent of x_min: no law is told from another there
+_STEEPEST = 200.0  # a tail that wants a larger exponent spans a few percent of x_min: no distribution is told from another there
 
 
 @dataclass(frozen=True)
-class Law:
-    """A fitted law on the integers from xmin up: its parameters, or, at the edge of the family, its limit."""
+class Distribution:
+    """A fitted distribution on the integers from xmin up: its parameters, or, at the edge of the family, its limit."""
 
     name: str
     xmin: int
@@ -74,9 +74,9 @@ def power_law_logpmf(tail: Tail) -> Float[np.ndarray, "t"]:
     return -tail.alpha * np.log(tail.values / tail.q) - norm
 
 
-def fit_alternative(name: str, tail: Tail) -> tuple[Law, Float[np.ndarray, "t"]]:
-    """One family's best law and the log-probability of each value under it; the power law's where it has none."""
-    reason = _unfit(tail) if name in _BENT else None
+def fit_alternative(name: str, tail: Tail) -> tuple[Distribution, Float[np.ndarray, "t"]]:
+    """One family's best member and the log-probability of each value under it; the power law's where it has none."""
+    reason = _unfit(tail) if name in _TWO_PARAMETERS else None
     if reason is not None:
         return _collapsed(name, tail, reason)
     return _FITTERS[name](tail)
@@ -91,8 +91,8 @@ def _unfit(tail: Tail) -> str | None:
     return None
 
 
-def _collapsed(name: str, tail: Tail, reason: str) -> tuple[Law, Float[np.ndarray, "t"]]:
-    return Law(name, int(tail.q), {}, reason), power_law_logpmf(tail)
+def _collapsed(name: str, tail: Tail, reason: str) -> tuple[Distribution, Float[np.ndarray, "t"]]:
+    return Distribution(name, int(tail.q), {}, reason), power_law_logpmf(tail)
 
 
 def _tilted(name: str, tail: Tail, kind: int, h: Float[np.ndarray, "t"], edge_mean: float) -> tuple[float, float] | str:
@@ -109,64 +109,67 @@ def _tilted(name: str, tail: Tail, kind: int, h: Float[np.ndarray, "t"], edge_me
     return float(a), float(b)
 
 
-def _lognormal(tail: Tail) -> tuple[Law, Float[np.ndarray, "t"]]:
+def _lognormal(tail: Tail) -> tuple[Distribution, Float[np.ndarray, "t"]]:
     y = np.log(tail.values / tail.q)
     g, _, g2 = scaled_zeta_slopes(tail.alpha, tail.q)
-    found = _tilted("lognormal", tail, LOGNORMAL, y * y, g2 / g)
-    if isinstance(found, str):
-        return _collapsed("lognormal", tail, found)
-    a, b = found
+    maximum = _tilted("lognormal", tail, LOGNORMAL, y * y, g2 / g)
+    if isinstance(maximum, str):
+        return _collapsed("lognormal", tail, maximum)
+    a, b = maximum
     logpmf = -a * y - b * y * y - tilted_sums(LOGNORMAL, a, b, tail.q)[0]
     sigma = math.sqrt(0.5 / b)
     mu = math.log(tail.q) + (1 - a) * sigma * sigma
-    return Law("lognormal", int(tail.q), {"mu": mu, "sigma": sigma}, None), logpmf
+    return Distribution("lognormal", int(tail.q), {"mu": mu, "sigma": sigma}, None), logpmf
 
 
-def _exponential(tail: Tail) -> tuple[Law, Float[np.ndarray, "t"]]:
+def _exponential(tail: Tail) -> tuple[Distribution, Float[np.ndarray, "t"]]:
     excess = tail.mean(tail.values - tail.q)
     rate = math.log1p(1.0 / excess)
     logpmf = -rate * (tail.values - tail.q) - math.log1p(excess)
-    return Law("exponential", int(tail.q), {"rate": rate}, None), logpmf
+    return Distribution("exponential", int(tail.q), {"rate": rate}, None), logpmf
 
 
-def _stretched(tail: Tail) -> tuple[Law, Float[np.ndarray, "t"]]:
+def _stretched(tail: Tail) -> tuple[Distribution, Float[np.ndarray, "t"]]:
     beta, rate, value, edge_rate, edge_value = fit_weibull(tail.values, tail.counts)
     if value - edge_value < _GAIN:
-        law = Law("stretched_exponential", int(tail.q), {}, f"Pareto law of exponent {1 + edge_rate:.6g}, rounded down")
-        return law, weibull_logpmf(tail.values, 0.0, edge_rate, tail.q)
+        limit = f"Pareto law of exponent {1 + edge_rate:.6g}, rounded down"
+        edge = weibull_logpmf(tail.values, 0.0, edge_rate, tail.q)
+        return Distribution("stretched_exponential", int(tail.q), {}, limit), edge
     if beta > 0.99 * STEEPEST:
         return _collapsed("stretched_exponential", tail, f"not fitted: no maximum up to a shape of {STEEPEST:.0f}")
     log_usual = math.log(rate / beta) - beta * math.log(tail.q)
     if not _SMALLEST < log_usual < -_SMALLEST:
-        # no float holds the rate of so steep a law so far from 1
+        # no float holds the rate of so steep a distribution so far from 1
         reason = f"not fitted: a shape of {beta:.0f} from {tail.q:.0f} up has no rate within reach"
         return _collapsed("stretched_exponential", tail, reason)
     usual = math.exp(log_usual)
-    law = Law("stretched_exponential", int(tail.q), {"rate": usual, "beta": float(beta)}, None)
-    return law, weibull_logpmf(tail.values, beta, rate, tail.q)
+    parameters = {"rate": usual, "beta": float(beta)}
+    return Distribution("stretched_exponential", int(tail.q), parameters, None), weibull_logpmf(
+        tail.values, beta, rate, tail.q
+    )
 
 
-def _cutoff(tail: Tail) -> tuple[Law, Float[np.ndarray, "t"]]:
+def _cutoff(tail: Tail) -> tuple[Distribution, Float[np.ndarray, "t"]]:
     excess = tail.values - tail.q
     edge_mean = math.inf
     if tail.alpha > 2:
         edge_mean = tail.q * (scaled_zeta(tail.alpha - 1, tail.q) / scaled_zeta(tail.alpha, tail.q) - 1)
-    found = _tilted("power_law_with_cutoff", tail, CUTOFF, excess, edge_mean)
-    if isinstance(found, str):
-        return _collapsed("power_law_with_cutoff", tail, found)
-    a, b = found
+    maximum = _tilted("power_law_with_cutoff", tail, CUTOFF, excess, edge_mean)
+    if isinstance(maximum, str):
+        return _collapsed("power_law_with_cutoff", tail, maximum)
+    a, b = maximum
     logpmf = -a * np.log(tail.values / tail.q) - b * excess - tilted_sums(CUTOFF, a, b, tail.q)[0]
-    return Law("power_law_with_cutoff", int(tail.q), {"alpha": a, "rate": b}, None), logpmf
+    return Distribution("power_law_with_cutoff", int(tail.q), {"alpha": a, "rate": b}, None), logpmf
 
 
-def _yule(tail: Tail) -> tuple[Law, Float[np.ndarray, "t"]]:
+def _yule(tail: Tail) -> tuple[Distribution, Float[np.ndarray, "t"]]:
     alpha = float(fit_yule(tail.values, tail.counts, tail.alpha))
-    return Law("yule", int(tail.q), {"alpha": alpha}, None), yule_logpmf(tail.values, alpha, tail.q)
+    return Distribution("yule", int(tail.q), {"alpha": alpha}, None), yule_logpmf(tail.values, alpha, tail.q)
 
 
-_BENT = ("lognormal", "stretched_exponential", "power_law_with_cutoff")  # families of two parameters
+_TWO_PARAMETERS = ("lognormal", "stretched_exponential", "power_law_with_cutoff")
 
-_FITTERS: dict[str, Callable[[Tail], tuple[Law, Float[np.ndarray, "t"]]]] = {
+_FITTERS: dict[str, Callable[[Tail], tuple[Distribution, Float[np.ndarray, "t"]]]] = {
     "lognormal": _lognormal,
     "exponential": _exponential,
     "stretched_exponential": _stretched,

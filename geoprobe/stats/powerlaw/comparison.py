@@ -8,13 +8,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from geoprobe.stats.powerlaw.alternatives import NAMES, Law, fit_alternative, power_law_logpmf, summarised
+from geoprobe.stats.powerlaw.alternatives import NAMES, Distribution, fit_alternative, power_law_logpmf, summarised
 from geoprobe.stats.powerlaw.estimation import fit_histogram, tail
 from geoprobe.stats.powerlaw.histogram import Histogram, histogram
 from geoprobe.stats.powerlaw.vuong import VuongTest, vuong
 
 LEVEL = 0.1
-"""A ratio with a larger p favours neither law (the paper's threshold)."""
+"""A ratio with a larger p favours neither (the paper's threshold)."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Alternative:
     ----------
     name : str
         One of :data:`alternatives.NAMES`.
-    law : Law
-        The fitted law, for :func:`survival`.
+    distribution : Distribution
+        The fitted one, for :func:`survival`.
     parameters : dict of str to float
         Its parameters; empty where degenerate.
     loglikelihood : float
@@ -36,21 +36,21 @@ class Alternative:
     statistic : float
         Vuong's normal statistic; ``2 |ratio|`` where nested.
     pvalue : float
-        Two-sided; how easily a ratio of that size arises where neither law is closer.
+        Two-sided; how easily a ratio of that size arises where neither is closer.
     distinguishable : bool
-        Whether the two laws differ enough on these counts for `pvalue` to mean anything.
+        Whether the two distributions differ enough on these counts for `pvalue` to mean anything.
     nested : bool
         Whether the family contains the power law, so that the ratio cannot be positive.
     degenerate : bool
-        Whether the maximum lies at the edge of the family, where it is another law: not a fit of the family.
+        Whether the maximum lies at the edge of the family, where it is another distribution: not a fit of the family.
     limit : str or None
-        That law.
+        Its name.
     favours : {"power law", "alternative", "neither"}
         By the ratio's sign where p is at most 0.1; "neither" where degenerate or not distinguishable.
     """
 
     name: str
-    law: Law
+    distribution: Distribution
     parameters: dict[str, float]
     loglikelihood: float
     loglikelihood_ratio: float
@@ -95,7 +95,7 @@ class Comparison:
 def compare(values: ArrayLike, multiplicities: ArrayLike | None = None, *, xmin: int | None = None) -> Comparison:
     """Fit the alternatives to the tail that a power law is fitted to, and test each against it.
 
-    The laws are a lognormal and a power law with exponential cut-off (their densities at the integers, normalised by
+    They are a lognormal and a power law with exponential cut-off (their densities at the integers, normalised by
     their sum), an exponential (geometric), a stretched exponential (discrete Weibull: the difference of its survival
     function) and Yule–Simon's.
 
@@ -129,24 +129,24 @@ def compare_histogram(counts: Histogram, *, xmin: int | None = None) -> Comparis
     reference = power_law_logpmf(shared)
     rows = []
     for name in NAMES:
-        law, logpmf = fit_alternative(name, shared)
+        fitted, logpmf = fit_alternative(name, shared)
         nested = name == "power_law_with_cutoff"
-        parameters = 1 + len(law.parameters or (0, 0))
+        parameters = 1 + len(fitted.parameters or (0, 0))
         test = vuong(np.asarray(reference - logpmf), shared.counts, parameters=parameters, nested=nested)
         rows.append(
             Alternative(
                 name=name,
-                law=law,
-                parameters=law.parameters,
+                distribution=fitted,
+                parameters=fitted.parameters,
                 loglikelihood=math.fsum(logpmf * shared.counts),
                 loglikelihood_ratio=test.ratio,
                 statistic=test.statistic,
                 pvalue=test.pvalue,
                 distinguishable=test.distinguishable,
                 nested=nested,
-                degenerate=law.limit is not None,
-                limit=law.limit,
-                favours=_favoured(test, degenerate=law.limit is not None),
+                degenerate=fitted.limit is not None,
+                limit=fitted.limit,
+                favours=_favoured(test, degenerate=fitted.limit is not None),
             )
         )
     return Comparison(

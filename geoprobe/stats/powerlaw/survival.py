@@ -1,4 +1,4 @@
-"""The fitted laws as curves: P(X >= x) from xmin up."""
+"""The fitted distributions as curves: P(X >= x) from xmin up."""
 
 import math
 import sys
@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from geoprobe.stats.powerlaw.alternatives import Law
+from geoprobe.stats.powerlaw.alternatives import Distribution
 from geoprobe.stats.powerlaw.estimation import PowerLawFit
 from geoprobe.stats.powerlaw.tilted_kernels import CUTOFF, LOGNORMAL, tilted_sums
 from geoprobe.stats.powerlaw.yule_kernels import log_gamma_ratio
@@ -16,15 +16,15 @@ from geoprobe.stats.powerlaw.zeta_kernels import log_zeta
 _LARGEST = math.log(sys.float_info.max)
 
 
-def survival(law: Law | PowerLawFit, x: ArrayLike) -> Float[np.ndarray, "n"]:
+def survival(fitted: Distribution | PowerLawFit, x: ArrayLike) -> Float[np.ndarray, "n"]:
     """Probability that a count in the tail is at least x.
 
     Parameters
     ----------
-    law : PowerLawFit or Law
-        A fit, or the `law` of a row of :func:`compare`.
+    fitted : PowerLawFit or Distribution
+        A fit, or the `distribution` of a row of :func:`compare`.
     x : array_like, shape (n,)
-        Integers of at least the law's xmin.
+        Integers of at least its xmin.
 
     Returns
     -------
@@ -34,33 +34,35 @@ def survival(law: Law | PowerLawFit, x: ArrayLike) -> Float[np.ndarray, "n"]:
     Raises
     ------
     ValueError
-        If an x lies below xmin, or the law is a degenerate limit without parameters.
+        If an x lies below xmin, or the fit is a degenerate limit without parameters.
     """
     at = np.atleast_1d(np.asarray(x, dtype=np.float64))
-    if at.min() < law.xmin:
-        raise ValueError(f"x holds {at.min():g}, below xmin = {law.xmin}: the law says nothing there; drop such points")
-    if isinstance(law, PowerLawFit):
-        start = log_zeta(law.alpha, float(law.xmin))
-        return np.array([math.exp(log_zeta(law.alpha, v) - start) for v in at])
-    if law.limit is not None:
-        raise ValueError(f"the {law.name} fit is degenerate ({law.limit}): draw the power law instead")
-    return np.array([math.exp(_log_survival(law, float(v))) for v in at])
+    if at.min() < fitted.xmin:
+        raise ValueError(
+            f"x holds {at.min():g}, below xmin = {fitted.xmin}: the fit says nothing there; drop such points"
+        )
+    if isinstance(fitted, PowerLawFit):
+        start = log_zeta(fitted.alpha, float(fitted.xmin))
+        return np.array([math.exp(log_zeta(fitted.alpha, v) - start) for v in at])
+    if fitted.limit is not None:
+        raise ValueError(f"the {fitted.name} fit is degenerate ({fitted.limit}): draw the power law instead")
+    return np.array([math.exp(_log_survival(fitted, float(v))) for v in at])
 
 
-def _log_survival(law: Law, x: float) -> float:
-    given, q = law.parameters, float(law.xmin)
-    if law.name == "exponential":
+def _log_survival(fitted: Distribution, x: float) -> float:
+    given, q = fitted.parameters, float(fitted.xmin)
+    if fitted.name == "exponential":
         return -given["rate"] * (x - q)
-    if law.name == "stretched_exponential":
+    if fitted.name == "stretched_exponential":
         beta = given["beta"]
         at_start = math.exp(math.log(given["rate"]) + beta * math.log(q))  # q**beta alone may overflow
         rise = beta * math.log(x / q)
         return -at_start * math.expm1(rise) if rise < _LARGEST else -math.inf
-    if law.name == "yule":
+    if fitted.name == "yule":
         # the sum from x up has the form of the normalising sum from q up
         power = given["alpha"] - 1
         return float(log_gamma_ratio(q, power) - log_gamma_ratio(x, power))
-    if law.name == "lognormal":
+    if fitted.name == "lognormal":
         b = 0.5 / given["sigma"] ** 2
         a = 1 - 2 * b * (given["mu"] - math.log(q))
         return _tilted(LOGNORMAL, a, b, q, x)

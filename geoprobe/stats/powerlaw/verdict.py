@@ -37,15 +37,6 @@ RULE = (
 """The rule, in words."""
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """A label, what gave it, and the rule."""
-
-    label: Label
-    reason: str
-    rule: str
-
-
 @dataclass(frozen=True, eq=False)
 class Assessment:
     """Everything that the verdict rests on.
@@ -58,15 +49,18 @@ class Assessment:
         Test of a power law from x = 1 up.
     tail, whole : Comparison
         Alternatives on that tail, and from x = 1 up.
-    verdict : Verdict
-        The label with its reason.
+    label : str
+        What the rule gives.
+    inconclusive : str or None
+        Why no conclusion should be drawn; None where one is.
     """
 
     goodness: GoodnessOfFit
     whole_goodness: GoodnessOfFit
     tail: Comparison
     whole: Comparison
-    verdict: Verdict
+    label: Label
+    inconclusive: str | None
 
 
 def assess(
@@ -99,11 +93,13 @@ def assess(
     whole_goodness = goodness_of_histogram(counts, replicates=replicates, rng=source, support=support, xmin=1)
     tail = compare_histogram(counts, xmin=goodness.fit.xmin)
     whole = compare_histogram(counts, xmin=1)
-    return Assessment(goodness, whole_goodness, tail, whole, judge(goodness, whole_goodness, tail, whole))
+    return Assessment(goodness, whole_goodness, tail, whole, *judge(goodness, whole_goodness, tail, whole))
 
 
-def judge(goodness: GoodnessOfFit, whole_goodness: GoodnessOfFit, tail: Comparison, whole: Comparison) -> Verdict:
-    """The verdict from its parts.
+def judge(
+    goodness: GoodnessOfFit, whole_goodness: GoodnessOfFit, tail: Comparison, whole: Comparison
+) -> tuple[Label, str | None]:
+    """The label, and why it is inconclusive where it is, from the parts.
 
     Parameters
     ----------
@@ -118,15 +114,15 @@ def judge(goodness: GoodnessOfFit, whole_goodness: GoodnessOfFit, tail: Comparis
 
     Returns
     -------
-    Verdict
+    label, inconclusive
         A p alone is no support: far out in a tail nearly every smooth law looks like a power law. So the tail must also
-        cover the data, or the law hold below it, and no alternative may describe the tail better.
+        cover the data, or the power law hold below it, and no alternative may describe the tail better.
     """
     fitted = goodness.fit
     if goodness.inconclusive is not None:
-        return Verdict("inconclusive", goodness.inconclusive, RULE)
+        return "inconclusive", goodness.inconclusive
     if fitted.n_tail < FEWEST_IN_TAIL:
-        return Verdict("inconclusive", f"{fitted.n_tail} types in the tail, fewer than {FEWEST_IN_TAIL}", RULE)
+        return "inconclusive", f"{fitted.n_tail} types in the tail, fewer than {FEWEST_IN_TAIL}"
     on_tail, on_whole = better(tail), better(whole)
     label = _label(
         rejected=goodness.pvalue < LEVEL,
@@ -135,14 +131,7 @@ def judge(goodness: GoodnessOfFit, whole_goodness: GoodnessOfFit, tail: Comparis
         holds_whole=whole_goodness.pvalue >= LEVEL and not on_whole,
         type_share=fitted.type_share,
     )
-    found = (
-        f"{_probability(goodness)} on the tail",
-        f"the tail (x >= {fitted.xmin}) holds {fitted.type_share:.1%} of the types",
-        _told(on_tail, "on the tail"),
-        f"{_probability(whole_goodness)} from x = 1",
-        _told(on_whole, "from x = 1"),
-    )
-    return Verdict(label, "; ".join(found), RULE)
+    return label, None
 
 
 def better(compared: Comparison) -> tuple[str, ...]:
@@ -165,13 +154,3 @@ def _label(*, rejected: bool, beaten: bool, beaten_whole: bool, holds_whole: boo
     if type_share >= WIDE or holds_whole:
         return "supported"
     return "weak" if type_share >= NARROW else "not supported"
-
-
-def _told(names: tuple[str, ...], where: str) -> str:
-    return f"{', '.join(n.replace('_', ' ') for n in names) if names else 'no alternative is'} better {where}"
-
-
-def _probability(goodness: GoodnessOfFit) -> str:
-    if goodness.pvalue == 0:
-        return f"p < {1 / goodness.null_distribution.size:.2g}"
-    return f"p = {goodness.pvalue:.3g}"

@@ -1,4 +1,3 @@
-import numba
 import numpy as np
 import pytest
 from scipy.spatial.distance import pdist, squareform
@@ -70,15 +69,10 @@ def test_distances_equal_scipy_and_twins_have_the_same_bits(n):
     np.testing.assert_array_equal(repeated, euclidean_distances(rows)[np.ix_(twins, twins)])
 
 
-def test_one_thread_gives_the_same_bits():
+def test_one_thread_gives_the_same_bits(on_one_thread):
     clouds = _clouds()
     many = delta_basepoint_batch(clouds)
-    threads = numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        one = delta_basepoint_batch(clouds)
-    finally:
-        numba.set_num_threads(threads)
+    one = on_one_thread(lambda: delta_basepoint_batch(clouds))
     np.testing.assert_array_equal(many.delta, one.delta)
 
 

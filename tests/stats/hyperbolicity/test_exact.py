@@ -6,7 +6,6 @@ import time
 from itertools import combinations
 
 import networkx as nx
-import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -109,15 +108,10 @@ def test_law_delta_scales_with_the_metric(scale):
     assert delta(scale * distances).delta == pytest.approx(scale * delta(distances).delta, rel=1e-9)
 
 
-def test_one_thread_finds_the_same_quadruple():
+def test_one_thread_finds_the_same_quadruple(on_one_thread):
     distances = euclidean_distances(spaces.gaussian(300, 20, np.random.default_rng(3)))
     many = delta(distances)
-    threads = numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        one = delta(distances)
-    finally:
-        numba.set_num_threads(threads)
+    one = on_one_thread(lambda: delta(distances))
     assert many == one
 
 

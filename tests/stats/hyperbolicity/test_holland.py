@@ -1,4 +1,3 @@
-import numba
 import numpy as np
 import pytest
 
@@ -131,15 +130,10 @@ def test_sampled_standard_error_holds_points_and_sampling():
     assert np.median([run.standard_error for run in rough]) == pytest.approx(expected, rel=0.35)
 
 
-def test_large_matrices_are_sampled_and_one_thread_gives_the_same_bits():
+def test_large_matrices_are_sampled_and_one_thread_gives_the_same_bits(on_one_thread):
     distances = random_metric("euclidean", EXACT_POINTS + 50, np.random.default_rng(0))
     many = delta_plot(distances, samples=40_000, rng=np.random.default_rng(7))
-    threads = numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        one = delta_plot(distances, samples=40_000, rng=np.random.default_rng(7))
-    finally:
-        numba.set_num_threads(threads)
+    one = on_one_thread(lambda: delta_plot(distances, samples=40_000, rng=np.random.default_rng(7)))
     assert not many.exact
     assert (many.mean, many.interval, many.ratio) == (one.mean, one.interval, one.ratio)
     np.testing.assert_array_equal(many.histogram, one.histogram)

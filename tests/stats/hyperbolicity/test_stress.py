@@ -1,7 +1,6 @@
 from itertools import pairwise
 
 import networkx as nx
-import numba
 import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
@@ -152,15 +151,10 @@ def test_gaussian_p_values_of_the_gain_are_spread_over_their_range():
     assert np.mean(np.array(drawn) <= 0.1) < 0.3
 
 
-def test_a_seed_gives_the_same_bits_on_one_thread():
+def test_a_seed_gives_the_same_bits_on_one_thread(on_one_thread):
     points = spaces.gaussian(16, 9, _rng())
     many = stress_of_points(points, 2, replicates=3, rng=_rng(1))
-    threads = numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        one = stress_of_points(points, 2, replicates=3, rng=_rng(1))
-    finally:
-        numba.set_num_threads(threads)
+    one = on_one_thread(lambda: stress_of_points(points, 2, replicates=3, rng=_rng(1)))
     np.testing.assert_array_equal(many.null, one.null)
     np.testing.assert_array_equal(many.stress, one.stress)
     assert len(np.unique(many.null[:, 0])) == 3

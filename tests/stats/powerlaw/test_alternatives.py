@@ -190,7 +190,7 @@ def test_families_collapse_into_the_power_law_where_the_tail_is_heavier(name):
     if name != "stretched_exponential":
         assert (row.loglikelihood_ratio, row.pvalue) == (0.0, 1.0)
     with pytest.raises(ValueError, match="degenerate"):
-        survival(row.law, [1, 2])
+        survival(row.distribution, [1, 2])
 
 
 def zeta_mean(alpha):
@@ -211,7 +211,7 @@ def test_survival_curves_are_the_sums_of_the_definitions(sample):
         else:
             beyond = np.cumsum(weights[::-1])[::-1] + beyond_grid(row.name, list(row.parameters.values()))
             expected = beyond[(at - 4).astype(int)] / beyond[0]
-        np.testing.assert_allclose(survival(row.law, at), expected, rtol=1e-9)
+        np.testing.assert_allclose(survival(row.distribution, at), expected, rtol=1e-9)
     law = fit(counts, xmin=4)
     with mpmath.workdps(30):
         expected = [float(mpmath.zeta(law.alpha, int(x)) / mpmath.zeta(law.alpha, 4)) for x in at]
@@ -262,7 +262,7 @@ def test_a_steep_stretched_exponential_far_from_one_has_the_closed_forms_surviva
     at = np.array([q, q + 3000, q + 12_000, q + 30_000, 10**12])
     with mpmath.workdps(40):
         of_the_fit = [float(mpmath.exp(-rate * (mpmath.mpf(int(x)) ** beta - mpmath.mpf(q) ** beta))) for x in at]
-    np.testing.assert_allclose(survival(row.law, at), of_the_fit, rtol=1e-9)
+    np.testing.assert_allclose(survival(row.distribution, at), of_the_fit, rtol=1e-9)
     with np.errstate(over="ignore"):
         np.testing.assert_allclose(of_the_fit, np.exp(-3 * ((at / q) ** shape - 1)), atol=0.02)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from geoprobe.stats.powerlaw import bootstrap, document_bootstrap, fit, replication
+from geoprobe.stats.powerlaw import bootstrap, document_bootstrap, fit
 from geoprobe.stats.powerlaw.documents import documents
 
 
@@ -76,16 +76,15 @@ def test_counts_in_rows_equal_repeated_ids():
     np.testing.assert_array_equal(documents(starts, types, counts).totals(), np.bincount(ids))
 
 
-def test_results_do_not_depend_on_the_number_of_threads(monkeypatch):
+def test_results_do_not_depend_on_the_number_of_threads(on_one_thread):
     rng = np.random.default_rng(3)
     _, indptr, ids = corpus(rng, size=60)
-    drawn = []
-    for count in (1, 3):
-        monkeypatch.setattr(replication, "cores", lambda count=count: count)
-        drawn.append(document_bootstrap(indptr, ids, replicates=20, rng=1).alpha_distribution)
-        drawn.append(bootstrap(np.bincount(ids), replicates=20, rng=1).alpha_distribution)
-    np.testing.assert_array_equal(drawn[0], drawn[2])
-    np.testing.assert_array_equal(drawn[1], drawn[3])
+
+    def draw():
+        by_documents = document_bootstrap(indptr, ids, replicates=20, rng=1)
+        return by_documents.alpha_distribution, bootstrap(np.bincount(ids), replicates=20, rng=1).alpha_distribution
+
+    np.testing.assert_array_equal(draw(), on_one_thread(draw))
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_power_laws_are_supported(alpha, n):
     labels = []
     for seed in range(VERDICT_SAMPLES):
         rng = np.random.default_rng([3, seed])
-        labels.append(assess(zeta_sample(rng, alpha, n), replicates=199, rng=rng).verdict.label)
+        labels.append(assess(zeta_sample(rng, alpha, n), replicates=199, rng=rng).label)
     rate = labels.count("supported") / VERDICT_SAMPLES
     LOG.info("supported: %s", rate)
     assert rate >= 0.9
@@ -100,7 +100,7 @@ def test_lognormal_counts_are_seldom_supported(mu, sigma, n):
     for seed in range(VERDICT_SAMPLES):
         rng = np.random.default_rng([4, seed])
         counts = np.maximum(1, np.round(np.exp(rng.normal(mu, sigma, n)))).astype(np.int64)
-        labels.append(assess(counts, replicates=199, rng=rng).verdict.label)
+        labels.append(assess(counts, replicates=199, rng=rng).label)
     rate = labels.count("supported") / VERDICT_SAMPLES
     LOG.info("supported: %s", rate)
     LOG.info("labels: %s", {x: labels.count(x) for x in set(labels)})
@@ -114,7 +114,7 @@ def test_lognormal_at_the_size_of_a_vocabulary_is_never_supported_though_its_tai
         counts = np.maximum(1, np.round(np.exp(rng.normal(1, 2, 128_000)))).astype(np.int64)
         found = assess(counts, replicates=199, rng=rng)
         passed += found.goodness.pvalue >= 0.1
-        labels.append(found.verdict.label)
+        labels.append(found.label)
     LOG.info("tail_passed: %s", passed / 60)
     LOG.info("labels: %s", {x: labels.count(x) for x in set(labels)})
     assert passed / 60 > 0.2

@@ -19,8 +19,8 @@ from geoprobe.stats.powerlaw import assess, compare, goodness_of_fit, judge
 )
 def test_verdict_on_known_laws(draw, labels):
     assessed = assess(draw(np.random.default_rng(3)), replicates=200, rng=1)
-    assert assessed.verdict.label in labels
-    assert assessed.verdict.reason
+    assert assessed.label in labels
+    assert (assessed.inconclusive is None) == (assessed.label != "inconclusive")
     assert assessed.whole.xmin == assessed.whole_goodness.fit.xmin == 1
     assert assessed.tail.xmin == assessed.goodness.fit.xmin
 
@@ -60,17 +60,15 @@ def parts(pvalue, type_share, *, tail_beaten, whole_beaten, whole_pvalue=0.5, n_
     ],
 )
 def test_rule_in_every_direction(pvalue, type_share, tail_beaten, whole_beaten, whole_pvalue, label):
-    found = judge(
+    found, _ = judge(
         *parts(pvalue, type_share, tail_beaten=tail_beaten, whole_beaten=whole_beaten, whole_pvalue=whole_pvalue)
     )
-    assert found.label == label
-    assert f"{type_share:.1%} of the types" in found.reason
-    assert ("p < 0.2 on the tail" if pvalue == 0 else f"p = {pvalue:.3g} on the tail") in found.reason
+    assert found == label
 
 
 def test_short_tail_is_inconclusive():
     found = judge(*parts(0.5, 0.9, tail_beaten=False, whole_beaten=False, n_tail=49))
-    assert (found.label, found.reason) == ("inconclusive", "49 types in the tail, fewer than 50")
+    assert found == ("inconclusive", "49 types in the tail, fewer than 50")
 
 
 def test_alternatives_share_the_level():
@@ -78,7 +76,7 @@ def test_alternatives_share_the_level():
 
     def label(**change):
         row = dataclasses.replace(bad.rows[0], **change)
-        return judge(goodness, from_one, dataclasses.replace(bad, rows=(row, *bad.rows[1:])), bad).label
+        return judge(goodness, from_one, dataclasses.replace(bad, rows=(row, *bad.rows[1:])), bad)[0]
 
     assert label() == "not supported"
     assert label(pvalue=0.011) == "supported"
