@@ -1,7 +1,7 @@
 """The five distributions that a power law is compared with, all fitted by maximum likelihood to the same tail.
 
-All are distributions on the integers from x_min up. Where a family contains the power law at the edge of its parameters and
-its maximum lies on that edge, there is no member of the family to report: the result is called degenerate.
+All are on the integers from x_min up. Where a family contains the power law at the edge of its parameters and its
+maximum lies on that edge, there is no member of the family to report: the result is called degenerate.
 """
 
 import math
@@ -25,7 +25,7 @@ _GAIN = 1e-6  # log-likelihood below which a maximum counts as lying on the edge
 _TOLERANCE = 1e-8  # relative error of the mean that a maximum must reproduce
 _FEWEST_DISTINCT = 5  # a bend has no finite maximum on two or three points
 _SMALLEST = math.log(sys.float_info.min)
-_STEEPEST = 200.0  # a tail that wants a larger exponent spans a few percent of x_min: no distribution is told from another there
+_STEEPEST = 200.0  # a tail that wants a larger exponent spans a few percent of x_min: no two families differ there
 
 
 @dataclass(frozen=True)
