@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int
 
 from geoprobe.stats.hyperbolicity import basepoint_kernels as kernels
 from geoprobe.stats.hyperbolicity import gromov_kernels
-from geoprobe.stats.hyperbolicity.checks import ROUNDING, as_distances, check_base, check_base_triangles
+from geoprobe.stats.hyperbolicity.checks import ROUNDING, DistancesLike, as_distances, check_base, check_base_triangles
 from geoprobe.stats.threads import row_blocks, run_tasks
 
 STARTS = 8
@@ -42,7 +42,7 @@ class Delta:
         return 2.0 * self.delta / self.diameter if self.diameter > 0 else 0.0
 
 
-def delta_basepoint(distances: Shaped[np.ndarray, "n n"], base: int = 0) -> Delta:
+def delta_basepoint(distances: DistancesLike, base: int = 0) -> Delta:
     """Return the largest max-min product minus product over all pairs, at one base point.
 
     With A the Gromov products (x|z) = (d(x,p) + d(z,p) - d(x,z)) / 2 at the base p, delta is the largest entry
@@ -55,8 +55,9 @@ def delta_basepoint(distances: Shaped[np.ndarray, "n n"], base: int = 0) -> Delt
 
     Parameters
     ----------
-    distances
-        (n, n) metric.
+    distances : array_like, shape (n, n), or networkx.Graph
+        A metric; of a graph the shortest paths between its nodes, in the order of ``list(graph)``, by the edges'
+        ``weight`` (1 where they have none).
     base
         The base point p.
 

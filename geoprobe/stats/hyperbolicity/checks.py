@@ -1,23 +1,34 @@
 """What an array must be before a kernel sees it, and the message when it is not."""
 
+from typing import TYPE_CHECKING, Any, TypeAlias
+
 import numpy as np
 from jaxtyping import Float, Shaped
+from numpy.typing import ArrayLike
 
+from geoprobe.stats.hyperbolicity.graphs import graph_distances, is_graph
 from geoprobe.stats.hyperbolicity.scan_kernels import scan_rows
 from geoprobe.stats.hyperbolicity.triangle_kernels import worst_triangle
 from geoprobe.stats.threads import row_blocks, run_tasks
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+    DistancesLike: TypeAlias = ArrayLike | nx.Graph
+else:
+    DistancesLike: TypeAlias = Any
 
 ROUNDING = 1e-6
 """Largest relative breach of an axiom put down to rounding (float32 input stays well below it)."""
 
 
-def as_distances(distances: Shaped[np.ndarray, "..."]) -> Float[np.ndarray, "n n"]:
+def as_distances(given: DistancesLike) -> Float[np.ndarray, "n n"]:
     """Return a square, finite, symmetric matrix with a zero diagonal as contiguous float64.
 
     Parameters
     ----------
-    distances
-        Pairwise distances, any real dtype.
+    given
+        Pairwise distances, any real dtype, or a graph of networkx.
 
     Returns
     -------
@@ -27,8 +38,11 @@ def as_distances(distances: Shaped[np.ndarray, "..."]) -> Float[np.ndarray, "n n
     ------
     ValueError
         If the array is not square, is empty, holds NaN, infinity or a negative number, has a nonzero
-        diagonal, or differs from its transpose by more than rounding.
+        diagonal, or differs from its transpose by more than rounding; for a graph, as for `graph_distances`.
     """
+    distances = graph_distances(given) if is_graph(given) else np.asarray(given)
+    if distances.dtype.kind not in "fiub":
+        raise ValueError(f"distances has dtype {distances.dtype}; it must hold real numbers.")
     if distances.ndim != 2 or distances.shape[0] != distances.shape[1]:
         raise ValueError(
             f"distances has shape {distances.shape}; it must be square (n, n). "

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int
 
 from geoprobe.stats.hyperbolicity import exact_kernels as kernels
 from geoprobe.stats.hyperbolicity.basepoint import Delta
-from geoprobe.stats.hyperbolicity.checks import as_distances, check_triangles
+from geoprobe.stats.hyperbolicity.checks import DistancesLike, as_distances, check_triangles
 from geoprobe.stats.threads import run_tasks
 
 STARTS = 1_000
@@ -49,7 +49,7 @@ class ExactDelta(Delta):
         return 2.0 * self.upper / self.diameter if self.diameter > 0 else 0.0
 
 
-def delta(distances: Shaped[np.ndarray, "n n"], *, budget: float | None = None, check: bool = True) -> ExactDelta:
+def delta(distances: DistancesLike, *, budget: float | None = None, check: bool = True) -> ExactDelta:
     """Return Gromov's four-point delta: the largest (d1 - d2) / 2 over all quadruples.
 
     With p the first point of a quadruple, in an order that peels outliers off first, a pair (x, z) is searched
@@ -61,8 +61,9 @@ def delta(distances: Shaped[np.ndarray, "n n"], *, budget: float | None = None, 
 
     Parameters
     ----------
-    distances
-        (n, n) metric.
+    distances : array_like, shape (n, n), or networkx.Graph
+        A metric; of a graph the shortest paths between its nodes, in the order of ``list(graph)``, by the edges'
+        ``weight`` (1 where they have none).
     budget
         Seconds after which to stop with an interval; None searches to the end.
     check

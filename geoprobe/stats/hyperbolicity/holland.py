@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from math import comb
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int
 
 from geoprobe.stats.hyperbolicity import four_point_kernels as kernels
-from geoprobe.stats.hyperbolicity.checks import as_distances
+from geoprobe.stats.hyperbolicity.checks import DistancesLike, as_distances
 from geoprobe.stats.hyperbolicity.intervals import Moments, exact_moments, sampled_moments, student_interval
 from geoprobe.stats.threads import row_blocks, run_tasks
 
@@ -72,7 +72,7 @@ class DeltaPlot:
 
 
 def delta_plot(
-    distances: Shaped[np.ndarray, "n n"],
+    distances: DistancesLike,
     *,
     samples: int | None = None,
     rng: np.random.Generator | None = None,
@@ -84,8 +84,9 @@ def delta_plot(
 
     Parameters
     ----------
-    distances
-        (n, n) metric, n >= 4.
+    distances : array_like, shape (n, n), or networkx.Graph
+        A metric on n >= 4 points; of a graph the shortest paths between its nodes, by the edges' ``weight`` (1 where
+        they have none).
     samples
         Number of random triples. None: all quadruples up to 256 points, else enough triples for 5e7
         quadruples.

@@ -14,6 +14,7 @@ from numba import njit
 from geoprobe.stats.powerlaw.zeta_kernels import scaled_zeta, scaled_zeta_slopes
 
 _BLOCK = 16
+_STEEP = 1e3  # an exponent to which the difference of two logarithms has too few digits
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -76,10 +77,12 @@ def tail_sums(values, counts):
 @njit(cache=True, nogil=True, error_model="numpy")
 def _deviation(alpha, i, j, g, values, logs, next_logs, above, integers):
     """Largest difference of the two survival functions at point j, and the model's P(X >= values[j])."""
-    model = math.exp(alpha * (logs[i] - logs[j])) * scaled_zeta(alpha, values[j]) / g
+    fall = logs[i] - logs[j] if alpha < _STEEP else -math.log1p((values[j] - values[i]) / values[i])
+    model = math.exp(alpha * fall) * scaled_zeta(alpha, values[j]) / g
     worst = abs(model - above[j] / above[i])
     if integers:
-        after = math.exp(alpha * (logs[i] - next_logs[j])) * scaled_zeta(alpha, values[j] + 1.0) / g
+        fall = logs[i] - next_logs[j] if alpha < _STEEP else -math.log1p((values[j] + 1.0 - values[i]) / values[i])
+        after = math.exp(alpha * fall) * scaled_zeta(alpha, values[j] + 1.0) / g
         worst = max(worst, abs(after - above[j + 1] / above[i]))
     return worst, model
 
@@ -178,10 +181,9 @@ def tail_loglikelihood(alpha, values, counts):
     lost = 0.0
     for j in range(values.size):
         n += counts[j]
-        term = counts[j] * math.log(values[j])
+        term = counts[j] * math.log1p((values[j] - values[0]) / values[0])
         summed = total + term
         lost += (total - summed) + term if total >= term else (term - summed) + total
         total = summed
     g, g1, g2 = scaled_zeta_slopes(alpha, values[0])
-    log_norm = math.log(g) - alpha * math.log(values[0])
-    return -alpha * (total + lost) - n * log_norm, g2 / g - (g1 / g) ** 2
+    return -alpha * (total + lost) - n * math.log(g), g2 / g - (g1 / g) ** 2

@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 
 from geoprobe.stats.powerlaw.histogram_kernels import distinct_values, extremes
 
-LARGEST_COUNT = 2**53
-"""Above it float64 does not hold every integer."""
+LARGEST_COUNT = 2**53 - 1
+"""Beyond it float64 does not hold every integer and the next one."""
 
 FEWEST_DISTINCT = 10
 """With fewer distinct values an analysis is called inconclusive."""
@@ -60,7 +60,7 @@ def histogram(values: ArrayLike, multiplicities: ArrayLike | None = None) -> His
     Raises
     ------
     ValueError
-        If a count is negative, not an integer, NaN or above 2**53, if shapes disagree, or if fewer than two
+        If a count is negative, not an integer, NaN or above 2**53 - 1, if shapes disagree, or if fewer than two
         distinct positive values remain.
     """
     checked = _integers(values, "values")
@@ -110,7 +110,7 @@ def _check_floats(array: Num[np.ndarray, "n"], name: str) -> None:
 
 
 def _too_large(name: str, value: float) -> str:
-    return f"{name} holds {value}, above 2**53 = {LARGEST_COUNT}: float64 is not exact there; divide the counts"
+    return f"{name} holds {value}, above 2**53 - 1 = {LARGEST_COUNT}: float64 is not exact there; divide the counts"
 
 
 def _check_range(array: Int[np.ndarray, "n"], name: str) -> int:

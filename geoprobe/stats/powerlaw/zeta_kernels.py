@@ -67,19 +67,19 @@ def scaled_zeta_slopes(s, q):
     if q >= limit:
         return _series(s, q)
     value = slope = curve = 0.0
-    raised = q
-    while raised < limit:
-        log = math.log1p((raised - q) / q)
+    steps = 0.0  # counted by themselves: next to a large q a step of 1 may be lost
+    while q + steps < limit:
+        log = math.log1p(steps / q)
         term = math.exp(-s * log)
         value += term
         slope -= log * term
         curve += log * log * term
-        raised += 1.0
+        steps += 1.0
         if term < _TERM * value:
             return value, slope, curve
-    log = math.log1p((raised - q) / q)
+    log = math.log1p(steps / q)
     factor = math.exp(-s * log)
-    g, g1, g2 = _series(s, raised)
+    g, g1, g2 = _series(s, q + steps)
     value += factor * g
     slope += factor * (g1 - log * g)
     curve += factor * (g2 - 2.0 * log * g1 + log * log * g)

@@ -24,7 +24,7 @@ def zeta_sample(rng, alpha, n, xmin=1):
     drawn = xmin - 1 + np.searchsorted(-survival, -rng.random(n), side="right")
     far = drawn == xmin + 1999
     pareto = (xmin + 1998.5) * rng.random(far.sum()) ** (-1 / (alpha - 1)) + 0.5
-    drawn[far] = np.minimum(np.floor(pareto), 2**53)
+    drawn[far] = np.minimum(np.floor(pareto), 2**53 - 1)
     return drawn
 
 

@@ -106,7 +106,7 @@ def test_alpha_recovers_the_truth_of_a_zeta_sample(alpha):
         heads = np.arange(2, 2000)
         head = np.searchsorted(-zeta(alpha, heads) / zeta(alpha, 1), -u) + 1
         far = np.floor((u * zeta(alpha, 1) * (alpha - 1)) ** (-1 / (alpha - 1)) + 0.5)
-        counts = np.where(head < heads.size, head, np.minimum(far, 2**53)).astype(np.int64)
+        counts = np.where(head < heads.size, head, np.minimum(far, 2**53 - 1)).astype(np.int64)
     found = fit(counts, xmin=1)
     assert abs(found.alpha - alpha) < 4 * found.alpha_se_asymptotic
     assert found.alpha_se_asymptotic < 0.06
@@ -193,3 +193,29 @@ def published_counts(name):
     if not found:
         missing("peers", f"this version of the powerlaw package comes without {name}")
     return np.loadtxt(str(found[0].locate()))
+
+
+@pytest.mark.parametrize("base", [2**20, 2**40, 2**48, 2**53 - 8])
+def test_steep_tails_at_huge_counts_equal_mpmath(base):
+    steps, counts = [0, 1, 2, 5, 7], [50, 20, 9, 2, 1]
+    found = fit([base + step for step in steps], counts, xmin=base)
+    with mpmath.workdps(50):
+        logs = [mpmath.log1p(mpmath.mpf(step) / base) for step in range(400)]
+        masses = [mpmath.exp(-mpmath.mpf(found.alpha) * log) for log in logs]
+        total = mpmath.fsum(masses)
+        expected = mpmath.fsum(mass * log for mass, log in zip(masses, logs, strict=True)) / total
+        mean = mpmath.fsum(count * logs[step] for step, count in zip(steps, counts, strict=True)) / sum(counts)
+        gaps = [
+            abs(mpmath.fsum(masses[step:]) / total - mpmath.mpf(sum(counts[i:])) / sum(counts))
+            for i, step in enumerate(steps)
+        ]
+        value = sum(counts) * (-mpmath.mpf(found.alpha) * mean - mpmath.log(total))
+    assert float(mean / expected) == pytest.approx(1, rel=1e-12)
+    assert found.ks == pytest.approx(float(max(gaps)), rel=1e-9)
+    assert found.loglikelihood == pytest.approx(float(value), rel=1e-12)
+
+
+def test_the_largest_counts_that_float64_holds_are_fitted_and_the_next_is_refused():
+    assert fit([2**53 - 2] * 5 + [2**53 - 1] * 3).alpha > 1e15
+    with pytest.raises(ValueError, match="above 2\\*\\*53 - 1"):
+        fit([2**53 - 1] * 5 + [2**53] * 3)

@@ -9,7 +9,7 @@ from geoprobe.stats.powerlaw import fit, histogram
 
 
 @settings(max_examples=50)
-@given(st.lists(st.one_of(st.integers(0, 30), st.integers(0, 2**53)), min_size=1, max_size=200))
+@given(st.lists(st.one_of(st.integers(0, 30), st.integers(0, 2**53 - 1)), min_size=1, max_size=200))
 def test_histogram_matches_numpy_unique(counts):
     positive = [c for c in counts if c > 0]
     if len(set(positive)) < 2:
@@ -59,7 +59,7 @@ def test_number_types_give_the_same_histogram(dtype):
         ([1.0, 2.5, 3.0], None, r"values\[1\] is 2.5, not an integer"),
         ([1.0, np.nan, 3.0], None, r"values\[1\] is nan: counts must be finite"),
         ([1.0, np.inf, 3.0], None, r"values\[1\] is inf"),
-        ([1, 2**53 + 1], None, "9007199254740993, above 2\\*\\*53"),
+        ([1, 2**53], None, "9007199254740992, above 2\\*\\*53 - 1"),
         ([1.0, 2.0**54], None, "above 2\\*\\*53"),
         (np.array([1, 2**64 - 1], dtype=np.uint64), None, "18446744073709551615, above 2\\*\\*53"),
         ([4, 4, 4], None, "every count is 4"),
