@@ -21,7 +21,7 @@ from typing import Any
 
 from geoprobe.sources.corpora import open_corpus
 from geoprobe.sources.counting import count_tokens
-from geoprobe.sources.models.model_tokenizer import load_model_tokenizer
+from geoprobe.sources.models.loading import open_tokenizer
 
 RATIO_BAR = 0.8
 RATIO_MEGABYTES = 12
@@ -34,7 +34,7 @@ import re, sys, threading, time
 from pathlib import Path
 from geoprobe.sources.corpora import open_corpus
 from geoprobe.sources.counting import count_tokens
-from geoprobe.sources.models.model_tokenizer import load_model_tokenizer
+from geoprobe.sources.models.loading import open_tokenizer
 
 peak = 0
 def watch():
@@ -44,7 +44,7 @@ def watch():
         time.sleep(0.01)
 
 threading.Thread(target=watch, daemon=True).start()
-tokenizer = load_model_tokenizer("demo")
+tokenizer = open_tokenizer("demo")
 before = peak
 counts, _ = count_tokens(tokenizer, open_corpus(sys.argv[1]), rows=tokenizer.size, max_prompts=1000, seed=0)
 print(counts.n_tokens, before // 1024, peak // 1024)
@@ -79,7 +79,7 @@ def write(path: Path, megabytes: float) -> Path:
 
 
 def throughput(folder: Path) -> None:
-    tokenizer = load_model_tokenizer("demo")
+    tokenizer = open_tokenizer("demo")
     path, texts = write(folder / "ratio.jsonl", RATIO_MEGABYTES), list(documents(RATIO_MEGABYTES))
 
     def bare(encode: Callable[..., list[Any]]) -> int:

@@ -29,7 +29,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from geoprobe.hyplora import HypLoraConfig
 from geoprobe.sources.models.demo import demo_model
-from geoprobe.sources.models.resolve import load_model
+from geoprobe.sources.models.loading import open_model
 
 SETTINGS = {"r": 32, "lora_alpha": 64, "target_modules": ["q_proj", "k_proj", "v_proj", "up_proj", "down_proj"]}
 LLAMA_3_8B = LlamaConfig(
@@ -50,7 +50,7 @@ CONFIGS = {
 
 def batch(device: str, rows: int, length: int) -> torch.Tensor:
     """Real text, as token ids."""
-    (ids,) = load_model("demo").tokenizer.encode(["\n".join(pydoc_data.topics.topics.values())])
+    (ids,) = open_model("demo").tokenizer.encode(["\n".join(pydoc_data.topics.topics.values())])
     return torch.as_tensor(ids[: rows * length]).view(rows, length).to(device)
 
 

@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM
 
 from geoprobe.hyplora import HypLoraConfig, HypLoraLayer, geometry
 from geoprobe.sources.models.demo import demo_model
-from geoprobe.sources.models.resolve import load_model
+from geoprobe.sources.models.loading import open_model
 
 TARGETS = ["q_proj", "k_proj", "v_proj", "up_proj", "down_proj"]
 
@@ -65,7 +65,7 @@ def main():
     options = parser.parse_args()
     path = demo_model()
     text = options.text.read_text() if options.text else "\n".join(pydoc_data.topics.topics.values())
-    (encoded,) = load_model("demo").tokenizer.encode([text])
+    (encoded,) = open_model("demo").tokenizer.encode([text])
     ids = torch.as_tensor(encoded[: 4 * 256]).view(4, 256)
     base = AutoModelForCausalLM.from_pretrained(str(path.parent), gguf_file=path.name, dtype=torch.float32)
     for curvature in options.curvature:

@@ -64,11 +64,11 @@ def main() -> None:
 def real_counts() -> dict[str, np.ndarray]:
     """Counts of SmolLM2's tokens over the instruction data and GSM8K's training questions."""
     from geoprobe.errors import GeoprobeError
-    from geoprobe.sources.models.resolve import load_model
+    from geoprobe.sources.models.loading import open_model
 
     folder = Path(os.environ.get("GEOPROBE_SHARED", Path(__file__).parents[2] / "shared")) / "datasets"
     try:
-        tokenizer = load_model("demo").tokenizer
+        tokenizer = open_model("demo").tokenizer
     except GeoprobeError as error:
         print(f"no real counts: {error}")
         return {}

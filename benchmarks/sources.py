@@ -19,18 +19,18 @@ RUNS = 3
 BAR_RATIO, BAR_SECONDS = 1 / 3, 1.0
 OURS = """
 import sys
-from geoprobe.sources.models.resolve import load_model
-loaded = load_model(sys.argv[1])
-table = loaded.embedding
+from geoprobe.sources.models.loading import open_model
+loaded = open_model(sys.argv[1])
+table = loaded.table()
 rows = sum(len(block) for _, block in table.blocks())
 assert rows == 49152 and len(loaded.tokenizer.encode(["one two"])[0]) == 2
 """
 WITHIN = """
 import sys, time
-import geoprobe.sources.models.resolve as models
+import geoprobe.sources.models.loading as models
 start = time.perf_counter()
-loaded = models.load_model(sys.argv[1])
-for _ in loaded.embedding.blocks():
+loaded = models.open_model(sys.argv[1])
+for _ in loaded.table().blocks():
     pass
 print(time.perf_counter() - start)
 """

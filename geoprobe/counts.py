@@ -11,7 +11,7 @@ from geoprobe.reading import corpus_note
 from geoprobe.sources.corpora import open_corpus
 from geoprobe.sources.counting import count_tokens
 from geoprobe.sources.counts_file import Counts, merge_counts, read_counts
-from geoprobe.sources.models.model_tokenizer import load_model_tokenizer
+from geoprobe.sources.models.loading import open_tokenizer
 
 __all__ = ["count", "merge"]
 
@@ -43,7 +43,7 @@ def count(
     opened = [open_corpus(str(name), field=field, data=data, offline=offline) for name in corpora]
     told = progress or Silent()
     told.step("tokenizer")
-    tokenizer = load_model_tokenizer(model, revision=revision, offline=offline)
+    tokenizer = open_tokenizer(model, revision=revision, offline=offline)
     counted = []
     for corpus in opened:
         told.step(f"count {corpus.name}")

@@ -17,8 +17,8 @@ from geoprobe.report.document import CorpusFacts
 from geoprobe.sources.corpora import Corpus, open_corpus
 from geoprobe.sources.counting import count_tokens
 from geoprobe.sources.counts_file import Counts, merge_counts, read_counts
+from geoprobe.sources.models.loading import open_model
 from geoprobe.sources.models.opened import OpenedModel
-from geoprobe.sources.models.resolve import open_model
 from geoprobe.sources.models.states import open_states
 from geoprobe.sources.sampling import QUICK_BYTES, sample_note, sample_weights
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from geoprobe.errors import BadDataError, NotFoundError, UsageError
 from geoprobe.files import given_path, what_is_at
 from geoprobe.sources.corpora import DATA_VARIABLE, NAMED_SETS, local_folder
-from geoprobe.sources.corpora.files import file_records, readable, split_file
+from geoprobe.sources.corpora.fields import Record
 from geoprobe.sources.corpora.hub_sets import HubSet, hub_records, parse_hub_id
-from geoprobe.sources.corpora.records import Record
+from geoprobe.sources.corpora.readers import file_records, readable, split_file
 from geoprobe.training.forms import Form, form_of
 from geoprobe.training.hub_questions import HUB_SETS, instruction_of
 from geoprobe.training.template import prompt

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from geoprobe.errors import BadDataError
-from geoprobe.sources.corpora.records import Record
+from geoprobe.sources.corpora.fields import Record
 from geoprobe.training.answers import Kind, extract, normalised
 from geoprobe.training.options import options_of
 from geoprobe.training.template import prompt

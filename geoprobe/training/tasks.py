@@ -10,9 +10,9 @@ from pathlib import Path
 from geoprobe.errors import BadDataError, NotFoundError
 from geoprobe.files import given_path
 from geoprobe.sources.corpora import DATA_VARIABLE, local_folder
-from geoprobe.sources.corpora.files import file_records, split_file
+from geoprobe.sources.corpora.fields import Record
 from geoprobe.sources.corpora.hub_sets import HubSet, hub_records
-from geoprobe.sources.corpora.records import Record
+from geoprobe.sources.corpora.readers import file_records, split_file
 from geoprobe.training.answers import Kind, extract, finished, is_right
 from geoprobe.training.hub_questions import HUB_SETS, instruction_of
 from geoprobe.training.questions import Question, questions_sha256, read_questions

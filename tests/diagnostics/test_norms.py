@@ -403,15 +403,15 @@ def test_the_link_of_radii_and_counts_holds_where_it_was_made_to() -> None:
 def test_on_the_demo_the_coefficients_are_those_of_the_report(demo: Path, shared_datasets: Path) -> None:
     from geoprobe.sources.corpora import open_corpus
     from geoprobe.sources.counting import count_tokens
-    from geoprobe.sources.models.resolve import load_model
+    from geoprobe.sources.models.loading import open_model
 
-    loaded = load_model("demo")
+    loaded = open_model("demo")
     corpus = open_corpus(str(shared_datasets / "gsm8k" / "test.json"))
-    counted, prompts = count_tokens(loaded.tokenizer, corpus, rows=loaded.embedding.size, max_prompts=10)
+    counted, prompts = count_tokens(loaded.tokenizer, corpus, rows=loaded.table().size, max_prompts=10)
     result = NormsAnalyzer(replicates=99, bootstrap=40).run(
-        ScanInputs(loaded.embedding, (counted,), (prompts,)), np.random.default_rng(0)
+        ScanInputs(loaded.table(), (counted,), (prompts,)), np.random.default_rng(0)
     )
-    norms = loaded.embedding.row_statistics.norms
+    norms = loaded.table().row_statistics.norms
     seen = counted.counts > 0
     expected = stats.spearmanr(counted.counts[seen], norms[seen]).statistic
     assert result.estimate.value == pytest.approx(expected, abs=1e-9)

@@ -1,4 +1,4 @@
-"""Hidden states are made up here, since their truth must be known; tests/sources/test_states.py runs a real model."""
+"""Hidden states made up, since their truth must be known; tests/sources/models/test_states.py runs a real model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

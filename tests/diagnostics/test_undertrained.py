@@ -115,9 +115,9 @@ def test_bytes_that_no_text_holds_are_known_to_be_unused() -> None:
 
 def test_the_demos_untouched_tokens_are_found(demo: Path) -> None:
     """The rows of two tokens of Azure's code equal those of special tokens that SmolLM2 was never trained with."""
-    from geoprobe.sources.models.resolve import load_model
+    from geoprobe.sources.models.loading import open_model
 
-    embedding = load_model("demo").embedding
+    embedding = open_model("demo").table()
     surveyed = survey(embedding, np.zeros(embedding.size, dtype=np.int64))
     found = surveyed.unusual
     flagged = surveyed.flagged

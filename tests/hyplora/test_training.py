@@ -8,7 +8,7 @@ from transformers import AutoModelForCausalLM
 
 from geoprobe.hyplora import HypLoraConfig, geometry
 from geoprobe.hyplora.lorentz import exp0
-from geoprobe.sources.models.resolve import load_model
+from geoprobe.sources.models.loading import open_model
 
 WIDTH = 16
 
@@ -80,7 +80,7 @@ def test_a_fixed_curvature_does_not_move():
 
 def test_training_on_the_demo_model_lowers_the_loss_and_moves_every_curvature(demo):
     model = AutoModelForCausalLM.from_pretrained(str(demo.parent), gguf_file=demo.name, dtype=torch.float32)
-    (text,) = load_model("demo").tokenizer.encode([pydoc_data.topics.topics["while"]])
+    (text,) = open_model("demo").tokenizer.encode([pydoc_data.topics.topics["while"]])
     ids = torch.as_tensor(text[:24]).unsqueeze(0)
     config = HypLoraConfig(r=8, lora_alpha=16, target_modules=["q_proj", "k_proj", "v_proj", "up_proj", "down_proj"])
     model = get_peft_model(model, config).train()

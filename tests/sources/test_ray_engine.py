@@ -16,7 +16,8 @@ from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError
 from geoprobe.sources import ray_cluster, tally
 from geoprobe.sources.corpora import Corpus, open_corpus
 from geoprobe.sources.counting import count_tokens
-from geoprobe.sources.models.resolve import LoadedModel, load_model
+from geoprobe.sources.models.loading import open_model
+from geoprobe.sources.models.opened import OpenedModel
 from geoprobe.sources.models.tokenizer import word_tokenizer
 
 
@@ -41,13 +42,13 @@ def two_workers() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def model(demo: Path) -> LoadedModel:
-    return load_model(demo)
+def model(demo: Path) -> OpenedModel:
+    return open_model(demo)
 
 
-def assert_same_on_both_engines(model: LoadedModel, corpus: Corpus) -> None:
+def assert_same_on_both_engines(model: OpenedModel, corpus: Corpus) -> None:
     (here, prompts), (there, sampled) = (
-        count_tokens(model.tokenizer, corpus, rows=model.embedding.size, max_prompts=40, seed=3, engine=engine)
+        count_tokens(model.tokenizer, corpus, rows=model.table().size, max_prompts=40, seed=3, engine=engine)
         for engine in ("local", "ray")
     )
     np.testing.assert_array_equal(here.counts, there.counts)
@@ -61,14 +62,14 @@ def assert_same_on_both_engines(model: LoadedModel, corpus: Corpus) -> None:
 
 
 def test_one_file_gives_the_same_counts_hash_documents_and_prompts(
-    two_workers: None, model: LoadedModel, shared_datasets: Path, monkeypatch: pytest.MonkeyPatch
+    two_workers: None, model: OpenedModel, shared_datasets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tally, "BATCH_CHARACTERS", 20_000)  # some fifteen tasks
     assert_same_on_both_engines(model, open_corpus("gsm8k", data=shared_datasets))
 
 
 def test_a_folder_gives_the_same_counts_hash_documents_and_prompts(
-    two_workers: None, model: LoadedModel, shared_datasets: Path, tmp_path: Path
+    two_workers: None, model: OpenedModel, shared_datasets: Path, tmp_path: Path
 ) -> None:
     for name in ("mawps", "SVAMP", "AQuA"):
         (tmp_path / f"{name}.json").write_bytes((shared_datasets / name / "test.json").read_bytes())
@@ -78,7 +79,7 @@ def test_a_folder_gives_the_same_counts_hash_documents_and_prompts(
 
 
 def test_a_workers_error_is_the_one_that_one_process_gives(
-    two_workers: None, model: LoadedModel, tmp_path: Path
+    two_workers: None, model: OpenedModel, tmp_path: Path
 ) -> None:
     (tmp_path / "a.txt").write_text("fine")
     (tmp_path / "b.txt").write_bytes(b"caf\xe9")
@@ -119,7 +120,7 @@ def test_of_several_faults_the_first_is_said_and_ray_prints_no_other(
     assert not printed
 
 
-def test_a_fault_on_a_worker_is_explained(two_workers: None, model: LoadedModel) -> None:
+def test_a_fault_on_a_worker_is_explained(two_workers: None, model: OpenedModel) -> None:
     failing = Corpus("test", (partial(int, "x"), partial(int, "y")))  # type: ignore[arg-type]
     with pytest.raises(GeoprobeError, match="A task failed on Ray: ValueError"):
         count_tokens(model.tokenizer, failing, rows=50_000, max_prompts=1, engine="ray")

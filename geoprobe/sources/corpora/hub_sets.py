@@ -10,7 +10,7 @@ from typing import Any
 
 from geoprobe.errors import AccessError, BadDataError, GeoprobeError, NotFoundError
 from geoprobe.sources.corpora.corpus import Corpus, bounded
-from geoprobe.sources.corpora.records import texts
+from geoprobe.sources.corpora.fields import texts
 from geoprobe.versions import install_command
 
 __all__ = ["HubSet", "hub_corpus", "hub_records", "parse_hub_id"]

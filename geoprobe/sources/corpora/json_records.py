@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from geoprobe.errors import BadDataError
-from geoprobe.sources.corpora.records import Record
+from geoprobe.sources.corpora.fields import Record
 from geoprobe.sources.corpora.streams import LONGEST_RECORD, Source, decoded, lines
 
 __all__ = ["json_lines", "json_list"]

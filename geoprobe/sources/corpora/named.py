@@ -10,9 +10,18 @@ from pathlib import Path
 from geoprobe.errors import AccessError, NotFoundError
 from geoprobe.files import what_is_at
 from geoprobe.sources.corpora.corpus import Corpus, bounded
-from geoprobe.sources.corpora.files import file_corpus, folder_corpus, split_file
+from geoprobe.sources.corpora.readers import file_corpus, folder_corpus, split_file
 
-__all__ = ["NAMED_SETS", "PYTHON_DOCS", "NamedSet", "local_folder", "local_folders", "local_set", "python_docs"]
+__all__ = [
+    "NAMED_SETS",
+    "PYTHON_DOCS",
+    "NamedSet",
+    "local_folder",
+    "local_folders",
+    "local_set",
+    "named_set",
+    "python_docs",
+]
 
 PYTHON_DOCS = "python-docs"
 
@@ -32,7 +41,7 @@ class NamedSet:
     split, field : str
         The split counted unless another is named, and the column that holds the text.
     folders : tuple of str
-        Other names of local folders; case does not matter.
+        Other names, of local folders; case does not matter.
     """
 
     name: str
@@ -44,11 +53,12 @@ class NamedSet:
 
 
 NAMED_SETS = {
-    each.name: each
-    for each in (
+    known.name: known
+    for known in (
         NamedSet("gsm8k", "openai/gsm8k", "main", "test", "question"),
         NamedSet("aqua", "deepmind/aqua_rat", "raw", "test", "question"),
         NamedSet("mawps", "MU-NLPC/Calc-mawps", None, "test", "question"),
+        NamedSet("multiarith", "ChilleD/MultiArith", None, "test", "question"),
         NamedSet("svamp", "ChilleD/SVAMP", None, "test", "question_concat"),
         NamedSet("boolq", "google/boolq", None, "validation", "question"),
         NamedSet("piqa", "baber/piqa", None, "validation", "goal"),
@@ -61,6 +71,12 @@ NAMED_SETS = {
         NamedSet("wikitext", "Salesforce/wikitext", "wikitext-2-raw-v1", "test", "text"),
     )
 }
+
+
+def named_set(name: str) -> NamedSet | None:
+    """The set of this name, or of which it is another name, whatever its case."""
+    called = name.lower()
+    return next((known for known in NAMED_SETS.values() if called in (known.name, *known.folders)), None)
 
 
 def python_docs() -> Corpus:
@@ -104,16 +120,16 @@ def local_folder(data: Path, name: str) -> Path | None:
     AccessError
         When it may not be read.
     """
-    known = NAMED_SETS.get(name.lower())
-    called = {name.lower(), *(known.folders if known else ())}
+    known = named_set(name)
+    called = {name.lower(), *((known.name, *known.folders) if known else ())}
     return next((path for path in local_folders(data) if path.name.lower() in called), None)
 
 
-def local_set(folder: Path, name: str, split: str | None, field: str | None) -> Corpus:
+def local_set(folder: Path, known: NamedSet | None, split: str | None, field: str | None) -> Corpus:
     """One split of a set in a folder of files named after splits, such as ``test.json``.
 
-    Without a split, that of the set of this name on the hub is taken, else ``test``, or everything where the folder has
-    no file of either name.
+    Without a split, that of the known set on the hub is taken, else ``test``, or everything where the folder has no
+    file of either name.
 
     Raises
     ------
@@ -123,7 +139,6 @@ def local_set(folder: Path, name: str, split: str | None, field: str | None) -> 
     if split is not None:
         return file_corpus(split_file(folder, split), field)
     try:
-        known = NAMED_SETS.get(name.lower())
         return file_corpus(split_file(folder, *([known.split] if known else []), "test"), field)
     except NotFoundError:
         return folder_corpus(folder, field)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from geoprobe.errors import BadDataError
-from geoprobe.sources.corpora.records import Record, find_field
+from geoprobe.sources.corpora.fields import Record, find_field
 from geoprobe.sources.corpora.streams import LONGEST_RECORD, Source, decoded, joined_lines
 
 __all__ = ["csv_rows", "parquet_rows"]

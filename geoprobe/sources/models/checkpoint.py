@@ -116,22 +116,22 @@ def in_two_files(name: str, first: Path, second: Path) -> BadDataError:
     )
 
 
-def shard_files(folder: Path, index: str, pattern: str) -> list[Path]:
-    """The weight files of a folder: those its index names, else all that match.
+def shard_files(folder: Path, single: str) -> list[Path]:
+    """The weight files of a folder by their standard names, as in transformers: none where it has no such files.
 
-    One whole file goes before an index that does not name it and may be an old one, as in transformers.
+    One whole file goes before an index that does not name it and may be an old one.
 
     Raises
     ------
     NotFoundError
         When the index names files that are not there.
     """
-    if not (folder / index).is_file():
-        return sorted(folder.glob(pattern))
-    paths = [folder / file for file in sorted(set(weight_map(folder / index).values()))]
-    single = folder / index.removesuffix(".index.json")
-    if single.is_file() and single not in paths:
-        return [single]
+    index, whole = folder / f"{single}.index.json", folder / single
+    if not index.is_file():
+        return [whole] if whole.is_file() else []
+    paths = [folder / file for file in sorted(set(weight_map(index).values()))]
+    if whole.is_file() and whole not in paths:
+        return [whole]
     missing = [path.name for path in paths if not path.is_file()]
     if missing:
         raise NotFoundError(

@@ -12,15 +12,13 @@ from jaxtyping import Float64
 
 from geoprobe.data import EmbeddingTable, ModelSource, Rows, SampledRows
 from geoprobe.errors import BadDataError
-from geoprobe.sources.models.alignment import alignment_notes
-from geoprobe.sources.models.architectures import output_by_name
+from geoprobe.sources.models.architectures import lookup_scale, output_by_name, vocabulary_size
 from geoprobe.sources.models.checkpoint import Checkpoint, StoredRows, digest
 from geoprobe.sources.models.hub_checkpoint import HubCheckpoint
-from geoprobe.sources.models.lookup import lookup_scale
 from geoprobe.sources.models.quantised import dequantised
 from geoprobe.sources.models.tokenizer import Tokenizer
 
-__all__ = ["OpenedModel"]
+__all__ = ["OpenedModel", "alignment_notes"]
 
 #: Rows compared to see whether an output matrix repeats the embedding.
 _COMPARED = 256
@@ -165,3 +163,27 @@ class OpenedModel:
         if isinstance(stated, bool):
             return stated
         return True if isinstance(heads, list) and any(str(head).endswith(_HEADS) for head in heads) else None
+
+
+def alignment_notes(tokenizer: Tokenizer, tokens: tuple[str, ...], config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Say where rows and tokens do not go one to one, a sentence each; `tokens` is (V,), ``""`` for a row of none."""
+    rows, ids, added = len(tokens), tokenizer.size, tokenizer.added
+    notes = []
+    if ids < rows:
+        notes.append(f"The last {rows - ids:,} of {rows:,} rows are padding: the tokenizer has {ids:,} ids.")
+    gaps = sum(not token for token in tokens[:ids])
+    if gaps:
+        notes.append(f"Rows before the last token's that belong to no token: {gaps:,}.")
+    if ids > rows:
+        homeless = range(rows, ids)
+        kind = "all of them added ones" if all(row in added for row in homeless) else "some of the trained vocabulary"
+        notes.append(
+            f"The tokenizer has {ids:,} ids, the embedding {rows:,} rows: tokens without a row: {ids - rows:,}, {kind}."
+        )
+    plain = sum(not special for row, special in added.items() if row < rows)
+    if plain:
+        notes.append(f"Tokens added to the trained vocabulary without being special: {plain:,}.")
+    stated = vocabulary_size(config)
+    if stated is not None and stated != rows:
+        notes.append(f"The configuration states {stated:,} vocabulary entries, the embedding has {rows:,} rows.")
+    return tuple(notes)

@@ -15,8 +15,7 @@ from jaxtyping import Float32, Int64
 
 from geoprobe.errors import BadDataError
 from geoprobe.sources.models.checkpoint import Checkpoint, StoredRows
-from geoprobe.sources.models.float8 import FLOAT8_VALUES
-from geoprobe.sources.models.safetensors import INTEGERS
+from geoprobe.sources.models.safetensors import FLOAT8_VALUES, INTEGERS
 
 __all__ = ["ScaledRows", "dequantised", "refuse_packed", "scheme"]
 

@@ -13,8 +13,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from geoprobe.errors import BadDataError, NotFoundError, UsageError
-from geoprobe.files import given_path, what_is_at
-from geoprobe.sources.models.demo import demo_model
+from geoprobe.sources.models.resolve import resolve_model
 from geoprobe.versions import install_command
 
 __all__ = ["ModelStates", "open_states"]
@@ -113,7 +112,7 @@ def open_states(model: str | Path, *, revision: str | None = None, offline: bool
     Parameters
     ----------
     model : str or Path
-        As for `geoprobe.sources.models.resolve.load_model`.
+        As for `resolve_model`.
     revision : str, optional
         Branch, tag or commit of a hub model.
     offline : bool
@@ -134,18 +133,12 @@ def open_states(model: str | Path, *, revision: str | None = None, offline: bool
             "Hidden states need PyTorch, which is not installed.",
             f"Scan without --layer, or install it by: {install_command('finetune')}",
         ) from error
-    name, options = _where(model)
+    name, options = resolve_model(model, revision=revision).pretrained(offline=offline)
     try:
         # the library draws progress bars on standard error, in pipes too
         with redirect_stderr(io.StringIO()):
             loaded = AutoModel.from_pretrained(
-                name,
-                revision=revision or "main",
-                local_files_only=offline,
-                trust_remote_code=False,
-                use_safetensors=None if options else True,
-                dtype=torch.float32,
-                **options,
+                name, trust_remote_code=False, dtype=torch.float32, **{"use_safetensors": True, **options}
             )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         kind = NotFoundError if isinstance(error, OSError) else BadDataError
@@ -158,13 +151,3 @@ def open_states(model: str | Path, *, revision: str | None = None, offline: bool
         loaded.to("cuda")
     runnable = loaded.get_encoder() if loaded.config.is_encoder_decoder else loaded
     return ModelStates(runnable, str(model))
-
-
-def _where(model: str | Path) -> tuple[str, dict[str, str]]:
-    """The folder or hub id that transformers loads from, and the GGUF file in it."""
-    path = demo_model() if str(model) == "demo" else given_path(model)
-    if what_is_at(path) == "file" and path.suffix.lower() == ".gguf":
-        return str(path.parent), {"gguf_file": path.name}
-    if what_is_at(path) == "file":
-        return str(path.parent), {}
-    return str(path) if what_is_at(path) == "folder" else str(model), {}

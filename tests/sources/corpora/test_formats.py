@@ -5,7 +5,7 @@ import pytest
 
 from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError, UsageError
 from geoprobe.sources.corpora import open_corpus
-from geoprobe.sources.corpora.files import file_records
+from geoprobe.sources.corpora.readers import file_records
 
 
 def documents(path: Path | str, field: str | None = None) -> list[str]:

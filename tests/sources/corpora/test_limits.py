@@ -108,8 +108,8 @@ COUNTED = MEASURED.replace(
     "    for text in open_corpus(sys.argv[1]).documents():\n"
     "        number, longest = number + 1, max(longest, len(text))\n",
     "    from geoprobe.sources.counting import count_tokens\n"
-    "    from geoprobe.sources.models.model_tokenizer import load_model_tokenizer\n"
-    "    tokenizer = load_model_tokenizer('demo')\n"
+    "    from geoprobe.sources.models.loading import open_tokenizer\n"
+    "    tokenizer = open_tokenizer('demo')\n"
     "    counts, _ = count_tokens(\n"
     "        tokenizer, open_corpus(sys.argv[1]), rows=tokenizer.size, max_prompts=1000, seed=0\n"
     "    )\n"

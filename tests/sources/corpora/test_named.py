@@ -5,7 +5,7 @@ import pytest
 
 from geoprobe.errors import NotFoundError
 from geoprobe.sources.corpora import NAMED_SETS, open_corpus
-from geoprobe.sources.corpora.opening import DATA_VARIABLE
+from geoprobe.sources.corpora.resolve import DATA_VARIABLE
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 from pyarrow import parquet
 
 from geoprobe.errors import NotFoundError, UsageError
-from geoprobe.sources.corpora.files import file_records, split_file
 from geoprobe.sources.corpora.hub_sets import HubSet, hub_records
+from geoprobe.sources.corpora.readers import file_records, split_file
 
 ROWS = [{"question": "1 + 1?", "answer": "2"}, {"question": "2 + 2?", "answer": "4"}]
 

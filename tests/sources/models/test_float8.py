@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from geoprobe.sources.models.float8 import FLOAT8_VALUES
+from geoprobe.sources.models.safetensors import FLOAT8_VALUES
 
 torch = pytest.importorskip("torch")
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from geoprobe.errors import AccessError, NotFoundError, UsageError
 from geoprobe.files import escaped_name
 from geoprobe.sources.corpora.corpus import Corpus, bounded
+from geoprobe.sources.corpora.fields import Record, texts
 from geoprobe.sources.corpora.json_records import json_lines, json_list
-from geoprobe.sources.corpora.records import Record, texts
+from geoprobe.sources.corpora.paragraphs import paragraphs
 from geoprobe.sources.corpora.streams import STDIN, Source
 from geoprobe.sources.corpora.tables import csv_rows, parquet_rows
-from geoprobe.sources.corpora.text import paragraphs
 
 __all__ = [
     "FORMATS",

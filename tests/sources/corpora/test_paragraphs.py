@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geoprobe.sources.corpora import Continued, corpus, open_corpus, streams, text
+from geoprobe.sources.corpora import Continued, corpus, open_corpus, paragraphs, streams
 from geoprobe.sources.corpora.corpus import bounded
 
 
@@ -29,7 +29,7 @@ def test_paragraphs_equal_a_split_at_blank_lines(
 def test_a_long_line_is_cut_at_a_space_and_nothing_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
 ) -> None:
-    for module in (corpus, text):
+    for module in (corpus, paragraphs):
         monkeypatch.setattr(module, "MAX_DOCUMENT", 50)
     monkeypatch.setattr(streams, "BLOCK_BYTES", block)
     line = " ".join(f"{number:03}" for number in range(200))

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from builders import word_tokenizer
 
-from geoprobe.sources.models.lookup import lookup_scale
-from geoprobe.sources.models.resolve import load_model
+from geoprobe.sources.models.architectures import lookup_scale
+from geoprobe.sources.models.loading import open_model
 
 transformers = pytest.importorskip("transformers")
 torch = pytest.importorskip("torch")
@@ -104,7 +104,7 @@ def saved(model: Any, folder: Path) -> Path:
 @pytest.mark.parametrize(("family", "head"), FAMILIES)
 def test_the_tensor_chosen_is_what_transformers_embeds_with(family: str, head: str, tmp_path: Path) -> None:
     model = build(family, head)
-    table = load_model(saved(model, tmp_path / "m")).embedding
+    table = open_model(saved(model, tmp_path / "m")).table()
     module = model.get_input_embeddings()
     expected = module.weight.detach().float().numpy()
     np.testing.assert_array_equal(table.vectors.read(0, table.size), expected)

@@ -13,7 +13,7 @@ from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError
 from geoprobe.sources.models.gguf import open_gguf
 from geoprobe.sources.models.gguf_splits import REGULAR
 from geoprobe.sources.models.gguf_tokenizer import gguf_tokenizer
-from geoprobe.sources.models.resolve import load_model
+from geoprobe.sources.models.loading import open_model
 from geoprobe.sources.models.tokenizer import Tokenizer
 
 ARRAY = np.random.default_rng(0).standard_normal((6, 64)).astype(np.float32)
@@ -127,7 +127,7 @@ def test_rows_that_llama_cpp_names_padding_have_no_token(tmp_path: Path, kind: s
     path = write_gguf(
         tmp_path / "m.gguf", tokens=tokens, merges=["a b"], model=kind, pre="gpt-2", types=[3, 1, 1, 1, 5, 5]
     )
-    table = load_model(path).embedding
+    table = open_model(path).table()
     assert table.tokens[1:] == ("a", "b", "ab", "", "")
     assert "The last 2 of 6 rows are padding: the tokenizer has 4 ids." in table.source.notes
 
@@ -151,13 +151,13 @@ def test_an_encoder_ties_its_embedding_to_nothing(
     extra = {} if causal is None else {f"{architecture}.attention.causal": causal}
     tokens = ["<|end|>", "a", "b", "ab", "d", "e"]
     path = write_gguf(tmp_path / "m.gguf", tokens=tokens, merges=["a b"], architecture=architecture, flags=extra)
-    assert load_model(path).embedding.tied is tied
+    assert open_model(path).table().tied is tied
 
 
 @pytest.mark.parametrize("name", ["best-of-breed.gguf", "M.GGUF"])
 def test_a_folder_of_one_gguf_file_is_that_model_whatever_its_name(tmp_path: Path, name: str) -> None:
     path = write_gguf(tmp_path / name, tokens=["<|end|>", "a", "b", "ab", "d", "e"], merges=["a b"])
-    assert load_model(tmp_path).embedding.size == load_model(path).embedding.size == 6
+    assert open_model(tmp_path).table().size == open_model(path).table().size == 6
 
 
 def test_the_demos_header_and_rows_equal_the_gguf_librarys(demo: Path) -> None:
@@ -246,7 +246,7 @@ def write_split(folder: Path, *, parts: int = 3) -> list[Path]:
 @pytest.mark.parametrize("named", [0, 1, 2, None])
 def test_a_split_file_is_read_whichever_part_is_named(tmp_path: Path, named: int | None) -> None:
     paths = write_split(tmp_path)
-    table = load_model(tmp_path if named is None else paths[named]).embedding
+    table = open_model(tmp_path if named is None else paths[named]).table()
     np.testing.assert_array_equal(table.vectors.read(0, 6), ARRAY)
     assert table.tokens == ("a", "b", "ab", "d", "e", "f")
     assert table.source.file == paths[1].name
@@ -256,14 +256,14 @@ def test_a_missing_part_is_named(tmp_path: Path) -> None:
     paths = write_split(tmp_path)
     paths[1].unlink()
     with pytest.raises(NotFoundError, match=r"lacks 1 of the 3 parts of m: m-00002-of-00003\.gguf"):
-        load_model(paths[0])
+        open_model(paths[0]).table()
 
 
 def test_parts_that_hold_the_same_tensor_are_bad_data(tmp_path: Path) -> None:
     paths = write_split(tmp_path)
     paths[2].write_bytes(paths[1].read_bytes())
     with pytest.raises(BadDataError, match=r"is in both m-00002-of-00003\.gguf and m-00003-of-00003\.gguf"):
-        load_model(paths[0])
+        open_model(paths[0]).table()
 
 
 def test_an_output_matrix_of_its_own_is_opened(tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ def test_an_output_matrix_of_its_own_is_opened(tmp_path: Path) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    table = load_model(path).embedding
+    table = open_model(path).table()
     assert (table.tied, table.lookup_scale) == (False, 12.0)
     assert table.output is not None
     np.testing.assert_array_equal(table.output.read(0, 6), 2 * ARRAY)
@@ -372,7 +372,7 @@ def test_a_file_with_bytes_changed_is_read_or_refused(tmp_path: Path, data: st.D
     path = tmp_path / "changed.gguf"
     path.write_bytes(bytes(content[: data.draw(st.integers(4, len(content)))]))
     with contextlib.suppress(GeoprobeError):
-        load_model(path).embedding.vectors.read(0, 2)
+        open_model(path).table().vectors.read(0, 2)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)

@@ -7,7 +7,7 @@ import pytest
 from builders import make_model, missing, needs_gpu
 
 from geoprobe.errors import BadDataError, GeoprobeError, UsageError
-from geoprobe.sources.models.resolve import load_model
+from geoprobe.sources.models.loading import open_model
 from geoprobe.sources.models.states import ModelStates, open_states
 
 try:
@@ -65,7 +65,7 @@ def test_a_model_that_a_gpu_has_no_room_for_runs_on_the_cpu(llama: Path, monkeyp
 def test_layer_0_of_the_demo_is_its_embedding_table(demo: Path) -> None:
     ids = np.arange(100, 140)
     ((first,), (last,)) = open_states("demo").read([ids], [0, 30])
-    np.testing.assert_array_equal(first, load_model("demo").embedding.vectors.take(ids))
+    np.testing.assert_array_equal(first, open_model("demo").table().vectors.take(ids))
     assert last.shape == first.shape
     assert not np.allclose(first, last)
 

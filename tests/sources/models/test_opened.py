@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from builders import WORDS, make_model, word_tokenizer, write_safetensors
 
-from geoprobe.sources.models.alignment import alignment_notes
-from geoprobe.sources.models.resolve import load_model
+from geoprobe.sources.models.loading import open_model
+from geoprobe.sources.models.opened import alignment_notes
 from geoprobe.sources.models.tokenizer import Tokenizer
 
 IDS = len(WORDS) + 1
@@ -42,5 +42,5 @@ def test_padding_is_in_a_models_notes(tmp_path: Path) -> None:
     folder = make_model(tmp_path / "m")
     padded = {"model.embed_tokens.weight": np.zeros((192, 16), np.float32)}
     write_safetensors(folder / "model.safetensors", padded)
-    said = load_model(folder).embedding.source.notes
+    said = open_model(folder).table().source.notes
     assert said[0] == "The last 65 of 192 rows are padding: the tokenizer has 127 ids."

@@ -9,7 +9,7 @@ import pytest
 from builders import make_model
 
 from geoprobe.errors import BadDataError
-from geoprobe.sources.models.resolve import load_model
+from geoprobe.sources.models.loading import open_model
 
 torch = pytest.importorskip("torch")
 V, D = 127, 16
@@ -30,7 +30,7 @@ def folder(path: Path, tensors: dict[str, Any], config: dict[str, Any] | None = 
 
 
 def read(path: Path) -> np.ndarray:
-    return load_model(path).embedding.vectors.read(0, V)
+    return open_model(path).table().vectors.read(0, V)
 
 
 @pytest.mark.parametrize("kind", ["float8_e4m3fn", "float8_e5m2"])
@@ -46,7 +46,7 @@ def test_f8_scales_of_a_tensor_a_row_or_a_group_equal_torchs_product(tmp_path: P
     wide = scale.reshape(V, 1) if shape == (V,) else scale
     wide = wide.repeat_interleave(4, dim=1) if shape == (V, 4) else wide
     np.testing.assert_allclose(read(path), (stored.float() * wide).numpy(), rtol=1e-6)
-    table = load_model(path).embedding
+    table = open_model(path).table()
     np.testing.assert_array_equal(table.vectors.take(np.array([77, 3])), read(path)[[77, 3]])
     assert any("multiplied by model.embed_tokens.weight_scale" in note for note in table.source.notes)
 
@@ -87,7 +87,7 @@ def test_a_zero_point_is_taken_off_first(tmp_path: Path) -> None:
 )
 def test_an_embedding_left_alone_is_said(tmp_path: Path, config: dict[str, Any], words: str) -> None:
     path = folder(tmp_path, {NAME: ARRAY.half()}, config)
-    notes = load_model(path).embedding.source.notes
+    notes = open_model(path).table().source.notes
     assert f"The checkpoint is quantised ({words}); its embedding is not: it is stored as F16." in notes
     np.testing.assert_array_equal(read(path), ARRAY.half().float().numpy())
 
@@ -95,7 +95,7 @@ def test_an_embedding_left_alone_is_said(tmp_path: Path, config: dict[str, Any],
 @pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16, torch.float16])
 def test_values_of_more_than_8_bits_are_what_they_are_whatever_is_beside_them(tmp_path: Path, kind: Any) -> None:
     path = folder(tmp_path, {NAME: ARRAY.to(kind), "model.embed_tokens.weight_scale": torch.tensor([2.0])})
-    table = load_model(path).embedding
+    table = open_model(path).table()
     np.testing.assert_array_equal(read(path), ARRAY.to(kind).float().numpy())
     np.testing.assert_allclose(table.row_statistics.norms, np.linalg.norm(read(path), axis=1), rtol=1e-6)
     assert any("model.embed_tokens.weight_scale beside it is not applied" in note for note in table.source.notes)
@@ -138,4 +138,4 @@ def test_what_cannot_be_dequantised_names_its_scheme(
     tmp_path: Path, tensors: dict[str, Any], config: dict[str, Any] | None, message: str
 ) -> None:
     with pytest.raises(BadDataError, match=message):
-        load_model(folder(tmp_path, tensors, config))
+        open_model(folder(tmp_path, tensors, config)).table()

@@ -7,7 +7,7 @@ import pytest
 from builders import WORDS
 
 from geoprobe.errors import BadDataError, NotFoundError, UsageError
-from geoprobe.sources.models.resolve import load_model
+from geoprobe.sources.models.loading import open_model
 from geoprobe.sources.models.tokenizer import load_tokenizer, word_tokenizer
 
 VECTORS = np.random.default_rng(0).standard_normal((len(WORDS), 5)).astype(np.float32)
@@ -28,25 +28,25 @@ LINES = "".join(f"{word} {' '.join(map(str, row))}\n" for word, row in zip(WORDS
 def test_words_and_vectors_are_read_from_text(tmp_path: Path, name: str, content: bytes) -> None:
     path = tmp_path / name
     path.write_bytes(content)
-    loaded = load_model(path)
-    table = loaded.embedding
+    loaded = open_model(path)
+    table = loaded.table()
     np.testing.assert_array_equal(table.vectors.read(0, table.size), VECTORS)
     assert table.tokens == tuple(WORDS)
     assert [table.tokens[row] for row in loaded.tokenizer.encode(["The and; zzz of-it IN"])[0]] == ["the", "and", "in"]
     assert "not in the vocabulary are not counted" in table.source.notes[0]
-    assert table.source.sha256 == load_model(path).embedding.source.sha256
+    assert table.source.sha256 == open_model(path).table().source.sha256
 
 
 def test_a_number_that_float32_cannot_hold_is_infinite_and_no_warning(tmp_path: Path) -> None:
     (tmp_path / "v.txt").write_text("the 1 2\nand 1e60 2\nof -1e60 1e-60\n")
-    table = load_model(tmp_path / "v.txt").embedding
+    table = open_model(tmp_path / "v.txt").table()
     assert table.vectors.read(0, 3).tolist() == [[1, 2], [np.inf, 2], [-np.inf, 0]]
     assert table.finite.tolist() == [True, False, False]
 
 
 def test_a_word_with_a_space_in_it_is_one_word(tmp_path: Path) -> None:
     (tmp_path / "v.txt").write_text("a 1 2 3\n. . . 4 5 6\n")
-    assert load_model(tmp_path / "v.txt").embedding.tokens == ("a", ". . .")
+    assert open_model(tmp_path / "v.txt").table().tokens == ("a", ". . .")
 
 
 @pytest.mark.parametrize("name", ["words.txt", "words.json", "rows.json", "words.parquet"])
@@ -61,7 +61,7 @@ def test_an_array_takes_its_words_from_a_vocabulary(tmp_path: Path, name: str) -
         vocabulary.write_text("\n".join(WORDS) + "\n")
     else:
         vocabulary.write_text(json.dumps(WORDS if name == "words.json" else {w: i for i, w in enumerate(WORDS)}))
-    table = load_model(tmp_path / "m.npy", tokenizer=vocabulary).embedding
+    table = open_model(tmp_path / "m.npy", tokenizer=vocabulary).table()
     assert table.find("they") == WORDS.index("they")
     np.testing.assert_array_equal(table.vectors.read(0, 3), VECTORS[:3])
 
@@ -103,14 +103,14 @@ def test_a_damaged_file_is_bad_data(tmp_path: Path, name: str, content: bytes, m
     (tmp_path / name).write_bytes(content)
     (tmp_path / "words.txt").write_text("a\nb\n")
     with pytest.raises(BadDataError, match=message):
-        load_model(tmp_path / name, tokenizer=tmp_path / "words.txt")
+        open_model(tmp_path / name, tokenizer=tmp_path / "words.txt").table()
 
 
 def test_an_array_of_objects_is_never_unpickled(tmp_path: Path) -> None:
     np.save(tmp_path / "m.npy", np.array([[object()]], dtype=object), allow_pickle=True)
     (tmp_path / "words.txt").write_text("a\n")
     with pytest.raises(BadDataError, match="is not a numpy array"):
-        load_model(tmp_path / "m.npy", tokenizer=tmp_path / "words.txt")
+        open_model(tmp_path / "m.npy", tokenizer=tmp_path / "words.txt").table()
 
 
 def test_several_arrays_in_one_file_are_no_array(tmp_path: Path) -> None:
@@ -118,15 +118,15 @@ def test_several_arrays_in_one_file_are_no_array(tmp_path: Path) -> None:
     (tmp_path / "m.npz").rename(tmp_path / "m.npy")
     (tmp_path / "words.txt").write_text("a\n")
     with pytest.raises(BadDataError, match="is not a numpy array"):
-        load_model(tmp_path / "m.npy", tokenizer=tmp_path / "words.txt")
+        open_model(tmp_path / "m.npy", tokenizer=tmp_path / "words.txt").table()
 
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
     np.save(tmp_path / "m.npy", VECTORS)
     with pytest.raises(UsageError, match="Give its vocabulary by --tokenizer"):
-        load_model(tmp_path / "m.npy")
+        open_model(tmp_path / "m.npy").table()
     with pytest.raises(NotFoundError, match="There is no tokenizer at"):
-        load_model(tmp_path / "m.npy", tokenizer=tmp_path / "none")
+        open_model(tmp_path / "m.npy", tokenizer=tmp_path / "none").table()
     (tmp_path / "words.csv").write_text("a")
     with pytest.raises(UsageError, match=r"it is a \.csv file"):
         load_tokenizer(tmp_path / "words.csv")

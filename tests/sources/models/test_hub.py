@@ -14,7 +14,7 @@ from hub_server import COMMIT, Hub, Repeated, serve
 import geoprobe
 from geoprobe.errors import AccessError, BadDataError, GeoprobeError, NotFoundError
 from geoprobe.sources.models.hub_ranges import coalesced
-from geoprobe.sources.models.resolve import load_model, open_model
+from geoprobe.sources.models.loading import open_model
 
 MODEL = "team/model"
 
@@ -53,12 +53,12 @@ def expected(tmp_path: Path) -> np.ndarray:
 
 
 def test_a_hub_model_equals_the_local_one_and_only_its_embedding_is_fetched(hub: Hub, tmp_path: Path) -> None:
-    loaded = load_model(MODEL)
+    loaded = open_model(MODEL)
     array = expected(tmp_path)
-    np.testing.assert_array_equal(loaded.embedding.vectors.read(0, len(array)), array)
-    source = loaded.embedding.source
+    np.testing.assert_array_equal(loaded.table().vectors.read(0, len(array)), array)
+    source = loaded.table().source
     assert (source.model, source.revision, source.tensor) == (MODEL, COMMIT, "model.embed_tokens.weight")
-    assert source.sha256 == load_model(tmp_path / "origin").embedding.source.sha256
+    assert source.sha256 == open_model(tmp_path / "origin").table().source.sha256
     small = sum(len(content) for name, content in hub.files.items() if name != "model.safetensors")
     header = int.from_bytes(hub.files["model.safetensors"][:8], "little")
     assert hub.sent == array.nbytes + small + 8 + header
@@ -66,9 +66,9 @@ def test_a_hub_model_equals_the_local_one_and_only_its_embedding_is_fetched(hub:
 
 
 def test_the_second_time_nothing_is_fetched(hub: Hub) -> None:
-    first = load_model(MODEL).embedding
+    first = open_model(MODEL).table()
     sent = hub.sent
-    again = load_model(MODEL).embedding
+    again = open_model(MODEL).table()
     assert again.source == first.source
     assert hub.sent == sent
 
@@ -82,9 +82,9 @@ def test_a_sharded_model_asks_only_the_embeddings_shard(hub: Hub, tmp_path: Path
         "lm_head.weight": "model-00002-of-00002.safetensors",
     }
     hub.files["model.safetensors.index.json"] = json.dumps({"weight_map": index}).encode()
-    loaded = load_model(MODEL)
-    assert loaded.embedding.source.file == "model-00001-of-00002.safetensors"
-    assert loaded.embedding.tied is False
+    loaded = open_model(MODEL)
+    assert loaded.table().source.file == "model-00001-of-00002.safetensors"
+    assert loaded.table().tied is False
     assert not any("00002-of-00002" in path for _, path, _ in hub.requests)
 
 
@@ -92,8 +92,8 @@ def test_a_dropped_connection_goes_on_where_it_stopped(hub: Hub, tmp_path: Path)
     hub.drops = 2
     array = expected(tmp_path)
     told: list[tuple[int, int]] = []
-    loaded = load_model(MODEL, progress=lambda done, total: told.append((done, total)))
-    np.testing.assert_array_equal(loaded.embedding.vectors.read(0, len(array)), array)
+    loaded = open_model(MODEL, progress=lambda done, total: told.append((done, total)))
+    np.testing.assert_array_equal(loaded.table().vectors.read(0, len(array)), array)
     assert told[-1] == (array.nbytes, array.nbytes)
     small = sum(len(content) for name, content in hub.files.items() if name != "model.safetensors")
     header = int.from_bytes(hub.files["model.safetensors"][:8], "little")
@@ -103,34 +103,34 @@ def test_a_dropped_connection_goes_on_where_it_stopped(hub: Hub, tmp_path: Path)
 def test_a_transfer_that_keeps_breaking_is_said_and_goes_on_in_the_next_run(hub: Hub, tmp_path: Path) -> None:
     hub.drops = 4
     with pytest.raises(GeoprobeError, match=r"broke off 4 times, at [\d,]+ of [\d,]+ bytes"):
-        load_model(MODEL)
+        open_model(MODEL).table()
     sent = hub.sent
     array = expected(tmp_path)
-    np.testing.assert_array_equal(load_model(MODEL).embedding.vectors.read(0, len(array)), array)
+    np.testing.assert_array_equal(open_model(MODEL).table().vectors.read(0, len(array)), array)
     assert 0 < hub.sent - sent < array.nbytes / 2
 
 
 def test_a_hub_that_ignores_ranges_is_refused_before_the_whole_file_comes(hub: Hub) -> None:
     hub.ranges = False
     with pytest.raises(BadDataError, match="ignores range requests"):
-        load_model(MODEL)
+        open_model(MODEL).table()
 
 
 def test_offline_uses_the_cache_alone(hub: Hub, tmp_path: Path) -> None:
-    load_model(MODEL)
+    open_model(MODEL).table()
     hub.files.clear()
     asked = len(hub.requests)
     with pytest.raises(NotFoundError, match="not in the cache, and the network is switched off"):
-        load_model("team/other", offline=True)
+        open_model("team/other", offline=True).table()
     assert len(hub.requests) == asked
 
 
 def test_a_cached_model_is_scanned_offline(hub: Hub, tmp_path: Path) -> None:
     array = expected(tmp_path)
-    load_model(MODEL)
+    open_model(MODEL).table()
     asked = len(hub.requests)
-    loaded = load_model(MODEL, offline=True)
-    np.testing.assert_array_equal(loaded.embedding.vectors.read(0, len(array)), array)
+    loaded = open_model(MODEL, offline=True)
+    np.testing.assert_array_equal(loaded.table().vectors.read(0, len(array)), array)
     assert len(hub.requests) == asked
 
 
@@ -138,12 +138,12 @@ def test_offline_by_the_environment_is_offline(hub: Hub, tmp_path: Path, monkeyp
     from huggingface_hub import constants
 
     array = expected(tmp_path)
-    load_model(MODEL)
+    open_model(MODEL).table()
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     asked = len(hub.requests)
-    np.testing.assert_array_equal(load_model(MODEL).embedding.vectors.read(0, len(array)), array)
+    np.testing.assert_array_equal(open_model(MODEL).table().vectors.read(0, len(array)), array)
     with pytest.raises(NotFoundError, match=r"config.json of team/other is not in the cache"):
-        load_model("team/other")
+        open_model("team/other").table()
     assert len(hub.requests) == asked
 
 
@@ -160,8 +160,8 @@ def test_an_index_beside_one_whole_file_may_be_an_old_one(hub: Hub, tmp_path: Pa
     index = {"model.embed_tokens.weight": "model-00001-of-00002.safetensors"}
     hub.files["model.safetensors.index.json"] = json.dumps({"weight_map": index}).encode()
     array = expected(tmp_path)
-    np.testing.assert_array_equal(load_model(MODEL).embedding.vectors.read(0, len(array)), array)
-    assert load_model(MODEL, offline=True).embedding.source.file == "model.safetensors"
+    np.testing.assert_array_equal(open_model(MODEL).table().vectors.read(0, len(array)), array)
+    assert open_model(MODEL, offline=True).table().source.file == "model.safetensors"
 
 
 @pytest.mark.parametrize("length", [240, 255])
@@ -170,34 +170,34 @@ def test_a_shard_may_have_as_long_a_name_as_file_systems_take(hub: Hub, tmp_path
     hub.files[name] = hub.files.pop("model.safetensors")
     index = {"model.embed_tokens.weight": name}
     hub.files["model.safetensors.index.json"] = json.dumps({"weight_map": index}).encode()
-    assert load_model(MODEL).embedding.size == 127
+    assert open_model(MODEL).table().size == 127
 
 
 def test_a_tensor_may_have_a_long_name_in_any_script(hub: Hub, tmp_path: Path) -> None:
     name = "語" * 200
     array = np.random.default_rng(0).standard_normal((127, 8)).astype(np.float32)
     hub.files["model.safetensors"] = write_safetensors(tmp_path / "long.safetensors", {name: array}).read_bytes()
-    np.testing.assert_array_equal(load_model(MODEL, tensor=name).embedding.vectors.read(0, 127), array)
+    np.testing.assert_array_equal(open_model(MODEL, tensor=name).table().vectors.read(0, 127), array)
 
 
 def test_an_empty_table_on_the_hub_is_bad_data(hub: Hub, tmp_path: Path) -> None:
     empty = {"model.embed_tokens.weight": np.zeros((0, 16), np.float32)}
     hub.files["model.safetensors"] = write_safetensors(tmp_path / "empty.safetensors", empty).read_bytes()
     with pytest.raises(BadDataError, match=r"is empty \(0×16\)"):
-        load_model(MODEL)
+        open_model(MODEL).table()
 
 
 def test_a_cache_that_cannot_be_written_is_said(hub: Hub, tmp_path: Path) -> None:
-    load_model(MODEL)
+    open_model(MODEL).table()
     (whole,) = (tmp_path / "assets").rglob("*.bin")
     whole.unlink()
     whole.with_name(f"{whole.name}.part").symlink_to("/dev/full")
     with pytest.raises(GeoprobeError, match=r"team/model cannot be kept: .*No space left on device.*\nMake room"):
-        load_model(MODEL)
+        open_model(MODEL).table()
     shutil.rmtree(tmp_path / "assets")
     (tmp_path / "assets").write_bytes(b"")
     with pytest.raises(GeoprobeError, match="team/model cannot be kept"):
-        load_model(MODEL)
+        open_model(MODEL).table()
 
 
 def gated(hub: Hub) -> None:
@@ -242,7 +242,7 @@ def test_what_is_wrong_is_said(
 ) -> None:
     change(hub)
     with pytest.raises(kind, match=message):
-        load_model(name, revision=revision)
+        open_model(name, revision=revision).table()
 
 
 def test_a_hub_that_cannot_be_reached_is_said(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,7 +254,7 @@ def test_a_hub_that_cannot_be_reached_is_said(hub: Hub, monkeypatch: pytest.Monk
     )
     monkeypatch.setattr("time.sleep", lambda _: None)  # the library waits between its attempts
     with pytest.raises(GeoprobeError, match=r"The hub at http://127.0.0.1:9 cannot be reached"):
-        load_model(MODEL)
+        open_model(MODEL).table()
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_a_shard_named_outside_its_folder_is_never_asked_for(hub: Hub, name: str
     index = {"model.embed_tokens.weight": name}
     hub.files["model.safetensors.index.json"] = json.dumps({"weight_map": index}).encode()
     with pytest.raises(BadDataError, match="which is not in its folder"):
-        load_model(MODEL)
+        open_model(MODEL).table()
     assert not any("passwd" in path for _, path, _ in hub.requests)
 
 
@@ -286,7 +286,7 @@ def test_only_rows_asked_for_are_fetched_and_only_once(hub: Hub, tmp_path: Path)
     again = open_model(MODEL).sample(wanted)
     np.testing.assert_array_equal(again.vectors.take(np.array([7, 90])), array[[7, 90]])
     assert hub.sent - sent == array[0].nbytes
-    assert load_model(MODEL).embedding.finite.all()  # the whole is another thing
+    assert open_model(MODEL).table().finite.all()  # the whole is another thing
 
 
 def test_rows_dropped_mid_way_are_fetched_again(hub: Hub, tmp_path: Path) -> None:
@@ -339,11 +339,11 @@ def test_two_runs_that_want_the_same_table_fetch_it_once(
 
 def test_a_part_that_is_too_long_is_fetched_anew(hub: Hub, tmp_path: Path) -> None:
     array = expected(tmp_path)
-    load_model(MODEL)
+    open_model(MODEL).table()
     (whole,) = (tmp_path / "assets").rglob("*.bin")
     whole.unlink()
     whole.with_name(f"{whole.name}.part").write_bytes(b"\0" * (array.nbytes + 1))
-    np.testing.assert_array_equal(load_model(MODEL).embedding.vectors.read(0, len(array)), array)
+    np.testing.assert_array_equal(open_model(MODEL).table().vectors.read(0, len(array)), array)
 
 
 def test_rows_whose_list_is_lost_are_not_taken_away_from_who_reads_them(hub: Hub, tmp_path: Path) -> None:
@@ -378,8 +378,8 @@ def test_the_output_matrix_of_a_hub_model_comes_only_when_asked_for(hub: Hub, tm
     index = {"model.embed_tokens.weight": "model-00001-of-00002.safetensors"}
     index["lm_head.weight"] = "model-00002-of-00002.safetensors"
     hub.files["model.safetensors.index.json"] = json.dumps({"weight_map": index}).encode()
-    assert load_model(MODEL).embedding.output is None
-    table = load_model(MODEL, output=True).embedding
+    assert open_model(MODEL).table().output is None
+    table = open_model(MODEL).table(output=True)
     assert table.tied is False
     assert table.output is not None
     np.testing.assert_array_equal(table.output.read(0, 127), output)
@@ -437,7 +437,7 @@ def test_the_whole_embedding_of_llama_3_8bs_shape_transfers_little_beside(
 ) -> None:
     with pointed(llama3_shaped(), tmp_path, monkeypatch) as hub:
         tokenizer = len(hub.files["tokenizer.json"])
-        table = load_model(MODEL).embedding
+        table = open_model(MODEL).table()
         assert hub.sent <= 1.01 * ROWS * WIDTH * 2 + 500_000
         assert hub.sent - tokenizer <= ROWS * WIDTH * 2 + 500_000
     np.testing.assert_array_equal(table.vectors.read(256, 260), table.vectors.read(0, 4))
@@ -446,7 +446,7 @@ def test_the_whole_embedding_of_llama_3_8bs_shape_transfers_little_beside(
 def test_slow_bytes_are_waited_for(hub: Hub, tmp_path: Path) -> None:
     hub.delay = 0.05
     array = expected(tmp_path)
-    np.testing.assert_array_equal(load_model(MODEL).embedding.vectors.read(0, len(array)), array)
+    np.testing.assert_array_equal(open_model(MODEL).table().vectors.read(0, len(array)), array)
 
 
 @pytest.mark.parametrize(
@@ -465,7 +465,7 @@ def test_a_hub_that_lies_or_stalls_is_left_and_said(
     hub.lie = lie
     started = time.perf_counter()
     with pytest.raises(kind, match=message):
-        load_model(MODEL)
+        open_model(MODEL).table()
     assert time.perf_counter() - started < 20
 
 
@@ -474,9 +474,9 @@ def test_a_damaged_header_is_said_and_not_kept(hub: Hub, tmp_path: Path) -> None
     assert isinstance(good, bytes)
     hub.files["model.safetensors"] = good[:8] + b"!" * 100 + good[108:]
     with pytest.raises(BadDataError, match="not the JSON of a safetensors file"):
-        load_model(MODEL)
+        open_model(MODEL).table()
     hub.files["model.safetensors"] = good
-    assert load_model(MODEL).embedding.size == 127
+    assert open_model(MODEL).table().size == 127
 
 
 def test_an_index_that_names_the_wrong_shard_is_said(hub: Hub) -> None:
@@ -486,7 +486,7 @@ def test_an_index_that_names_the_wrong_shard_is_said(hub: Hub) -> None:
         {"weight_map": {**index, "lm_head.weight": "model-2.safetensors"}}
     ).encode()
     with pytest.raises(BadDataError, match=r"puts 'lm_head.weight' into model-2.safetensors, which does not hold it"):
-        load_model(MODEL, output=True)
+        open_model(MODEL).table(output=True)
 
 
 def test_a_hostile_tensor_name_stays_in_the_cache(hub: Hub, tmp_path: Path) -> None:
@@ -494,6 +494,6 @@ def test_a_hostile_tensor_name_stays_in_the_cache(hub: Hub, tmp_path: Path) -> N
     array = np.random.default_rng(0).standard_normal((127, 8)).astype(np.float32)
     path = write_safetensors(tmp_path / "hostile.safetensors", {name: array})
     hub.files["model.safetensors"] = path.read_bytes()
-    table = load_model(MODEL, tensor=name).embedding
+    table = open_model(MODEL, tensor=name).table()
     np.testing.assert_array_equal(table.vectors.read(0, 127), array)
     assert not list(tmp_path.rglob("outside"))

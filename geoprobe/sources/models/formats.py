@@ -1,0 +1,162 @@
+"""The formats that weights are kept in: how each is known by its files, and how those are opened.
+
+A new format is a module with a `Checkpoint` of its own, and a row of `FORMATS` here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from geoprobe.errors import UsageError
+from geoprobe.files import escaped_name
+from geoprobe.sources.models.checkpoint import Checkpoint, SafetensorsFiles, read_json, shard_files
+from geoprobe.sources.models.gguf import is_whole_or_first, open_gguf
+from geoprobe.sources.models.gguf_tokenizer import gguf_tokenizer
+from geoprobe.sources.models.pickled import PICKLED_SUFFIXES, PickledFiles
+from geoprobe.sources.models.tokenizer import Tokenizer, load_tokenizer, word_tokenizer
+from geoprobe.sources.models.word_vectors import read_array_file, read_word_vectors
+
+__all__ = ["FORMATS", "GGUF", "SUFFIXES", "Format", "Stored"]
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """What a model's files hold.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+        The tensors.
+    config : mapping
+        The model's configuration; of a GGUF file, its metadata under a configuration's names.
+    tokenizer : callable
+        Loads the tokenizer; also gives notes on what had to be assumed of it.
+    name : str or None
+        What the model calls itself.
+    """
+
+    checkpoint: Checkpoint
+    config: Mapping[str, Any]
+    tokenizer: Callable[[], tuple[Tokenizer, tuple[str, ...]]]
+    name: str | None = None
+
+
+def _nothing(_: Path) -> list[Path]:
+    return []
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format.
+
+    Parameters
+    ----------
+    name : str
+        For messages.
+    suffixes : tuple of str
+        Of its files.
+    open : callable
+        Opens files of it, without reading a tensor.
+    label : callable
+        What a report calls a model that is one such file.
+    in_folder : callable
+        The files that make up the model of a folder; none where it holds no model of this format.
+    loaded : callable or None
+        The files that transformers loads from a folder, to run or train the model; None where it has no such format.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    open: Callable[[tuple[Path, ...]], Stored]
+    label: Callable[[Path], str]
+    in_folder: Callable[[Path], list[Path]] = _nothing
+    loaded: Callable[[Path], list[Path]] | None = None
+
+
+def _open_safetensors(files: tuple[Path, ...]) -> Stored:
+    return _beside(SafetensorsFiles(files), files[0].parent)
+
+
+def _open_pickled(files: tuple[Path, ...]) -> Stored:
+    return _beside(PickledFiles(files), files[0].parent)
+
+
+def _beside(checkpoint: Checkpoint, folder: Path) -> Stored:
+    """Weights whose configuration and tokenizer are files beside them."""
+    return Stored(checkpoint, read_json(folder / "config.json"), lambda: (load_tokenizer(folder), ()))
+
+
+def _open_gguf(files: tuple[Path, ...]) -> Stored:
+    file = open_gguf(files[0])
+    architecture = str(file.metadata.get("general.architecture", "unknown"))
+    config: dict[str, Any] = {"model_type": architecture}
+    if not _is_encoder(architecture, file.metadata):
+        config["tie_word_embeddings"] = "output.weight" not in file.names()
+    scale = file.metadata.get(f"{architecture}.embedding_scale")
+    if scale is not None:
+        config["embedding_multiplier"] = scale
+    name = str(file.metadata.get("general.name", escaped_name(files[0].stem)))
+    return Stored(file, config, partial(gguf_tokenizer, file), name)
+
+
+def _is_encoder(architecture: str, metadata: Mapping[str, Any]) -> bool:
+    """Whether a GGUF file's model has no output matrix, be it the embedding or another one."""
+    named = "bert" in architecture or architecture == "t5encoder"
+    return named or metadata.get(f"{architecture}.attention.causal") is False
+
+
+def _open_array(files: tuple[Path, ...]) -> Stored:
+    def no_words() -> tuple[Tokenizer, tuple[str, ...]]:
+        raise UsageError(f"{files[0]} holds vectors and no words.", "Give its vocabulary by --tokenizer.")
+
+    return Stored(read_array_file(files[0]), {}, no_words)
+
+
+def _open_word_vectors(files: tuple[Path, ...]) -> Stored:
+    vectors, words = read_word_vectors(files[0])
+    return Stored(vectors, {}, lambda: (word_tokenizer(words), ()))
+
+
+def _one_gguf(folder: Path) -> list[Path]:
+    whole = [path for path in sorted(folder.iterdir()) if path.suffix.lower() == ".gguf" and is_whole_or_first(path)]
+    return whole if len(whole) == 1 else []
+
+
+def _sharded(folder: Path, single: str, others: str) -> list[Path]:
+    return shard_files(folder, single) or sorted(folder.glob(others))
+
+
+def _folder_name(path: Path) -> str:
+    return path.parent.resolve().name
+
+
+_SAFETENSORS, _PICKLED = "model.safetensors", "pytorch_model.bin"
+GGUF = Format("GGUF", (".gguf",), _open_gguf, lambda path: path.stem, _one_gguf, _one_gguf)
+#: In the order in which a folder is looked at.
+FORMATS: tuple[Format, ...] = (
+    Format(
+        "safetensors",
+        (".safetensors",),
+        _open_safetensors,
+        _folder_name,
+        partial(_sharded, single=_SAFETENSORS, others="*.safetensors"),
+        partial(shard_files, single=_SAFETENSORS),
+    ),
+    Format(
+        "PyTorch",
+        PICKLED_SUFFIXES,
+        _open_pickled,
+        _folder_name,
+        partial(_sharded, single=_PICKLED, others="pytorch_model*.bin"),
+        partial(shard_files, single=_PICKLED),
+    ),
+    GGUF,
+    Format("NumPy", (".npy",), _open_array, lambda path: path.stem),
+    Format("word vectors", (".txt", ".vec", ".gz"), _open_word_vectors, lambda path: path.name),
+)
+#: Every suffix of a file that can be scanned.
+SUFFIXES = tuple(suffix for format in FORMATS for suffix in format.suffixes)

@@ -1,0 +1,123 @@
+"""From where a model is to its embedding table and tokenizer, reading nothing else of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from geoprobe.errors import AccessError, NotFoundError
+from geoprobe.files import escaped_name, given_path, what_is_at
+from geoprobe.sources.models.architectures import choose_tensor, vocabulary_size
+from geoprobe.sources.models.checkpoint import read_json
+from geoprobe.sources.models.formats import Stored
+from geoprobe.sources.models.hub import HubRepository, open_repository
+from geoprobe.sources.models.hub_checkpoint import HubCheckpoint
+from geoprobe.sources.models.opened import OpenedModel
+from geoprobe.sources.models.quantised import refuse_packed
+from geoprobe.sources.models.resolve import ModelLocation, reading, resolve_model
+from geoprobe.sources.models.tokenizer import Tokenizer, load_tokenizer
+from geoprobe.sources.models.vocabulary import SPLITTING
+
+__all__ = ["open_model", "open_tokenizer"]
+
+
+def open_model(
+    model: str | Path,
+    *,
+    tensor: str | None = None,
+    tokenizer: str | Path | None = None,
+    revision: str | None = None,
+    offline: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> OpenedModel:
+    """Find a model's embedding and load its tokenizer, reading no row yet.
+
+    Parameters
+    ----------
+    model, revision
+        As of `resolve_model`.
+    tensor : str, optional
+        The embedding's tensor, where geoprobe should not choose.
+    tokenizer : str or Path, optional
+        The tokenizer, where it is not beside the weights: a folder, a ``tokenizer.json``, or a list of words.
+    offline : bool
+        Ask no network: hub models come from the cache.
+    progress : callable, optional
+        Called with (bytes here, bytes in all) while a tensor is fetched.
+
+    Raises
+    ------
+    NotFoundError
+        No such path, repository, tensor or tokenizer.
+    AccessError
+        Gated, private or unreadable.
+    BadDataError
+        A file that is not what its name says.
+    UsageError
+        A file of a kind that cannot be scanned.
+    """
+    given = _given_tokenizer(tokenizer)
+    location = resolve_model(model, revision=revision)
+    if location.repository is not None:
+        repository = open_repository(
+            location.repository, revision=location.revision, offline=offline, tokenizer=given is None
+        )
+        return _opened(location, _on_hub(repository, tensor, progress), given, tensor, repository.commit)
+    with reading(location.files[0]):
+        return _opened(location, _stored(location), given, tensor)
+
+
+def open_tokenizer(model: str | Path, *, revision: str | None = None, offline: bool = False) -> Tokenizer:
+    """A model's tokenizer alone; of a hub model only small files are fetched.
+
+    Raises
+    ------
+    GeoprobeError
+        As `open_model` does.
+    """
+    location = resolve_model(model, revision=revision)
+    if location.repository is not None:
+        return load_tokenizer(open_repository(location.repository, revision=revision, offline=offline).folder)
+    with reading(location.files[0]):
+        return _stored(location).tokenizer()[0]
+
+
+def _given_tokenizer(tokenizer: str | Path | None) -> Tokenizer | None:
+    if tokenizer is None:
+        return None
+    path = given_path(tokenizer)
+    if what_is_at(path) == "nothing":
+        raise NotFoundError(f"There is no tokenizer at {str(tokenizer)!r}.", "Give a folder or a file.")
+    try:
+        return load_tokenizer(path)
+    except PermissionError as error:
+        raise AccessError(f"{error.filename or path} may not be read.", "Check its permissions.") from error
+
+
+def _stored(location: ModelLocation) -> Stored:
+    assert location.format is not None
+    stored = location.format.open(location.files)
+    stored.checkpoint.names()  # a damaged file is said before a missing tokenizer
+    return stored
+
+
+def _on_hub(repository: HubRepository, tensor: str | None, progress: Callable[[int, int], None] | None) -> Stored:
+    checkpoint = HubCheckpoint(repository, tensor, progress)
+    config = read_json(repository.folder / "config.json")
+    return Stored(checkpoint, config, lambda: (load_tokenizer(repository.folder), ()))
+
+
+def _opened(
+    location: ModelLocation, stored: Stored, given: Tokenizer | None, tensor: str | None, commit: str | None = None
+) -> OpenedModel:
+    tokenizer, notes = (given, ()) if given is not None else stored.tokenizer()
+    if tokenizer.unknown is not None:
+        notes = (*notes, SPLITTING)
+    checkpoint, config, label = stored.checkpoint, stored.config, location.label
+    if tensor is None:
+        refuse_packed(checkpoint.names(), config, label)
+    vocabulary = vocabulary_size(config) or tokenizer.size
+    chosen, decided = choose_tensor(checkpoint.shapes(), wanted=tensor, vocabulary=vocabulary, where=label)
+    label = escaped_name(label)
+    name = location.title or stored.name or str(config.get("_name_or_path") or label)
+    return OpenedModel(checkpoint, chosen, tokenizer, config, label, name, decided + notes, commit)

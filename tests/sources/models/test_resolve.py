@@ -1,0 +1,153 @@
+"""Each kind of name through every command that takes a model: they start from one answer."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from builders import make_model, write_safetensors
+
+from geoprobe.errors import NotFoundError, UsageError
+from geoprobe.sources.models.loading import open_model, open_tokenizer
+from geoprobe.sources.models.resolve import resolve_model
+from geoprobe.sources.models.states import open_states
+
+TABLE = np.random.default_rng(0).standard_normal((127, 16)).astype(np.float32)
+
+
+def folder(path: Path) -> Path:
+    return make_model(path / "m")
+
+
+def safetensors_file(path: Path) -> Path:
+    return folder(path) / "model.safetensors"
+
+
+def other_file(path: Path) -> Path:
+    return write_safetensors(folder(path) / "other.safetensors", {"model.embed_tokens.weight": TABLE})
+
+
+def sharded(path: Path) -> Path:
+    made = folder(path)
+    (made / "model.safetensors").rename(made / "model-00001-of-00001.safetensors")
+    index = {"model.embed_tokens.weight": "model-00001-of-00001.safetensors"}
+    (made / "model.safetensors.index.json").write_text(json.dumps({"weight_map": index}))
+    return made
+
+
+def pytorch_folder(path: Path) -> Path:
+    torch = pytest.importorskip("torch")
+    made = folder(path)
+    (made / "model.safetensors").unlink()
+    torch.save({"model.embed_tokens.weight": torch.from_numpy(TABLE)}, made / "pytorch_model.bin")
+    return made
+
+
+def pytorch_file(path: Path) -> Path:
+    return pytorch_folder(path) / "pytorch_model.bin"
+
+
+def gguf_file(path: Path, name: str = "m.gguf") -> Path:
+    import gguf
+
+    writer = gguf.GGUFWriter(str(path / name), "llama")
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(["a", "b", "ab"])
+    writer.add_token_types([1, 1, 1])
+    writer.add_token_merges(["a b"])
+    writer.add_tensor("token_embd.weight", TABLE[:3])
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path / name
+
+
+def gguf_folder(path: Path) -> Path:
+    (path / "g").mkdir()
+    return gguf_file(path / "g").parent
+
+
+def word_vectors(path: Path) -> Path:
+    (path / "v.txt").write_text("the 1 2\nof 3 4\n")
+    return path / "v.txt"
+
+
+#: Kind of name to (rows of its table, what transformers loads: the folder's name and the GGUF file; None for nothing).
+KINDS: dict[Callable[[Path], Path], tuple[int, tuple[str, str | None] | None]] = {
+    folder: (127, ("m", None)),
+    safetensors_file: (127, ("m", None)),
+    other_file: (127, None),
+    sharded: (127, ("m", None)),
+    pytorch_folder: (127, ("m", None)),
+    pytorch_file: (127, ("m", None)),
+    gguf_file: (3, ("", "m.gguf")),
+    gguf_folder: (3, ("g", "m.gguf")),
+    word_vectors: (2, None),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_name_is_one_model_to_every_command(kind: Callable[[Path], Path], tmp_path: Path) -> None:
+    path = kind(tmp_path)
+    rows, loaded = KINDS[kind]
+    assert open_model(path).table().size == rows
+    assert open_tokenizer(path).size == rows
+    if loaded is None:
+        with pytest.raises(UsageError, match=r"no model that runs|by their standard names"):
+            resolve_model(path).pretrained()
+        return
+    where, options = resolve_model(path).pretrained()
+    assert Path(where) == tmp_path / loaded[0]
+    assert options.get("gguf_file") == loaded[1]
+    assert options["local_files_only"] is True
+
+
+@pytest.mark.parametrize("name", ["gpt2", "owner/name"])
+def test_a_hub_id_is_one_to_every_command_and_a_folder_of_that_name_goes_before_it(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    location = resolve_model(name, revision="v1")
+    assert (location.repository, location.revision) == (name, "v1")
+    assert location.pretrained(offline=True) == (name, {"local_files_only": True, "revision": "v1"})
+    make_model(tmp_path / name)
+    assert resolve_model(name).pretrained()[1]["local_files_only"] is True
+    assert open_model(name).table().size == open_tokenizer(name).size == 127
+
+
+@pytest.mark.parametrize(
+    "name", ["./nowhere", "a/b/c", "weights.gguf", "weights.GGUF", "m.safetensors", "~none/x", "v.vec"]
+)
+def test_what_is_not_there_and_no_hub_id_is_not_there_to_any_command(name: str) -> None:
+    for command in (open_model, open_tokenizer, open_states):
+        with pytest.raises(NotFoundError, match=f"There is no model at '{name}'"):
+            command(name)
+
+
+def test_the_demo_is_the_installed_file_to_every_command(demo: Path) -> None:
+    where, options = resolve_model("demo").pretrained()
+    assert Path(where, options["gguf_file"]) == demo
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("given", ["", "model.safetensors", "pytorch_model.bin"])
+def test_hidden_states_are_read_from_what_the_table_is_read_from(given: str, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from transformers import LlamaConfig, LlamaModel
+
+    torch.manual_seed(0)
+    model = LlamaModel(
+        LlamaConfig(vocab_size=127, hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=1)
+    )
+    path = make_model(tmp_path / "m")
+    (path / "model.safetensors").unlink()
+    model.save_pretrained(path)
+    if given.endswith(".bin"):
+        torch.save(model.state_dict(), path / given)
+        (path / "model.safetensors").unlink()
+    ids = np.arange(20, dtype=np.int64)
+    ((layer,),) = open_states(path / given).read([ids], [0])
+    np.testing.assert_array_equal(layer, open_model(path / given).table().vectors.take(ids))
