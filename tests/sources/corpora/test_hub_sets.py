@@ -82,7 +82,7 @@ def test_the_librarys_errors_become_geoprobes(error: Exception, kind: type[Geopr
 
 def test_a_missing_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(NotFoundError, match=r"pip install 'geoprobe\[finetune\]'"):
+    with pytest.raises(NotFoundError, match=r"pip install 'geoprobe-lm\[finetune\]'"):
         hub_corpus(HubSet("owner/name"), "owner/name", offline=False)
 
 
