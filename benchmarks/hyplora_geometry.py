@@ -16,7 +16,7 @@ import torch
 from peft import get_peft_model
 from transformers import AutoModelForCausalLM
 
-from geoprobe.hyplora import HypLoraConfig, HypLoraLayer, geometry
+from geoprobe.hyplora import HypLoraConfig, HypLoraLinear, geometry
 from geoprobe.sources.models.demo import demo_model
 from geoprobe.sources.models.loading import open_model
 
@@ -27,13 +27,13 @@ def factors_by_layer(model, ids):
     """For each layer: the factor of every token, and its ρ = ‖x‖/√K."""
     found, handles = {}, []
     for name, layer in model.named_modules():
-        if isinstance(layer, HypLoraLayer):
-            adapter = layer.hyplora_adapter["default"]
+        if isinstance(layer, HypLoraLinear):
 
-            def keep(_, args, name=name, adapter=adapter):
+            def keep(layer, args, name=name):
                 x = args[0].detach().reshape(-1, args[0].shape[-1])
-                rho = torch.linalg.vector_norm(x, dim=-1) / adapter.radius()
-                found[name.removeprefix("base_model.model.model.")] = (adapter.factors_of(x)[1], rho)
+                space, update = layer.lora_space["default"], layer.lora_B["default"](layer.lora_A["default"](x))
+                rho = torch.linalg.vector_norm(x, dim=-1) / space.radius
+                found[name.removeprefix("base_model.model.model.")] = (space.factor(x, update), rho)
 
             handles.append(layer.register_forward_pre_hook(keep))
     model.eval()

@@ -23,7 +23,6 @@ CHECKED = (
     "geoprobe.stats.",
     "geoprobe.sources.",
     "geoprobe.diagnostics.",
-    "geoprobe.hyplora.lorentz",
 )
 
 

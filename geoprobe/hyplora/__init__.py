@@ -15,17 +15,17 @@ without.
 One convention everywhere: K > 0, curvature −1/K, radius √K.
 """
 
+from peft.utils.peft_types import register_peft_method
+
 from geoprobe.hyplora.config import HypLoraConfig
 from geoprobe.hyplora.geometry import LayerGeometry, geometry
-from geoprobe.hyplora.layer import HypLoraLayer, HypLoraLinear
+from geoprobe.hyplora.layer import HypLoraLinear
 from geoprobe.hyplora.linear import LayerApproximation, LinearApproximation, linear_approximation
 from geoprobe.hyplora.model import HypLoraModel
-from geoprobe.hyplora.registration import register
 from geoprobe.hyplora.released import convert_released
 
 __all__ = [
     "HypLoraConfig",
-    "HypLoraLayer",
     "HypLoraLinear",
     "HypLoraModel",
     "LayerApproximation",
@@ -36,4 +36,4 @@ __all__ = [
     "linear_approximation",
 ]
 
-register(HypLoraConfig, HypLoraModel)
+register_peft_method(name="hyplora", config_cls=HypLoraConfig, model_cls=HypLoraModel, prefix=HypLoraModel.prefix)

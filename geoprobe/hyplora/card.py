@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from huggingface_hub import ModelCard
 from safetensors import safe_open
 
-from geoprobe.hyplora.low_rank import LARGEST_LOG_K
-
-if TYPE_CHECKING:
-    from geoprobe.hyplora.config import HypLoraConfig
+from geoprobe.hyplora.product import LARGEST_LOG_K
 from geoprobe.versions import DISTRIBUTION
 
 __all__ = ["describe"]
@@ -37,15 +35,21 @@ Rank {rank}, alpha {alpha:g}. Space: {space}.
 """
 
 
-def describe(folder: str | Path, config: HypLoraConfig) -> None:
-    """Write the section under the title of a folder's model card, if it has one, in place of an earlier section."""
+def describe(folder: str | Path, config: Mapping[str, Any]) -> None:
+    """Write the section under the title of a folder's model card, if it has one, in place of an earlier section.
+
+    ``config`` is a configuration's settings by name.
+    """
     path = Path(folder) / "README.md"
     if not path.is_file():
         return
     card = ModelCard.load(path)
     card.data["tags"] = sorted({*(card.data.get("tags") or ()), "hyplora", "geoprobe"})
     section = _TEXT.format(
-        distribution=DISTRIBUTION, rank=config.r, alpha=config.lora_alpha, space=_space(Path(folder) / _WEIGHTS, config)
+        distribution=DISTRIBUTION,
+        rank=config["r"],
+        alpha=config["lora_alpha"],
+        space=_space(Path(folder) / _WEIGHTS, config),
     )
     text = _SECTION.sub("", card.text)
     title = re.search(r"^# .*\n", text, re.MULTILINE)
@@ -54,12 +58,13 @@ def describe(folder: str | Path, config: HypLoraConfig) -> None:
     card.save(path)
 
 
-def _space(weights: Path, config: HypLoraConfig) -> str:
-    if config.hyplora_reference:
-        return f"the arithmetic of the code released with the paper, started at k = {config.curvature:g}"
-    unit = ", in units of the layer's input width" if config.curvature_unit == "width" else ""
-    text = f"{config.chart} chart, curvature −1/K and radius √K{unit}; K started at {config.curvature:g}"
-    values = _saved_curvatures(weights) if config.learn_curvature else []
+def _space(weights: Path, config: Mapping[str, Any]) -> str:
+    start = config["curvature"]
+    if config["hyplora_reference"]:
+        return f"the arithmetic of the code released with the paper, started at k = {start:g}"
+    unit = ", in units of the layer's input width" if config["curvature_unit"] == "width" else ""
+    text = f"{config['chart']} chart, curvature −1/K and radius √K{unit}; K started at {start:g}"
+    values = _saved_curvatures(weights, start)
     if not values:
         return text
     if len(values) == 1:
@@ -67,9 +72,10 @@ def _space(weights: Path, config: HypLoraConfig) -> str:
     return f"{text}, learned: {values[0]:.4g} to {values[-1]:.4g} over {len(values)} layers"
 
 
-def _saved_curvatures(weights: Path) -> list[float]:
+def _saved_curvatures(weights: Path, start: float) -> list[float]:
     if not weights.is_file():
         return []
     with safe_open(weights, framework="pt") as file:
-        names = [name for name in file.keys() if name.endswith(".log_k")]  # noqa: SIM118 (not a mapping)
-        return sorted(math.exp(min(float(file.get_tensor(name)), LARGEST_LOG_K)) for name in names)
+        names = [name for name in file.keys() if name.endswith(".lora_space.weight")]  # noqa: SIM118 (not a mapping)
+        moved = [float(file.get_tensor(name)) for name in names]
+    return sorted(math.exp(min(math.log(start) + value, LARGEST_LOG_K)) for value in moved)

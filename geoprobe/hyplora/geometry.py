@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from geoprobe.hyplora.layer import HypLoraLayer
+from geoprobe.hyplora.layer import HypLoraLinear
 
 __all__ = ["LayerGeometry", "geometry"]
 
@@ -39,15 +39,15 @@ def geometry(model: nn.Module, adapter_name: str | None = None) -> tuple[LayerGe
         LayerGeometry(
             layer=layer_name.removeprefix("base_model.model."),
             adapter=name,
-            curvature=adapter.curvature,
-            started_at=adapter.started_at,
-            radius=float(adapter.radius().detach()),
-            moved=adapter.moved,
-            learned=adapter.learned,
-            shared=adapter.shares,
+            curvature=space.curvature,
+            started_at=space.started_at,
+            radius=space.radius,
+            moved=space.moved,
+            learned=space.learned,
+            shared=space.shared,
         )
         for layer_name, layer in model.named_modules()
-        if isinstance(layer, HypLoraLayer)
-        for name, adapter in layer.hyplora_adapter.items()
+        if isinstance(layer, HypLoraLinear)
+        for name, space in layer.lora_space.items()
         if adapter_name in (None, name)
     )

@@ -14,14 +14,14 @@ from typing import Any
 
 import torch
 from peft import LoraConfig
+from peft.tuners.lora.model import _get_encoder
 from peft.utils import get_peft_model_state_dict
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from geoprobe.hyplora.adapter import HypLoraAdapter
 from geoprobe.hyplora.config import HypLoraConfig
-from geoprobe.hyplora.layer import HypLoraLayer
-from geoprobe.hyplora.model import encoder_of
+from geoprobe.hyplora.layer import HypLoraLinear
+from geoprobe.hyplora.released import ReleasedSpace
 
 __all__ = ["LayerApproximation", "LinearApproximation", "linear_approximation"]
 
@@ -75,6 +75,7 @@ class LinearApproximation:
             "revision",
             "inference_mode",
             "modules_to_save",
+            "bias",
         }
         LoraConfig(
             r=r,
@@ -82,7 +83,6 @@ class LinearApproximation:
             target_modules=sorted(ranks),
             rank_pattern={name: rank for name, rank in ranks.items() if rank != r},
             alpha_pattern={name: value for name, value in alphas.items() if value != alpha},
-            bias={"hyplora_only": "lora_only"}.get(self.config.bias, self.config.bias),
             **{name: getattr(self.config, name) for name in shared},
         ).save_pretrained(str(folder))
         tensors = {name: value.contiguous() for name, value in self.trained.items()}
@@ -95,10 +95,11 @@ class LinearApproximation:
 class _Moments:
     """Σ h hᵀ, Σ f h hᵀ and Σ f² h hᵀ over the inputs of one layer."""
 
-    def __init__(self, adapter: HypLoraAdapter, scaling: float) -> None:
-        self.adapter = adapter
-        self.scaling = scaling
-        self.sums = torch.zeros(3, *[adapter.A.shape[0]] * 2, dtype=torch.float64)
+    def __init__(self, layer: HypLoraLinear, adapter_name: str) -> None:
+        self.a, self.b = layer.lora_A[adapter_name].weight, layer.lora_B[adapter_name].weight
+        self.space = layer.lora_space[adapter_name]
+        self.scaling = layer.scaling[adapter_name]
+        self.sums = torch.zeros(3, *[len(self.a)] * 2, dtype=torch.float64)
         self.mask: Tensor | None = None
         self.n_tokens = 0
 
@@ -106,8 +107,9 @@ class _Moments:
         x = (args[0] if args else kwargs["x"]).detach()
         if self.mask is not None and self.mask.shape == x.shape[:-1]:
             x = x[self.mask.to(x.device) != 0]
-        x = x.reshape(-1, self.adapter.A.shape[1])
-        hidden, factor = self.adapter.factors_of(x)
+        x = x.reshape(-1, self.a.shape[1]).to(self.a.dtype)
+        hidden = x @ self.a.t()
+        factor = self.space.factor(x, hidden @ self.b.t())
         hidden, factor = hidden.double().cpu(), factor.double().cpu().unsqueeze(-1)
         for power in range(3):
             self.sums[power] += hidden.T @ (hidden * factor**power)
@@ -117,15 +119,15 @@ class _Moments:
         """Solve for T, and weigh what is left of the update by B."""
         plain, once, twice = self.sums
         best = once @ torch.linalg.pinv(plain, hermitian=True)
-        b = self.adapter.B.detach().double().cpu()
+        b = self.b.detach().double().cpu()
         gram = b.T @ b
         # Σ ‖B (f h − T h)‖², whose mixed terms are one by the normal equations
         left = torch.trace(gram @ (twice - best @ once.T)).clamp(min=0)
         whole = torch.trace(gram @ twice)
-        kind = self.adapter.B.dtype
+        kind = self.b.dtype
         return LayerApproximation(
             layer=name.removeprefix("base_model.model."),
-            A=self.adapter.A.detach().cpu().clone(),
+            A=self.a.detach().cpu().clone(),
             B=(b @ best).to(kind),
             scaling=self.scaling,
             relative_error=float((left / whole).sqrt()) if whole > 0 else 0.0,
@@ -161,19 +163,18 @@ def linear_approximation(
     layers = {
         name: layer
         for name, layer in model.named_modules()
-        if isinstance(layer, HypLoraLayer) and adapter_name in layer.hyplora_adapter
+        if isinstance(layer, HypLoraLinear) and adapter_name in layer.lora_space
     }
     if not layers:
         raise ValueError(f"The model has no HypLoRA adapter {adapter_name!r}.")
     moments, handles = {}, []
     for name, layer in layers.items():
-        adapter = layer.hyplora_adapter[adapter_name]
-        if adapter.reference:
+        if isinstance(layer.lora_space[adapter_name], ReleasedSpace):
             raise ValueError("The released code's arithmetic (`hyplora_reference`) has no linear approximation here.")
-        moments[name] = _Moments(adapter, layer.scaling[adapter_name])
+        moments[name] = _Moments(layer, adapter_name)
         handles.append(layer.register_forward_pre_hook(moments[name], with_kwargs=True))
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    encoder = encoder_of(base) if getattr(getattr(base, "config", None), "is_encoder_decoder", False) else None
+    encoder = _get_encoder(base) if getattr(getattr(base, "config", None), "is_encoder_decoder", False) else None
     encoding = set() if encoder is None else set(encoder.modules())
     masks = {
         name: "attention_mask" if encoder is None or layer in encoding else "decoder_attention_mask"
@@ -202,5 +203,5 @@ def linear_approximation(
     return LinearApproximation(
         tuple(found.result(name) for name, found in moments.items()),
         model.peft_config[adapter_name],
-        {name: value.detach().cpu().clone() for name, value in saved.items() if ".hyplora_adapter." not in name},
+        {name: value.detach().cpu().clone() for name, value in saved.items() if ".lora_" not in name},
     )

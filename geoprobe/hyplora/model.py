@@ -1,91 +1,82 @@
-"""HypLoRA as a peft tuner."""
+"""HypLoRA as a peft tuner: peft's LoraModel with layers of its own."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
 from typing import Any, NoReturn
 
-from peft.tuners.tuners_utils import BaseTuner
-from peft.utils import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING, AuxiliaryTrainingWrapper
-from peft.utils.other import get_pattern_key
-from torch import nn
+from peft.tuners.lora import LoraModel
+from peft.tuners.tuners_utils import BaseTunerLayer
+from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D
 
-from geoprobe.hyplora.adapter import HypLoraAdapter
 from geoprobe.hyplora.config import HypLoraConfig
-from geoprobe.hyplora.layer import MERGE_REFUSAL, HypLoraLayer, HypLoraLinear
+from geoprobe.hyplora.layer import MERGE_REFUSAL, HypLoraLinear
 
-__all__ = ["HypLoraModel", "encoder_of"]
+__all__ = ["HypLoraModel"]
 
-_BASE = "__base__"
+#: Names of an adapter's weights in geoprobe 0.2, and since.
+_RENAMED = {
+    "hyplora_adapter.A": "lora_A.weight",
+    "hyplora_adapter.B": "lora_B.weight",
+    "hyplora_adapter.log_k": "lora_space.weight",
+    "hyplora_adapter.k": "lora_space.k",
+    "hyplora_adapter.norm_scale": "lora_space.norm_scale",
+}
 
 
-class HypLoraModel(BaseTuner):
+class HypLoraModel(LoraModel):
     """A model with HypLoRA adapters.
 
-    Made by ``get_peft_model(model, HypLoraConfig(...))``. Everything of peft's own methods works, but merging and
+    Made by ``get_peft_model(model, HypLoraConfig(...))``. Everything of peft's LoRA works, but merging and
     ``add_weighted_adapter``, which a non-linear update does not have, and ``PeftMixedModel``, whose list of types is
     closed.
     """
 
-    prefix: str = "hyplora_"
-    tuner_layer_cls = HypLoraLayer
-    target_module_mapping = TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING
+    @staticmethod
+    def _create_new_module(
+        lora_config: HypLoraConfig, adapter_name: str, target: nn.Module, **kwargs: Any
+    ) -> HypLoraLinear:
+        base = target.get_base_layer() if isinstance(target, BaseTunerLayer) else target
+        if not isinstance(base, nn.Linear | Conv1D):
+            raise ValueError(
+                f"Target module {base} is not supported. Currently, only the following modules are supported: "
+                "`torch.nn.Linear`, `transformers.pytorch_utils.Conv1D`, and bitsandbytes' 8-bit and 4-bit linear "
+                "layers."
+            )
+        dtype = base.weight.dtype
+        if not (dtype.is_floating_point or type(base).__module__.startswith("bitsandbytes.")):
+            raise ValueError(
+                f"The weights of target module {base} are {dtype}, not floating-point numbers, and no known "
+                "quantisation. Load the base model in float32, bfloat16 or float16, or quantised by bitsandbytes."
+            )
+        return HypLoraLinear(
+            target,
+            adapter_name,
+            config=lora_config,
+            is_target_conv_1d_layer=isinstance(base, Conv1D),
+            **kwargs,
+        )
 
-    def _create_and_replace(
-        self,
-        peft_config: HypLoraConfig,
-        adapter_name: str,
-        target: nn.Module,
-        target_name: str,
-        parent: nn.Module,
-        current_key: str,
-        **_: Any,
-    ) -> None:
-        if current_key is None:
-            raise ValueError("Current Key shouldn't be `None`")
-        rank_key = get_pattern_key(peft_config.rank_pattern.keys(), current_key)
-        alpha_key = get_pattern_key(peft_config.alpha_pattern.keys(), current_key)
-        settings: dict[str, Any] = {
-            "r": peft_config.rank_pattern.get(rank_key, peft_config.r),
-            "lora_alpha": peft_config.alpha_pattern.get(alpha_key, peft_config.lora_alpha),
-            "owner": self._owner(adapter_name) if peft_config.share_curvature else None,
-        }
-        if isinstance(target, HypLoraLayer):
-            target.update_layer(adapter_name, config=peft_config, **settings)
-            layer = target
-        else:
-            layer = HypLoraLinear(target, adapter_name, config=peft_config, **settings)
-            if adapter_name not in self.active_adapters:
-                layer.requires_grad_(False)
-            self._replace_module(parent, target_name, layer, target)
-        self._owners().setdefault(adapter_name, layer)
-
-    def _owners(self) -> dict[str, HypLoraLayer]:
-        """The first layer of each adapter, which holds a shared curvature."""
-        # not in __init__, where injection has already happened when a subclass's turn comes
-        owners: dict[str, HypLoraLayer] = self.__dict__.setdefault("_curvature_owners", {})
-        return owners
-
-    def _owner(self, adapter_name: str) -> HypLoraAdapter | None:
-        layer = self._owners().get(adapter_name)
-        return layer.hyplora_adapter[adapter_name] if layer is not None else None
-
-    def _replace_module(self, parent: nn.Module, child_name: str, new_module: nn.Module, child: nn.Module) -> None:
-        # adapters are on their base layer's device already; peft's own would also move the quantisation state
-        setattr(parent, child_name, new_module)
-
-    def delete_adapter(self, adapter_name: str) -> None:
-        """Delete an adapter, with its curvature.
+    def inject_adapter(self, model: nn.Module, adapter_name: str, *args: Any, **kwargs: Any) -> None:
+        """Put an adapter into a model's layers, with one curvature for all if it says so.
 
         Parameters
         ----------
-        adapter_name
+        model : torch.nn.Module
+            The base model.
+        adapter_name : str
             Its name.
+        *args, **kwargs
+            As for peft's.
         """
-        super().delete_adapter(adapter_name)
-        self._owners().pop(adapter_name, None)
+        super().inject_adapter(model, adapter_name, *args, **kwargs)
+        if self.peft_config[adapter_name].share_curvature:
+            layers = [module for module in model.modules() if isinstance(module, HypLoraLinear)]
+            first, *others = (layer.lora_space[adapter_name] for layer in layers if adapter_name in layer.lora_space)
+            for space in others:
+                space.share(first)
 
     def _check_merge_allowed(self) -> NoReturn:
         raise ValueError(MERGE_REFUSAL)
@@ -97,45 +88,21 @@ class HypLoraModel(BaseTuner):
             'Activate several at once with set_adapter(["a", "b"]) on the base model, whose updates then add up.'
         )
 
-    @contextmanager
-    def _enable_peft_forward_hooks(self, *_: Any, **kwargs: Any) -> Iterator[None]:
-        """Hand ``adapter_names`` to every layer for the time of one call."""
-        adapter_names = kwargs.get("adapter_names")
-        if adapter_names is None:
-            yield
-            return
-        if self.training:
-            raise ValueError("Cannot pass `adapter_names` when the model is in training mode.")
-        layers = [module for module in self.modules() if isinstance(module, HypLoraLayer)]
-        known = {name for layer in layers for name in layer.hyplora_adapter}
-        unknown = {name for name in adapter_names if name != _BASE} - known
-        if unknown:
-            raise ValueError(f"Trying to infer with non-existing adapter(s): {', '.join(sorted(unknown))}")
-        beams = kwargs.get("num_beams")
-        repeats = beams if isinstance(beams, int) and beams > 1 else 1
-        encoder = encoder_of(self.model)
-        inside_encoder = set() if encoder is None else set(encoder.modules())
-        handles = []
-        for module in self.modules():
-            if isinstance(module, (HypLoraLayer, AuxiliaryTrainingWrapper)):
-                # beam search repeats the samples, but not those that an encoder sees
-                times = 1 if module in inside_encoder else repeats
-                names = [name for name in adapter_names for _ in range(times)]
-                handles.append(module.register_forward_pre_hook(partial(_add_names, names=names), with_kwargs=True))
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
+    @classmethod
+    def _remap_adapter_state_dict_for_load(
+        cls, model: nn.Module, config: HypLoraConfig, adapter_name: str, state_dict: dict[str, Tensor]
+    ) -> dict[str, Tensor]:
+        renamed = dict(_of_this_version(state_dict, config))
+        mapped: dict[str, Tensor] = super()._remap_adapter_state_dict_for_load(model, config, adapter_name, renamed)
+        return mapped
 
 
-def _add_names(_: nn.Module, args: Any, kwargs: Any, *, names: list[str]) -> tuple[Any, Any]:
-    return args, {**kwargs, "adapter_names": names}
-
-
-def encoder_of(model: nn.Module) -> nn.Module | None:
-    """The encoder of an encoder-decoder model."""
-    if not hasattr(model, "get_encoder"):
-        return None
-    encoder = model.get_encoder()
-    return None if encoder is model or encoder is None else encoder
+def _of_this_version(state_dict: dict[str, Tensor], config: HypLoraConfig) -> Iterator[tuple[str, Tensor]]:
+    """Weights by their present names: geoprobe 0.2 kept log K itself, a fixed one too."""
+    for name, value in state_dict.items():
+        layer, dot, weight = name.partition(".hyplora_adapter.")
+        if weight == "log_k":
+            if not config.learn_curvature:
+                continue
+            value = value - math.log(config.curvature)
+        yield (f"{layer}.{_RENAMED[dot[1:] + weight]}" if dot else name), value

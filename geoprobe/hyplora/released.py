@@ -1,12 +1,18 @@
-"""Adapters of the code released with the paper, as HypLoRA adapters that compute what it computed.
+"""The code released with the paper: its arithmetic, faults included, and its adapters.
+
+Facts, not choices: K = softplus(k) + 1e-6 is the squared radius in the exponential map, but its inverse stands in the
+time component, so the map is the paper's at K = 1 only; norms are clamped at 1e-7, which is not smooth at 0; sinh's
+argument is clamped at 12; ‖x‖ is divided by a learned scale, started at √d, and the output is not multiplied by it;
+each gradient of k is clamped to ±0.01. It is done in float32 at least.
 
 Its adapters say ``"peft_type": "LORA"`` and a ``lora_type`` such as "hyplora-0.5"; any peft would load them as plain
-LoRA without a word. Converted, they are HYPLORA with ``hyplora_reference``.
+LoRA without a word. Converted, they are HYPLORA with ``hyplora_reference`` and compute what they computed.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import tempfile
 from pathlib import Path
@@ -15,20 +21,17 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.functional import softplus
 
 from geoprobe.errors import BadDataError, NotFoundError
 from geoprobe.files import write_whole
 from geoprobe.hyplora.config import HypLoraConfig
 
-__all__ = ["convert_released"]
+__all__ = ["ReleasedSpace", "convert_released", "reference_update"]
 
-_RENAMED = {
-    "lora_A.weight": "hyplora_adapter.A",
-    "lora_B.weight": "hyplora_adapter.B",
-    "lora_k": "hyplora_adapter.k",
-    "lora_norm_scale": "hyplora_adapter.norm_scale",
-}
+_RENAMED = {"lora_k": "lora_space.k", "lora_norm_scale": "lora_space.norm_scale"}
+_RENAMED |= {name: name for name in ("lora_A.weight", "lora_B.weight")}
 _KEPT = (
     "r",
     "lora_alpha",
@@ -39,6 +42,82 @@ _KEPT = (
     "alpha_pattern",
     "task_type",
 )
+
+
+def squared_radius(k: Tensor) -> Tensor:
+    """The squared radius of its exponential map, for its scalar k."""
+    return softplus(k) + 1e-6
+
+
+class _ClampGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, bound: float) -> Tensor:
+        ctx.bound = bound
+        return value.view_as(value)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return grad.clamp(-ctx.bound, ctx.bound), None
+
+
+def reference_update(x: Tensor, a: Tensor, b: Tensor, k: Tensor, norm_scale: Tensor) -> Tensor:
+    """The released code's update for inputs x, before LoRA's scaling: (..., d), (r, d) and (k, r) to (..., k)."""
+    working = torch.promote_types(x.dtype, torch.float32)
+    x, a, b = x.to(working), a.to(working), b.to(working)
+    squared = squared_radius(_ClampGradient.apply(k.to(working), 0.01))
+    root = squared.sqrt()
+    norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True).clamp(min=1e-7)
+    angle = (norm / norm_scale.to(working) / root).clamp(max=12.0)
+    space = (root * torch.sinh(angle) * (x / norm)) @ a.t() @ b.t()
+    cosh = (space.square().sum(-1, keepdim=True) + 1 / squared).sqrt() / root
+    near = (2 * (cosh - 1).clamp(min=1e-6)).sqrt()
+    distance = torch.where(cosh < 1.01, near, torch.arccosh(cosh.clamp(min=1 + 1e-7)))
+    return root * distance * space / torch.linalg.vector_norm(space, dim=-1, keepdim=True).clamp(min=1e-7)
+
+
+class ReleasedSpace(nn.Module):
+    """The released code's two scalars of one adapter in one layer, in the place of a :class:`Space`.
+
+    Parameters
+    ----------
+    in_features
+        Width d of the layer's input.
+    config
+        Configuration of the adapter.
+    """
+
+    shared = False
+
+    def __init__(self, in_features: int, config: HypLoraConfig) -> None:
+        super().__init__()
+        self.learned = config.learn_curvature
+        self.started_at = config.curvature
+        for name, value in {"k": config.curvature, "norm_scale": math.sqrt(in_features)}.items():
+            tensor = torch.full((1,), value, dtype=torch.float32)
+            if self.learned:
+                self.register_parameter(name, nn.Parameter(tensor))
+            else:
+                self.register_buffer(name, tensor)
+
+    @property
+    def curvature(self) -> float:
+        """Its k."""
+        return float(self.k.detach())
+
+    @property
+    def moved(self) -> float:
+        """log(K / K at the start), of the squared radius that k stands for."""
+        now, start = squared_radius(torch.tensor([self.curvature, self.started_at], dtype=torch.float64)).tolist()
+        return math.log(now / start)
+
+    @property
+    def radius(self) -> float:
+        """The input norm at which its sinh has argument 1."""
+        return float((self.norm_scale * squared_radius(self.k).sqrt()).detach())
+
+    def added(self, y: Tensor, x: Tensor, a: Tensor, b: Tensor, scaling: float) -> Tensor:
+        """The sum of y and the scaled update of x: (..., k) and (..., d) to (..., k)."""
+        return y + scaling * reference_update(x, a, b, self.k, self.norm_scale).to(y.dtype)
 
 
 def convert_released(source: str | Path, target: str | Path) -> HypLoraConfig:

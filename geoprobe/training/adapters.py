@@ -14,7 +14,6 @@ from peft import LoraConfig, PeftModel, get_peft_model
 
 from geoprobe.errors import UsageError
 from geoprobe.hyplora import HypLoraConfig, geometry
-from geoprobe.hyplora.adapter import HypLoraAdapter
 from geoprobe.training.records import LayerCurvature
 from geoprobe.training.setup import Setup
 
@@ -84,9 +83,7 @@ def _matrices(model: Any, which: str) -> dict[str, torch.nn.Parameter]:
     found: dict[str, torch.nn.Parameter] = {}
     for name, module in model.named_modules():
         layer = name.removeprefix("base_model.model.")
-        if isinstance(module, HypLoraAdapter):
-            found[layer.partition(".hyplora_adapter.")[0]] = getattr(module, which)
-        elif hasattr(module, f"lora_{which}") and "default" in getattr(module, f"lora_{which}"):
+        if hasattr(module, f"lora_{which}") and "default" in getattr(module, f"lora_{which}"):
             found[layer] = getattr(module, f"lora_{which}")["default"].weight
     return found
 
@@ -112,11 +109,9 @@ def _drawn(layer: str, seed: int, like: torch.Tensor) -> torch.Tensor:
 def geometry_parameters(model: Any) -> int:
     """Trained curvatures and scales."""
     return sum(
-        scalar.numel()
-        for module in model.modules()
-        if isinstance(module, HypLoraAdapter)
-        for scalar in module.scalars().values()
-        if scalar.requires_grad
+        parameter.numel()
+        for name, parameter in model.named_parameters()
+        if ".lora_space." in name and parameter.requires_grad
     )
 
 

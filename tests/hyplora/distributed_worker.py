@@ -29,7 +29,7 @@ def adapted(share: bool) -> torch.nn.Module:
         tie_word_embeddings=False,
     )
     settings = HypLoraConfig(
-        r=4, init_weights=False, target_modules=["q_proj", "down_proj"], curvature=0.05, share_curvature=share
+        r=4, init_lora_weights=False, target_modules=["q_proj", "down_proj"], curvature=0.05, share_curvature=share
     )
     return get_peft_model(transformers.LlamaForCausalLM(config), settings)
 
@@ -67,7 +67,7 @@ def main() -> None:
         with Fsdp.state_dict_type(sharded, StateDictType.FULL_STATE_DICT):
             state = sharded.state_dict()
         # peft's own selection looks for the names of an unwrapped model
-        found = {key.replace(".default", ""): value for key, value in state.items() if ".hyplora_adapter." in key}
+        found = {key.replace(".default", ""): value for key, value in state.items() if ".lora_" in key}
     else:
         from torch.distributed.fsdp import fully_shard
 

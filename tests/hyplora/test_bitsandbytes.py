@@ -35,12 +35,13 @@ def test_a_quantised_layer_is_adapted_as_the_plain_one(kind):
     x = torch.randn(3, 5, 128)
     base = model(x)
     assert not model[0].weight.dtype.is_floating_point
-    adapted = get_peft_model(model, HypLoraConfig(r=4, target_modules=["0"], init_weights=False))
+    adapted = get_peft_model(model, HypLoraConfig(r=4, target_modules=["0"], init_lora_weights=False))
     assert not isinstance(adapted.base_model.model[0].base_layer, Conv1D)
-    adapter = adapted.base_model.model[0].hyplora_adapter["default"]
-    assert adapter.A.dtype == torch.float32
+    layer = adapted.base_model.model[0]
+    a, b, space = (getattr(layer, name)["default"] for name in ("lora_A", "lora_B", "lora_space"))
+    assert {part.weight.dtype for part in (a, b, space)} == {torch.float32}
     found = adapted(x)
-    plain = adapter(torch.zeros_like(base), x, 2.0)
+    plain = space.added(torch.zeros_like(base), x, a.weight, b.weight, layer.scaling["default"])
     assert torch.allclose(found, base + plain, atol=1e-4)
     found.square().sum().backward()
-    assert all(torch.isfinite(p.grad).all() and p.grad.any() for p in adapter.parameters())
+    assert all(torch.isfinite(p.grad).all() and p.grad.any() for part in (a, b, space) for p in part.parameters())

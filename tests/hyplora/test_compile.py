@@ -27,7 +27,7 @@ class Layers(torch.nn.Module):
 @pytest.mark.parametrize(("dtype", "within"), [(torch.float32, 1e-5), (torch.bfloat16, 0.02)], ids=str)
 def test_compiled_it_is_one_graph_with_the_same_values_and_gradients(backend, settings, dtype, within):
     torch._dynamo.reset()
-    config = HypLoraConfig(r=4, target_modules="all-linear", init_weights=False, **settings)
+    config = HypLoraConfig(r=4, target_modules="all-linear", init_lora_weights=False, **settings)
     model = get_peft_model(Layers().to(dtype), config, autocast_adapter_dtype=False)
     x = torch.randn(5, 3, 16, requires_grad=True, dtype=dtype)
     trained = [x, *(p for p in model.parameters() if p.requires_grad)]

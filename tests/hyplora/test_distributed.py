@@ -29,7 +29,7 @@ def test_two_processes_take_the_step_of_one(wrapping, tmp_path):
     assert [worker.returncode for worker in workers] == [0, 0], "\n".join(errors)
     outcome = torch.load(tmp_path / "outcome.pt")
     assert outcome["found"].keys() == outcome["expected"].keys()
-    assert any(name.endswith("log_k") for name in outcome["found"])
+    assert any(name.endswith("lora_space.weight") for name in outcome["found"])
     for name, expected in outcome["expected"].items():
         assert not torch.equal(expected, outcome["start"][name])
         assert torch.allclose(outcome["found"][name], expected, rtol=1e-4, atol=1e-5), name

@@ -12,9 +12,9 @@ from torch.autograd import forward_ad
 from torch.utils.flop_counter import FlopCounterMode
 
 from geoprobe.hyplora import HypLoraConfig, fused, geometry
-from geoprobe.hyplora.charts import DEFAULT_LIMIT
 from geoprobe.hyplora.fused import Compiler
-from geoprobe.hyplora.low_rank import low_rank_product
+from geoprobe.hyplora.maps import DEFAULT_LIMIT
+from geoprobe.hyplora.product import low_rank_product
 
 BACKENDS = ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)]
 CHARTS = sorted(DEFAULT_LIMIT)
@@ -73,7 +73,7 @@ def test_compiled_values_and_gradients_are_the_plain_ones(compiled_on_the_cpu, b
 
 
 def test_without_a_gradient_no_derivative_is_computed(monkeypatch):
-    monkeypatch.setattr("geoprobe.hyplora.low_rank.factors", None)
+    monkeypatch.setattr("geoprobe.hyplora.product.factors", None)
     leaves = [leaf.requires_grad_() for leaf in parts()]
     with pytest.raises(TypeError):
         product(leaves)
@@ -121,7 +121,7 @@ def test_no_norm_shares_a_kernel_with_the_scalars_of_its_token(compiled_on_the_c
 
 
 def test_a_llama_trains_as_it_does_plainly(compiled_on_the_cpu, llama, ids):
-    settings = HypLoraConfig(r=4, target_modules=["q_proj", "down_proj"], share_curvature=True, init_weights=False)
+    settings = HypLoraConfig(r=4, target_modules=["q_proj", "down_proj"], share_curvature=True, init_lora_weights=False)
     model = get_peft_model(llama, settings)
     start = {name: value.clone() for name, value in model.state_dict().items()}
 

@@ -23,8 +23,8 @@ def test_the_radius_is_counted_in_the_input_width_or_as_it_is(llama):
 
 
 def test_layers_have_their_own_curvature_unless_they_share_one(llama, ids):
-    model = get_peft_model(llama, HypLoraConfig(**SETTINGS, init_weights=False))
-    model.add_adapter("shared", HypLoraConfig(**SETTINGS, init_weights=False, share_curvature=True))
+    model = get_peft_model(llama, HypLoraConfig(**SETTINGS, init_lora_weights=False))
+    model.add_adapter("shared", HypLoraConfig(**SETTINGS, init_lora_weights=False, share_curvature=True))
     for name in ("default", "shared"):
         model.set_adapter(name)
         optimizer = torch.optim.SGD((p for p in model.parameters() if p.requires_grad), lr=1000.0)
@@ -42,9 +42,9 @@ def test_layers_have_their_own_curvature_unless_they_share_one(llama, ids):
 
 @pytest.mark.parametrize("log_k", [-1e4, 1e4])
 def test_a_curvature_that_ran_away_gives_neither_nan_nor_an_error(llama, ids, log_k, tmp_path):
-    model = get_peft_model(llama, HypLoraConfig(**SETTINGS, init_weights=False))
+    model = get_peft_model(llama, HypLoraConfig(**SETTINGS, init_lora_weights=False))
     for name, parameter in model.named_parameters():
-        if name.endswith("log_k"):
+        if name.endswith("lora_space.default.weight"):
             parameter.data.fill_(log_k)
     model(ids, labels=ids).loss.backward()
     assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.requires_grad)
@@ -55,7 +55,7 @@ def test_a_curvature_that_ran_away_gives_neither_nan_nor_an_error(llama, ids, lo
 @pytest.mark.parametrize(("start", "now"), [(0.0, 0.0), (-2.0, -2.0), (0.5, -0.2), (3.0, 1.0)])
 def test_a_released_k_which_may_be_negative_moves_by_its_squared_radius(llama, start, now):
     model = get_peft_model(llama, HypLoraConfig(**SETTINGS, hyplora_reference=True, curvature=start))
-    model.base_model.model.model.layers[0].self_attn.q_proj.hyplora_adapter["default"].k.data.fill_(now)
+    model.base_model.model.model.layers[0].self_attn.q_proj.lora_space["default"].k.data.fill_(now)
     found = geometry(model)[0]
     assert (found.curvature, found.started_at) == (pytest.approx(now), start)
     expected = math.log(math.log1p(math.exp(now)) + 1e-6) - math.log(math.log1p(math.exp(start)) + 1e-6)

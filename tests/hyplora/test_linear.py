@@ -7,7 +7,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 
 from geoprobe.hyplora import HypLoraConfig, linear_approximation
 
-SETTINGS = {"r": 3, "init_weights": False, "target_modules": ["q_proj", "down_proj"], "lora_alpha": 6}
+SETTINGS = {"r": 3, "init_lora_weights": False, "target_modules": ["q_proj", "down_proj"], "lora_alpha": 6}
 
 
 def batches(n=6, length=12):
@@ -19,7 +19,7 @@ def collected(model, samples):
     found = {}
     handles = []
     for name, layer in model.named_modules():
-        if hasattr(layer, "hyplora_adapter"):
+        if hasattr(layer, "lora_space"):
 
             def keep(layer, args, output, name=name):
                 x = args[0].reshape(-1, layer.in_features)
@@ -80,18 +80,18 @@ def test_it_is_saved_as_a_lora_adapter_that_merges_to_what_was_promised(llama, t
         assert torch.allclose(lora.merge_and_unload()(samples[0]).logits, expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("bias", ["none", "all", "hyplora_only"])
+@pytest.mark.parametrize("bias", ["none", "all", "lora_only"])
 def test_what_was_trained_beside_the_adapter_is_saved_with_it(bias, tmp_path):
     def base():
         torch.manual_seed(0)
         return torch.nn.Sequential(torch.nn.Linear(8, 6), torch.nn.Tanh(), torch.nn.Linear(6, 6), torch.nn.Linear(6, 3))
 
     config = HypLoraConfig(
-        r=2, target_modules=["0", "2"], modules_to_save=["3"], bias=bias, curvature=1e6, init_weights=False
+        r=2, target_modules=["0", "2"], modules_to_save=["3"], bias=bias, curvature=1e6, init_lora_weights=False
     )
     model = get_peft_model(base(), config)
     for name, parameter in model.named_parameters():
-        if parameter.requires_grad and ".hyplora_adapter." not in name:
+        if parameter.requires_grad and ".lora_" not in name:
             torch.nn.init.normal_(parameter)
     x = torch.randn(20, 8)
     linear_approximation(model, [x]).save_pretrained(tmp_path)
@@ -127,7 +127,7 @@ def test_an_encoder_and_its_decoder_have_masks_of_their_own():
     config = transformers.T5Config(vocab_size=64, d_model=32, d_kv=8, d_ff=48, num_layers=1, num_heads=4)
     model = get_peft_model(
         transformers.T5ForConditionalGeneration(config),
-        HypLoraConfig(r=3, init_weights=False, target_modules=["q", "wo"], curvature=0.05),
+        HypLoraConfig(r=3, init_lora_weights=False, target_modules=["q", "wo"], curvature=0.05),
     )
     ids = torch.randint(1, 64, (4, 6))
     mask = torch.ones_like(ids)

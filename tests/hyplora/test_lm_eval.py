@@ -40,7 +40,7 @@ def test_the_one_line_evaluates_an_adapter_in_the_harness(checkpoint: Path, tmp_
     model = LlamaForCausalLM.from_pretrained(checkpoint)
     adapted = peft.get_peft_model(model, HypLoraConfig(r=4, lora_alpha=64, target_modules=["q_proj", "down_proj"]))
     for name, weight in adapted.named_parameters():
-        if name.endswith(".B"):
+        if ".lora_B." in name:
             torch.nn.init.normal_(weight, std=0.5)
     adapted.save_pretrained(tmp_path / "adapter")
 

@@ -1,12 +1,11 @@
 import math
 
 import geoopt
+import lorentz
 import mpmath
 import pytest
 import torch
 from geoopt.manifolds.lorentz import math as peer
-
-from geoprobe.hyplora import lorentz
 
 SEEDS = range(3)
 CURVATURES = [0.25, 1.0, 7.0]

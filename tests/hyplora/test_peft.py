@@ -7,7 +7,7 @@ import torch
 from peft import PeftModel, get_peft_model
 from peft.helpers import disable_input_dtype_casting
 
-from geoprobe.hyplora import HypLoraConfig, HypLoraLayer, geometry
+from geoprobe.hyplora import HypLoraConfig, HypLoraLinear, geometry
 
 CONFIGS = {
     "default": {},
@@ -29,7 +29,7 @@ def case(request):
 
 
 def make(name):
-    return HypLoraConfig(r=4, init_weights=False, task_type="CAUSAL_LM", **CONFIGS[name])
+    return HypLoraConfig(r=4, init_lora_weights=False, task_type="CAUSAL_LM", **CONFIGS[name])
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def logits(model, ids, **kwargs):
 
 
 def layers(model):
-    return {name: module for name, module in model.named_modules() if isinstance(module, HypLoraLayer)}
+    return {name: module for name, module in model.named_modules() if isinstance(module, HypLoraLinear)}
 
 
 def test_default_targets_are_those_of_lora(architecture):
@@ -92,7 +92,7 @@ def test_only_adapters_are_trained_and_every_one_of_their_parameters(base, confi
     model = get_peft_model(base, config).train()
     trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
     assert trained
-    assert all(".hyplora_adapter." in name for name in trained)
+    assert all(".lora_" in name for name in trained)
     model(ids, labels=ids).loss.backward()
     for name, parameter in model.named_parameters():
         assert (parameter.grad is not None) == (name in trained)
@@ -135,8 +135,8 @@ def test_several_adapters_switch_add_up_and_are_deleted(base, config, ids):
 
 
 def test_two_active_adapters_both_see_the_layers_input(llama):
-    model = get_peft_model(llama, HypLoraConfig(r=4, init_weights=False, target_modules=["q_proj"]))
-    model.add_adapter("second", HypLoraConfig(r=2, init_weights=False, target_modules=["q_proj"]))
+    model = get_peft_model(llama, HypLoraConfig(r=4, init_lora_weights=False, target_modules=["q_proj"]))
+    model.add_adapter("second", HypLoraConfig(r=2, init_lora_weights=False, target_modules=["q_proj"]))
     layer = model.base_model.model.model.layers[0].self_attn.q_proj
     x = torch.randn(3, 5, 32)
     base = layer.base_layer(x)
@@ -169,7 +169,7 @@ def test_mixed_batches_give_each_sample_its_adapter(base, config, ids):
 
 
 def test_beams_of_a_mixed_batch_keep_their_samples_adapter(llama, ids):
-    model = get_peft_model(llama, HypLoraConfig(r=4, init_weights=False)).eval()
+    model = get_peft_model(llama, HypLoraConfig(r=4, init_lora_weights=False)).eval()
     settings = {"max_new_tokens": 4, "num_beams": 2, "do_sample": False, "pad_token_id": 0}
     adapted = model.generate(ids, **settings)
     with model.disable_adapter():
@@ -219,7 +219,7 @@ def test_all_linear_layers_and_chosen_indices(llama):
 
 def test_modules_to_save_are_trained_and_saved_whole(llama, ids, tmp_path):
     untouched = copy.deepcopy(llama)
-    model = get_peft_model(llama, HypLoraConfig(r=4, modules_to_save=["lm_head"], init_weights=False))
+    model = get_peft_model(llama, HypLoraConfig(r=4, modules_to_save=["lm_head"], init_lora_weights=False))
     head = model.base_model.model.lm_head.modules_to_save["default"].weight
     assert head.requires_grad
     with torch.no_grad():
@@ -229,12 +229,12 @@ def test_modules_to_save_are_trained_and_saved_whole(llama, ids, tmp_path):
     assert torch.equal(logits(PeftModel.from_pretrained(untouched, tmp_path), ids), expected)
 
 
-@pytest.mark.parametrize("bias", ["all", "hyplora_only"])
+@pytest.mark.parametrize("bias", ["all", "lora_only"])
 def test_biases_are_trained_and_saved(gpt2, ids, bias, tmp_path):
     untouched = copy.deepcopy(gpt2)
-    model = get_peft_model(gpt2, HypLoraConfig(r=4, bias=bias, init_weights=False))
+    model = get_peft_model(gpt2, HypLoraConfig(r=4, bias=bias, init_lora_weights=False))
     trained = [p for name, p in model.named_parameters() if name.endswith(".bias") and p.requires_grad]
-    assert len(trained) == {"all": 13, "hyplora_only": 2}[bias]
+    assert len(trained) == {"all": 13, "lora_only": 2}[bias]
     with torch.no_grad():
         for parameter in trained:
             parameter.add_(0.1)
@@ -270,11 +270,8 @@ def test_half_precision_bases(llama, name, ids, half, autocast_adapter_dtype):
     config = make(name)
     exact = copy.deepcopy(llama)
     model = get_peft_model(llama.to(half), config, autocast_adapter_dtype=autocast_adapter_dtype)
-    weights = {p.dtype for name, p in model.named_parameters() if name.endswith((".A", ".B"))}
+    weights = {p.dtype for name, p in model.named_parameters() if ".lora_" in name}
     assert weights == {torch.float32 if autocast_adapter_dtype else half}
-    for layer in layers(model).values():
-        for scalar in layer.hyplora_adapter["default"].scalars().values():
-            assert scalar.dtype == torch.float32
     found = logits(model, ids)
     assert found.dtype == half
     reference = get_peft_model(exact, other(config))
@@ -313,7 +310,7 @@ def test_input_casting_can_be_switched_off(llama, ids):
 
 
 def test_generation_sees_the_adapter(llama, ids):
-    model = get_peft_model(llama, HypLoraConfig(r=4, init_weights=False, lora_alpha=64)).eval()
+    model = get_peft_model(llama, HypLoraConfig(r=4, init_lora_weights=False, lora_alpha=64)).eval()
     settings = {"max_new_tokens": 5, "do_sample": False, "pad_token_id": 0}
     adapted = model.generate(ids, **settings)
     with model.disable_adapter():
@@ -325,5 +322,5 @@ def test_an_adapter_of_another_shape_is_refused_with_both_shapes(base, config, t
     get_peft_model(base, config).save_pretrained(tmp_path)
     stored = HypLoraConfig.from_pretrained(str(tmp_path))
     stored.r, stored.rank_pattern = 3, {}
-    with pytest.raises(RuntimeError, match=r"size mismatch for .*hyplora_adapter.default.A.*\[4, 32\].*\[3, 32\]"):
+    with pytest.raises(RuntimeError, match=r"size mismatch for .*lora_A.default.weight.*\[4, 32\].*\[3, 32\]"):
         PeftModel.from_pretrained(other_base, tmp_path, config=stored)

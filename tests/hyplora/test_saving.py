@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from geoprobe.hyplora import HypLoraConfig, geometry
 
-SETTINGS = {"r": 4, "init_weights": False, "task_type": "CAUSAL_LM"}
+SETTINGS = {"curvature": 0.5, "r": 4, "init_lora_weights": False, "task_type": "CAUSAL_LM"}
 
 FRESH = """
 import sys
@@ -51,10 +51,11 @@ def saved(llama, ids, tmp_path):
     """A base and an adapter in folders, and what they give."""
     llama.save_pretrained(tmp_path / "base")
     base = type(llama).from_pretrained(tmp_path / "base")
-    model = get_peft_model(base, HypLoraConfig(**SETTINGS, curvature=0.5))
+    model = get_peft_model(base, HypLoraConfig(**SETTINGS))
     with torch.no_grad():
-        for layer in (module for module in model.modules() if hasattr(module, "log_k")):
-            layer.log_k.add_(0.3 * torch.randn(1))
+        for name, weight in model.named_parameters():
+            if ".lora_space." in name:
+                weight.add_(0.3 * torch.randn(1))
     model.save_pretrained(tmp_path / "adapter")
     return model, logits(model, ids), tmp_path
 
@@ -79,7 +80,7 @@ def test_the_saved_adapter_is_safetensors_with_its_geometry(saved):
     assert (stored["peft_type"], stored["curvature"]) == ("HYPLORA", 0.5)
     tensors = load_file(folder / "adapter" / "adapter_model.safetensors")
     assert len(tensors) == 3 * 4
-    learned = [float(value.exp()) for name, value in tensors.items() if name.endswith(".hyplora_adapter.log_k")]
+    learned = [0.5 * float(value.exp()) for name, value in tensors.items() if name.endswith(".lora_space.weight")]
     assert learned == pytest.approx([record.curvature for record in geometry(model)])
 
 
@@ -103,12 +104,12 @@ def test_the_model_card_says_what_it_is_and_how_to_load_it_once(saved):
 
 
 def test_the_card_of_a_fixed_or_a_reference_space_says_so(llama, tmp_path):
-    fixed = get_peft_model(copy.deepcopy(llama), HypLoraConfig(**SETTINGS, curvature=2.0, learn_curvature=False))
+    fixed = get_peft_model(copy.deepcopy(llama), HypLoraConfig(**SETTINGS | {"curvature": 2.0}, learn_curvature=False))
     fixed.save_pretrained(tmp_path / "fixed")
     text = (tmp_path / "fixed" / "README.md").read_text()
     assert "K started at 2.\n" in text
     assert "learned" not in text.split("<!-- /hyplora -->")[0]
-    shared = get_peft_model(copy.deepcopy(llama), HypLoraConfig(**SETTINGS, curvature=1.0, share_curvature=True))
+    shared = get_peft_model(copy.deepcopy(llama), HypLoraConfig(**SETTINGS | {"curvature": 1.0}, share_curvature=True))
     shared.save_pretrained(tmp_path / "shared")
     assert "K started at 1, learned: 1." in (tmp_path / "shared" / "README.md").read_text()
     reference = get_peft_model(llama, HypLoraConfig(**SETTINGS, hyplora_reference=True))
@@ -156,9 +157,9 @@ def test_missing_weights_are_named(saved):
     model, _, folder = saved
     path = folder / "adapter" / "adapter_model.safetensors"
     tensors = load_file(path)
-    gone = next(name for name in tensors if name.endswith("log_k"))
+    gone = next(name for name in tensors if name.endswith("lora_space.weight"))
     del tensors[gone]
     save_file(tensors, path)
     base = type(model.base_model.model).from_pretrained(folder / "base")
-    with pytest.warns(UserWarning, match="Found missing adapter keys .*hyplora_adapter.default.log_k"):
+    with pytest.warns(UserWarning, match="Found missing adapter keys .*lora_space.default.weight"):
         PeftModel.from_pretrained(base, folder / "adapter")

@@ -3,11 +3,11 @@ import pydoc_data.topics
 import pytest
 import torch
 from builders import training_losses
+from lorentz import exp0
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from geoprobe.hyplora import HypLoraConfig, geometry
-from geoprobe.hyplora.lorentz import exp0
 from geoprobe.sources.models.loading import open_model
 
 WIDTH = 16

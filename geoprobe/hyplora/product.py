@@ -1,6 +1,6 @@
 """HypLoRA's low-rank product as one autograd function: LoRA's cost, and a few scalars a token.
 
-``y + scaling · f · B A x`` with the radial factor f of :mod:`geoprobe.hyplora.charts`. Kept for the gradient are what
+``y + scaling · f · B A x`` with the radial factor f of :mod:`geoprobe.hyplora.maps`. Kept for the gradient are what
 LoRA keeps (x and A x) and a few scalars a token; BAx itself is not, because the gradient needs it only through products
 with B, which are of the rank's size. What is done a token, forward and backward, is one function each, which a GPU
 runs in a few kernels (:mod:`geoprobe.hyplora.fused`).
@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx, once_differentiable
 
-from geoprobe.hyplora.charts import factor, factors
 from geoprobe.hyplora.fused import fused
+from geoprobe.hyplora.maps import factor, factors
 
 __all__ = ["LARGEST_LOG_K", "LowRankProduct", "low_rank_product", "norm_dtype", "row_norm", "space_radius"]
 
@@ -61,7 +61,7 @@ def low_rank_product(
     unit
         What K is counted in, in units of x squared.
     chart, limit
-        As for :func:`geoprobe.hyplora.charts.factors`.
+        As for :func:`geoprobe.hyplora.maps.factors`.
     scaling
         LoRA's.
     """

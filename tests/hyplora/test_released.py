@@ -4,12 +4,12 @@ import math
 import mpmath
 import pytest
 import torch
+from lorentz import exp0, llr, log0
 from peft import PeftModel, get_peft_model
 from safetensors.torch import save_file
 
 from geoprobe.hyplora import HypLoraConfig, convert_released, geometry
-from geoprobe.hyplora.lorentz import exp0, llr, log0
-from geoprobe.hyplora.reference import reference_update
+from geoprobe.hyplora.released import reference_update
 
 RELEASED = ("lora_A.weight", "lora_B.weight", "lora_k", "lora_norm_scale")
 
@@ -132,6 +132,6 @@ def test_the_adapter_starts_as_the_released_one(llama):
     )
     record = geometry(model)[0]
     assert record.curvature == 0.5
-    adapter = model.base_model.model.model.layers[0].mlp.down_proj.hyplora_adapter["default"]
-    assert float(adapter.norm_scale.detach()) == pytest.approx(math.sqrt(48))
+    space = model.base_model.model.model.layers[0].mlp.down_proj.lora_space["default"]
+    assert float(space.norm_scale.detach()) == pytest.approx(math.sqrt(48))
     assert record.radius == pytest.approx(math.sqrt(48 * (math.log1p(math.exp(0.5)) + 1e-6)))

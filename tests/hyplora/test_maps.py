@@ -4,7 +4,7 @@ import mpmath
 import pytest
 import torch
 
-from geoprobe.hyplora.charts import LARGEST_LIMIT, factors
+from geoprobe.hyplora.maps import LARGEST_LIMIT, factors
 
 LIMITS = {"exponential": 4.0, "stereographic": 1.5}  # others than the defaults
 RHO = [1e-12, 1e-6, 1e-3, 0.0199, 0.0201, 0.3, 1.0, 1.4999, 2.5, 3.999, 4.001, 7.0, 60.0]

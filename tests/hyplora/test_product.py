@@ -1,12 +1,12 @@
 import itertools
 import math
 
+import lorentz
 import pytest
 import torch
 
-from geoprobe.hyplora import lorentz
-from geoprobe.hyplora.charts import DEFAULT_LIMIT, LARGEST_LIMIT
-from geoprobe.hyplora.low_rank import LARGEST_LOG_K, low_rank_product
+from geoprobe.hyplora.maps import DEFAULT_LIMIT, LARGEST_LIMIT
+from geoprobe.hyplora.product import LARGEST_LOG_K, low_rank_product
 
 CHARTS = sorted(DEFAULT_LIMIT)
 SEEDS = range(3)
