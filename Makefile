@@ -163,6 +163,7 @@ $(VENV)-newest/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)-newest
 	$(VENV)-newest/bin/python -m pip --disable-pip-version-check -q install $(TORCH)
 	$(VENV)-newest/bin/python -m pip --disable-pip-version-check -q install -e '.[dev]'
+	$(VENV)-newest/bin/python -m pip --disable-pip-version-check -q install --upgrade --no-deps peft  # beyond what pyproject.toml allows
 	$(VENV)-newest/bin/python -m pip --disable-pip-version-check -q install --no-deps $(DEMO)
 	touch $@
 
