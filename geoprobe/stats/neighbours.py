@@ -127,5 +127,5 @@ def intrinsic_dimension(neighbours: Neighbours, *, discard: float = 0.1) -> Intr
     total = float(logs[:seen].sum() + (len(logs) - seen) * logs[seen - 1]) if seen else 0.0
     if seen < 3 or total <= 0:
         raise ValueError(f"Only {seen} of {len(first)} points have two neighbours at distances that tell a dimension.")
-    low, high = chi2.ppf([0.025, 0.975], 2 * seen) / (2 * total)
+    low, high = np.asarray(chi2.ppf([0.025, 0.975], 2 * seen)) / (2 * total)
     return IntrinsicDimension((seen - 1) / total, float(low), float(high), len(logs))
