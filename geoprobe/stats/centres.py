@@ -9,27 +9,11 @@ __all__ = ["geometric_median", "principal_direction"]
 def geometric_median(
     points: Float[np.ndarray, "n d"], *, tolerance: float = 1e-7, limit: int = 500
 ) -> Float64[np.ndarray, " d"]:
-    """The point whose distances to all given ones have the least sum.
+    """(d,) point whose distances to (n, d) finite points have the least sum, to ``tolerance`` mean distances.
 
     It turns with the cloud, which a median by coordinates does not, and half of the points can be anywhere without
-    moving it far.
-
-    Parameters
-    ----------
-    points
-        (n, d) finite, at least one.
-    tolerance
-        Of a step, relative to the mean distance, below which the search ends.
-    limit
-        Steps at most.
-
-    Returns
-    -------
-    (d,)
-
-    References
-    ----------
-    Weiszfeld's iteration with the step away from a data point of Vardi and Zhang (2000), PNAS 97, 1423-1426.
+    moving it far. Weiszfeld's iteration with the step away from a data point of Vardi and Zhang (2000), PNAS 97,
+    1423-1426.
     """
     centre: np.ndarray = points.mean(axis=0, dtype=np.float64)
     gaps = np.empty(points.shape)  # the only copy: a sample of wide rows takes hundreds of megabytes
@@ -54,20 +38,9 @@ def geometric_median(
 def principal_direction(
     points: Float[np.ndarray, "n d"], *, tolerance: float = 1e-8, limit: int = 500
 ) -> Float64[np.ndarray, " d"]:
-    """The unit vector along which the points vary most about their mean: the first principal component.
+    """(d,) unit vector along which (n, d) finite points vary most; zeros where they do not vary.
 
-    Parameters
-    ----------
-    points
-        (n, d) finite.
-    tolerance
-        Change of the direction in a step, below which the search ends.
-    limit
-        Steps of the power iteration at most.
-
-    Returns
-    -------
-    (d,) its sign such that the largest coordinate is positive; zeros for points that do not vary.
+    By power iteration until a step changes it by less than ``tolerance``; its largest coordinate is positive.
     """
     if not len(points) or (points == points[0]).all():
         return np.zeros(points.shape[1])

@@ -15,22 +15,11 @@ _COMPARED = 1024
 def equal_rows(
     norms: Float64[np.ndarray, " v"], take: Callable[[Int64[np.ndarray, " r"]], Float[np.ndarray, "r d"]]
 ) -> list[Int64[np.ndarray, " _"]]:
-    """Groups of rows that are equal element by element.
+    """Groups of at least two rows that are equal element by element, from the (V,) norms of all rows.
 
-    Equal rows have equal norms to the last bit, if those were summed in one order, as `row_statistics` does, so only
-    such rows are read. Rows of zeros and rows that are not finite are left out: they are seen from the norm alone.
-
-    Parameters
-    ----------
-    norms
-        (V,) of all rows.
-    take
-        Reads rows.
-
-    Returns
-    -------
-    list of array of int
-        Each group with at least two rows, in their order.
+    Equal rows have equal norms to the last bit, if those were summed in one order, as `row_statistics` does, so
+    ``take`` reads only such rows. Rows of zeros and rows that are not finite are left out: they are seen from the norm
+    alone.
     """
     usable = np.flatnonzero(np.isfinite(norms) & (norms > 0))
     _, first, times = np.unique(norms[usable], return_inverse=True, return_counts=True)
@@ -47,17 +36,9 @@ def equal_rows(
 def nearest_cosines(
     vectors: Float[np.ndarray, "n d"],
 ) -> tuple[Int64[np.ndarray, " n"], Float64[np.ndarray, " n"]]:
-    """Of each row, which other one it makes the smallest angle with, and that angle's cosine, block by block.
+    """(n,) the other row with the smallest angle, of (n, d) nonzero rows, and (n,) its cosine to four digits.
 
-    Parameters
-    ----------
-    vectors
-        (n, d) finite and none of them zero.
-
-    Returns
-    -------
-    nearest, cosines
-        (n,) to four digits; -1 and -1 for a single row.
+    -1 and -1 for a single row.
     """
     n = len(vectors)
     wide = vectors.astype(np.float64)
@@ -69,10 +50,10 @@ def nearest_cosines(
         products = units[start : start + _BLOCK] @ units.T
         places = np.arange(len(products))
         products[places, start + places] = -2
-        found = products.argmax(axis=1)
-        nearest[start : start + _BLOCK] = found
+        others = products.argmax(axis=1)
+        nearest[start : start + _BLOCK] = others
         # float32 products may differ in their last bits from machine to machine
-        cosines[start : start + _BLOCK] = products[places, found].astype(np.float64).round(4)
+        cosines[start : start + _BLOCK] = products[places, others].astype(np.float64).round(4)
     return nearest, cosines
 
 

@@ -7,26 +7,10 @@ __all__ = ["holm"]
 
 
 def holm(pvalues: Sequence[float]) -> tuple[float, ...]:
-    """Correct p-values so that the chance of any false rejection among them keeps its level.
+    """Holm's (1979) step-down correction of p-values of any dependence, in the same order, at most 1.
 
-    Parameters
-    ----------
-    pvalues
-        One a test, of any dependence.
-
-    Returns
-    -------
-    tuple of float
-        Corrected, in the same order, at most 1.
-
-    Raises
-    ------
-    ValueError
-        If one is NaN: it has no place among the others.
-
-    References
-    ----------
-    Holm (1979), Scandinavian Journal of Statistics 6, 65-70: the step-down form of Bonferroni's correction.
+    The chance of any false rejection among them keeps its level (Scandinavian Journal of Statistics 6, 65-70).
+    ValueError if one is NaN: it has no place among the others.
     """
     spoilt = [place for place, pvalue in enumerate(pvalues) if math.isnan(pvalue)]
     if spoilt:

@@ -237,9 +237,9 @@ def _detectable(noise: _Noise, seeds: int, rng: np.random.Generator, replicates:
 def _half_widths(seeds: Float[np.ndarray, " n"], questions: float, freedom: int) -> Float[np.ndarray, " n"]:
     """Half-widths of intervals: quantiles of a Student deviate plus a normal one, of these variances."""
     angles, quantiles = _sums(freedom)
-    found: np.ndarray = np.sqrt(seeds + questions)
-    found *= np.interp(np.arctan2(np.sqrt(questions), np.sqrt(seeds)), angles, quantiles)
-    return found
+    widths: np.ndarray = np.sqrt(seeds + questions)
+    widths *= np.interp(np.arctan2(np.sqrt(questions), np.sqrt(seeds)), angles, quantiles)
+    return widths
 
 
 @lru_cache(maxsize=32)

@@ -13,19 +13,7 @@ __all__ = ["RadialFit", "fit_radial", "radial_bootstrap", "radial_goodness", "ze
 
 @dataclass(frozen=True)
 class RadialFit:
-    """An exponential law fitted to radii.
-
-    Attributes
-    ----------
-    zeta
-        Its rate, positive where larger radii are more frequent.
-    low, high
-        The smallest and the largest radius, which bound the law.
-    ks
-        Kolmogorov-Smirnov distance of the radii from it.
-    n
-        Radii.
-    """
+    """p(r) proportional to exp(ζ r) on [low, high], fitted to n radii, and its Kolmogorov-Smirnov distance."""
 
     zeta: float
     low: float
@@ -35,19 +23,7 @@ class RadialFit:
 
 
 def zeta_on_interval(mean: float, low: float, high: float) -> float:
-    """The rate at which exp(ζ r) on [low, high] has a given mean: the maximum-likelihood estimate.
-
-    Parameters
-    ----------
-    mean
-        Strictly between the ends.
-    low, high
-        Ends of the interval.
-
-    Returns
-    -------
-    float
-    """
+    """Maximum-likelihood ζ: the rate at which exp(ζ r) on [low, high] has this mean, which lies strictly inside."""
     from scipy.optimize import brentq
 
     share = (mean - low) / (high - low)
@@ -66,18 +42,7 @@ def zeta_on_interval(mean: float, low: float, high: float) -> float:
 
 
 def fit_radial(radii: Float[np.ndarray, " n"]) -> RadialFit | None:
-    """Fit p(r) proportional to exp(ζ r) between the smallest and the largest radius by maximum likelihood.
-
-    Parameters
-    ----------
-    radii
-        (n,) finite.
-
-    Returns
-    -------
-    RadialFit or None
-        None for fewer than three radii or for radii that are all equal.
-    """
+    """Maximum-likelihood fit to (n,) finite radii; None for fewer than three or where all are equal."""
     ordered = np.sort(radii.astype(np.float64))
     if ordered.size < 3 or ordered[0] == ordered[-1] or not ordered[0] < ordered.mean() < ordered[-1]:
         return None
@@ -101,22 +66,7 @@ def radial_bootstrap(
 
 
 def radial_goodness(fitted: RadialFit, replicates: int, rng: np.random.Generator) -> float:
-    """How often radii drawn from the law, and fitted anew, lie at least as far from their own fit.
-
-    Parameters
-    ----------
-    fitted
-        The law.
-    replicates
-        Synthetic samples.
-    rng
-        Source of randomness.
-
-    Returns
-    -------
-    float
-        Small where the radii do not follow the law.
-    """
+    """Share of samples drawn from the fit and fitted anew that are at least as far from their own fit."""
     t = fitted.zeta * (fitted.high - fitted.low)
     null = np.zeros(replicates)
     for replicate in range(replicates):

@@ -106,11 +106,11 @@ def codes_of_counts(counts):
 def products_of_pairs(columns):
     """Products of each pair of rows; unlike a BLAS's, their last bits do not depend on the number of threads."""
     c, n = columns.shape
-    found = np.empty((c, c))
+    products = np.empty((c, c))
     for i in range(c):
         for j in range(i + 1):
             total = 0.0
             for k in range(n):
                 total += columns[i, k] * columns[j, k]
-            found[i, j] = found[j, i] = total
-    return found
+            products[i, j] = products[j, i] = total
+    return products

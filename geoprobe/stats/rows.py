@@ -26,15 +26,7 @@ _LANES = 4
 
 @dataclass(frozen=True, eq=False)
 class RowStatistics:
-    """What one pass over a matrix gives.
-
-    Attributes
-    ----------
-    norms
-        (V,) Euclidean lengths; NaN or infinite exactly where the row holds such an element.
-    mean
-        (d,) of the finite rows; zeros where there are none.
-    """
+    """(V,) Euclidean norms, not finite exactly where a row is not, and the (d,) mean of the finite rows."""
 
     norms: Float64[np.ndarray, " v"]
     mean: Float64[np.ndarray, " d"]
@@ -42,30 +34,16 @@ class RowStatistics:
     @property
     def finite(self) -> Bool[np.ndarray, " v"]:
         """(V,) which rows hold neither NaN nor infinity."""
-        found: np.ndarray = np.isfinite(self.norms)
-        return found
+        return np.asarray(np.isfinite(self.norms))
 
     @property
     def zero(self) -> Bool[np.ndarray, " v"]:
         """(V,) which rows are zero throughout."""
-        found: np.ndarray = self.norms == 0
-        return found
+        return np.asarray(self.norms == 0)
 
 
 def row_statistics(read: ReadBlock, shape: tuple[int, int]) -> RowStatistics:
-    """Lengths of all rows and the mean of the finite ones, in one pass.
-
-    Parameters
-    ----------
-    read
-        Gives a block of rows.
-    shape
-        (V, d).
-
-    Returns
-    -------
-    RowStatistics
-    """
+    """Norms of all rows and mean of the finite ones of a (V, d) table, in one pass; ``read`` gives blocks of rows."""
     squares = np.empty(shape[0])
 
     def measure(block: tuple[int, int]) -> Float64[np.ndarray, " d"]:
@@ -84,20 +62,8 @@ def row_statistics(read: ReadBlock, shape: tuple[int, int]) -> RowStatistics:
 def project(
     read: ReadBlock, shape: tuple[int, int], directions: Float64[np.ndarray, "k d"]
 ) -> Float64[np.ndarray, "v k"]:
-    """Products of all rows with a few directions, in one pass for every four of them.
-
-    Parameters
-    ----------
-    read, shape
-        As of `row_statistics`.
-    directions
-        (k, d).
-
-    Returns
-    -------
-    (V, k) in float64; NaN or infinite where a row is.
-    """
-    found = np.empty((shape[0], len(directions)))
+    """(V, k) float64 products of all rows with (k, d) directions; not finite where a row is not."""
+    projected = np.empty((shape[0], len(directions)))
     for first in range(0, len(directions), _LANES):
         lanes = np.zeros((_LANES, shape[1]))
         taken = min(_LANES, len(directions) - first)
@@ -109,10 +75,10 @@ def project(
             start, stop = block
             part = np.empty((stop - start, _LANES))
             products(read(start, stop), lanes[0], lanes[1], lanes[2], lanes[3], part)
-            found[start:stop, first : first + taken] = part[:, :taken]
+            projected[start:stop, first : first + taken] = part[:, :taken]
 
         run_tasks(multiply, _blocks(shape))
-    return found
+    return projected
 
 
 def _blocks(shape: tuple[int, int]) -> list[tuple[int, int]]:

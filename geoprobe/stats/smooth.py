@@ -19,22 +19,10 @@ _COST = 1.4
 
 @dataclass(frozen=True)
 class Turn:
-    """Where a curve stops falling and rises, or the other way round.
+    """Where a curve stops falling and rises (``lowest``), or the other way round (``highest``), with intervals.
 
-    Attributes
-    ----------
-    kind
-        ``lowest``: it falls, then rises; ``highest``: it rises, then falls.
-    at
-        The x of the turn.
-    low, high
-        Bootstrap interval of it, over the resamples that turn the same way.
-    share
-        How many of the resamples do.
-    change
-        How far the curve comes back after the turn (or came up to it, for ``highest``).
-    change_low, change_high
-        Bootstrap interval of the change; it is at least 0 by its nature, so an end near 0 says little.
+    ``at`` with ``low`` and ``high`` over the ``share`` of the resamples that turn the same way; ``change`` is how far
+    the curve comes back after it (or came up to it), at least 0 by its nature, so a ``change_low`` near 0 says little.
     """
 
     kind: Literal["lowest", "highest"]
@@ -49,17 +37,7 @@ class Turn:
 
 @dataclass(frozen=True, eq=False)
 class SmoothCurve:
-    """A smoothing spline on a grid.
-
-    Attributes
-    ----------
-    x, y
-        (g,) the grid and the curve.
-    low, high
-        (g,) pointwise band from a parametric bootstrap.
-    turn
-        The largest movement against the curve's own direction; None where it has none inside.
-    """
+    """(g,) a smoothing spline y on a grid x, its pointwise bootstrap band, and its largest turn (None if monotone)."""
 
     x: Float64[np.ndarray, " g"]
     y: Float64[np.ndarray, " g"]
@@ -125,8 +103,8 @@ def smooth_curve(
     curve = np.einsum("gk,k->g", smoother, means)
     # a cell may hold a single point: the variance is that of the class around it
     classes = class_means(x, y)
-    around = np.clip(np.searchsorted(classes.edges, middles, side="right") - 1, 0, classes.n.size - 1)
-    errors = classes.errors[around] * np.sqrt(classes.n[around] / n)
+    within = np.clip(np.searchsorted(classes.edges, middles, side="right") - 1, 0, classes.n.size - 1)
+    errors = classes.errors[within] * np.sqrt(classes.n[within] / n)
     noise = errors * rng.standard_normal((replicates, used.size))
     drawn = curve + np.einsum("rk,gk->rg", noise, smoother)
     ends = [(1 - level) / 2, (1 + level) / 2]
@@ -140,13 +118,13 @@ def _penalty(x: Float64[np.ndarray, " k"], y: Float64[np.ndarray, " k"], weights
 
     identity = np.eye(x.size)
     scale = float(weights.mean()) * (x[-1] - x[0]) ** 3
-    found = []
+    scores = []
     for penalty in scale * np.logspace(-6, 1, 15):
         smoother = make_smoothing_spline(x, identity, weights, lam=penalty)(x)
         left = y - np.einsum("ij,j->i", smoother, y)
         free = max(1 - _COST * np.trace(smoother) / x.size, 1e-9)
-        found.append((float((weights * left**2).sum()) / free**2, float(penalty)))
-    return min(found)[1]
+        scores.append((float((weights * left**2).sum()) / free**2, float(penalty)))
+    return min(scores)[1]
 
 
 def _reversal(y: Float64[np.ndarray, " g"]) -> tuple[str, int, float] | None:
@@ -166,13 +144,13 @@ def _reversal(y: Float64[np.ndarray, " g"]) -> tuple[str, int, float] | None:
 def _turn(
     points: Float64[np.ndarray, " g"], curve: Float64[np.ndarray, " g"], drawn: list[np.ndarray], ends: list[float]
 ) -> Turn | None:
-    found = _reversal(curve)
-    if found is None:
+    turn = _reversal(curve)
+    if turn is None:
         return None
-    kind, at, change = found
-    again = [each for each in map(_reversal, drawn) if each is not None and each[0] == kind]
-    places = [points[each[1]] for each in again] or [points[at]]
-    changes = [each[2] for each in again] or [change]
+    kind, at, change = turn
+    again = [other for other in map(_reversal, drawn) if other is not None and other[0] == kind]
+    places = [points[other[1]] for other in again] or [points[at]]
+    changes = [other[2] for other in again] or [change]
     low, high = np.quantile(places, ends)
     change_low, change_high = np.quantile(changes, ends)
     return Turn(

@@ -138,17 +138,7 @@ def random_graph(n: int, degree: float, rng: np.random.Generator) -> Distances:
 
 @dataclass(frozen=True)
 class Space:
-    """One rung of the ladder.
-
-    Attributes
-    ----------
-    name
-        What it is, for a reader.
-    treelike
-        Whether its metric is, or is made from, a tree.
-    distances
-        (n, n).
-    """
+    """One rung of the ladder: its name, whether its metric is or is made from a tree, and its (n, n) distances."""
 
     name: str
     treelike: bool
@@ -156,22 +146,7 @@ class Space:
 
 
 def ladder(n: int, dimension: int, rng: np.random.Generator) -> list[Space]:
-    """Draw one space of each kind, from a tree to noise: n points, those in vectors in R^d.
-
-    Parameters
-    ----------
-    n
-        Points of each space (a random graph keeps its largest component, so may have fewer).
-    dimension
-        d of the vectors.
-    rng
-        Spawned once a rung.
-
-    Raises
-    ------
-    ValueError
-        If ``n`` is less than 4.
-    """
+    """Draw one space of each kind, from a tree to noise: n >= 4 points, vectors in R^dimension."""
     if n < 4:
         raise ValueError(f"n is {n}; a rung needs at least 4 points.")
 

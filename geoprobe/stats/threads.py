@@ -15,24 +15,12 @@ Outcome = TypeVar("Outcome")
 def run_tasks(
     function: Callable[[Task], Outcome], tasks: Iterable[Task], halted: Int[np.ndarray, "1"] | None = None
 ) -> list[Outcome]:
-    """Map ``function`` over ``tasks`` on as many threads as numba may use (``NUMBA_NUM_THREADS``).
+    """Results of ``function``, in the order of the tasks, on as many threads as numba may use (``NUMBA_NUM_THREADS``).
 
-    The kernels release the GIL, so plain threads give the cores; unlike ``prange`` they can be called from a
-    caller's own threads, and a task's result can depend on nothing but the task. Keep a task well below
-    a second: an interrupt waits for the running tasks and drops the rest.
-
-    Parameters
-    ----------
-    function
-        Called once a task; must not write to anything that another task reads.
-    tasks
-        Whatever ``function`` takes.
-    halted
-        A flag that long tasks look at: set to 1 on an interrupt or error, so that they end at once.
-
-    Returns
-    -------
-    The results, in the order of the tasks.
+    The kernels release the GIL, so plain threads give the cores; unlike ``prange`` they can be called from a caller's
+    own threads, and a task's result can depend on nothing but the task. Keep a task well below a second: an interrupt
+    waits for the running tasks and drops the rest. ``halted`` is a flag that longer ones look at: it is set to 1 on an
+    interrupt or error.
     """
     waiting = list(tasks)
     workers = min(int(numba.get_num_threads()), len(waiting))

@@ -15,24 +15,8 @@ def weighted_spearman(
 ) -> Correlation:
     """Spearman's ρ of the population that a sample stands for: a pair of weight w counts as w equal pairs.
 
-    Parameters
-    ----------
-    x, y
-        (n,) finite numbers.
-    weights
-        (n,) positive: how many pairs of the population each stands for, one over its chance of being drawn.
-    level
-        Of the interval.
-
-    Returns
-    -------
-    Correlation
-        Its interval is by Fisher's z at the effective sample size, its ``n`` that of the sample.
-
-    Raises
-    ------
-    ValueError
-        When a weight is not positive.
+    (n,) finite x and y, (n,) positive weights: one over the chance of being drawn. The interval is by Fisher's z at the
+    effective sample size. ValueError when a weight is not positive.
     """
     if not (weights > 0).all():
         raise ValueError(f"{int((~(weights > 0)).sum())} weights are not positive; leave those pairs out.")

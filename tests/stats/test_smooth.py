@@ -50,6 +50,7 @@ def test_the_unit_of_x_moves_no_curve(unit: float) -> None:
     assert found[1].turn.at == pytest.approx(unit * found[0].turn.at)
 
 
+@pytest.mark.slow
 def test_the_band_is_as_wide_as_fresh_data_scatter_the_curve() -> None:
     rng = np.random.default_rng(1)
     x = rng.choice(np.linspace(0, 5, 40), 400, p=np.arange(1, 41) / 820)  # cells of 0 to 20 points

@@ -82,10 +82,10 @@ def delta_basepoint(distances: DistancesLike, base: int = 0) -> Delta:
 def _search_small(matrix: Float[np.ndarray, "n n"], base: int) -> Delta:
     n = matrix.shape[0]
     products, bounds = np.empty_like(matrix), np.empty(n)
-    found = np.full(2, -1, dtype=np.int64)
+    witness = np.full(2, -1, dtype=np.int64)
     check_base_triangles(matrix, base)
-    best, diameter = gromov_kernels.delta_of_one(matrix, base, products, bounds, found)
-    return Delta(float(best), _witness(matrix, base, found), float(diameter))
+    best, diameter = gromov_kernels.delta_of_one(matrix, base, products, bounds, witness)
+    return Delta(float(best), _witness(matrix, base, witness), float(diameter))
 
 
 def _search_large(matrix: Float[np.ndarray, "n n"], base: int) -> Delta:
@@ -102,8 +102,8 @@ def _search_large(matrix: Float[np.ndarray, "n n"], base: int) -> Delta:
     if max(part[1] for part in parts) > ROUNDING * diameter:
         check_base_triangles(matrix, base)
     starts = np.argsort(-bounds, kind="stable")[:STARTS]
-    found = np.full(2, -1, dtype=np.int64)
-    best = float(kernels.climb_pairs(matrix, from_base, bounds, starts, found))
+    witness = np.full(2, -1, dtype=np.int64)
+    best = float(kernels.climb_pairs(matrix, from_base, bounds, starts, witness))
     incumbent = best
 
     def search(block: tuple[int, int]) -> tuple[float, tuple[int, int]]:
@@ -115,12 +115,12 @@ def _search_large(matrix: Float[np.ndarray, "n n"], base: int) -> Delta:
     for gap, pair in run_tasks(search, row_blocks(n, cost=n * n // 16)):
         if gap > best:
             best = gap
-            found[:] = pair
-    return Delta(0.5 * best, _witness(matrix, base, found), diameter)
+            witness[:] = pair
+    return Delta(0.5 * best, _witness(matrix, base, witness), diameter)
 
 
-def _witness(matrix: Float[np.ndarray, "n n"], base: int, found: Int[np.ndarray, "2"]) -> tuple[int, int, int, int]:
-    x, z = int(found[0]), int(found[1])
+def _witness(matrix: Float[np.ndarray, "n n"], base: int, witness: Int[np.ndarray, "2"]) -> tuple[int, int, int, int]:
+    x, z = int(witness[0]), int(witness[1])
     if x < 0:  # delta is 0, and so is every quadruple's: name the first with this base
         others = [point for point in range(4) if point != base][:3]
         return base, others[0], others[1], others[2]

@@ -50,10 +50,10 @@ def room_of(row, from_base, bounds, to_x, reach):
 
 
 @njit(nogil=True, cache=True)
-def search_pairs(distances, from_base, bounds, start, stop, incumbent, found):
+def search_pairs(distances, from_base, bounds, start, stop, incumbent, witness):
     """Search the pairs x in [start, stop), z < x that can beat ``incumbent``; return the best doubled gap.
 
-    ``found`` receives (x, z) of a strictly better pair, if there is one.
+    ``witness`` receives (x, z) of a strictly better pair, if there is one.
     """
     best = incumbent
     for x in range(start, stop):
@@ -67,13 +67,13 @@ def search_pairs(distances, from_base, bounds, start, stop, incumbent, found):
                 gap = row[z] + best_middle(from_base, row, distances[z], to_x, from_base[z])
                 if gap > best:
                     best = gap
-                    found[0] = x
-                    found[1] = z
+                    witness[0] = x
+                    witness[1] = z
     return best
 
 
 @njit(nogil=True, cache=True)
-def climb_pairs(distances, from_base, bounds, starts, found):
+def climb_pairs(distances, from_base, bounds, starts, witness):
     """Raise a first incumbent: pair each start with the point that leaves most room, then improve in turn."""
     best = 0.0
     for s in range(starts.shape[0]):
@@ -86,8 +86,8 @@ def climb_pairs(distances, from_base, bounds, starts, found):
             if gap <= best:
                 break
             best = gap
-            found[0] = x
-            found[1] = z
+            witness[0] = x
+            witness[1] = z
             middle = np.argmax(from_base - np.maximum(row + from_base[z], distances[z] + to_x))
             # the far end that this middle serves best
             x = np.argmax(row - np.maximum(row[middle] + from_base, distances[middle] + to_x))

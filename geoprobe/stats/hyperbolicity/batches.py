@@ -15,15 +15,7 @@ CLOUDS_A_TASK = 8
 
 @dataclass(frozen=True)
 class DeltaBatch:
-    """Base-point deltas of m clouds.
-
-    Attributes
-    ----------
-    delta
-        (m,) in the units of the points; 0 for fewer than four points.
-    diameter
-        (m,) largest distance of each cloud.
-    """
+    """Base-point deltas of m clouds, (m,), 0 for fewer than four points, and their diameters, (m,)."""
 
     delta: Float[np.ndarray, "m"]
     diameter: Float[np.ndarray, "m"]
@@ -37,25 +29,10 @@ class DeltaBatch:
 
 
 def delta_basepoint_batch(points: Sequence[Shaped[np.ndarray, "_ _"]], base: int = 0) -> DeltaBatch:
-    """Return the base-point delta of each cloud under Euclidean distance.
+    """Base-point delta under Euclidean distance of m clouds (n_i, d_i) of any real dtype, computed in float64.
 
-    Parameters
-    ----------
-    points
-        m arrays (n_i, d_i), any real dtype; computed in float64. A repeated row is a point at distance 0
-        from its twin and changes neither delta nor diameter.
-    base
-        Index of the base point in every cloud (-1: the last).
-
-    Returns
-    -------
-    DeltaBatch
-        ``.delta``, ``.diameter``, ``.relative``, each (m,); the same bits whatever the number of threads.
-
-    Raises
-    ------
-    ValueError
-        If a cloud is not (n, d), is empty, holds NaN or infinity, or has no such base.
+    A repeated row changes neither delta nor diameter. The same bits whatever the number of threads. ValueError if a
+    cloud is not (n, d), is empty, holds NaN or infinity, or has no such base.
     """
     m = len(points)
     delta = np.zeros(m)

@@ -23,22 +23,10 @@ ROUNDING = 1e-6
 
 
 def as_distances(given: DistancesLike) -> Float[np.ndarray, "n n"]:
-    """Return a square, finite, symmetric matrix with a zero diagonal as contiguous float64.
+    """A square, finite, symmetric matrix with a zero diagonal as contiguous float64, also of a graph.
 
-    Parameters
-    ----------
-    given
-        Pairwise distances, any real dtype, or a graph of networkx.
-
-    Returns
-    -------
-    (n, n) float64, exactly symmetric (rounding differences are averaged out).
-
-    Raises
-    ------
-    ValueError
-        If the array is not square, is empty, holds NaN, infinity or a negative number, has a nonzero
-        diagonal, or differs from its transpose by more than rounding; for a graph, as for `graph_distances`.
+    Differences of rounding from symmetry are averaged out, larger ones are a ValueError, as are NaN, infinity, a
+    negative number, a nonzero diagonal, another shape and no points.
     """
     distances = graph_distances(given) if is_graph(given) else np.asarray(given)
     if distances.dtype.kind not in "fiub":
@@ -84,20 +72,7 @@ def as_distances(given: DistancesLike) -> Float[np.ndarray, "n n"]:
 
 
 def as_points(points: Shaped[np.ndarray, "..."], name: str = "points") -> Float[np.ndarray, "n d"]:
-    """Return a finite (n, d) array as contiguous float64.
-
-    Parameters
-    ----------
-    points
-        One row a point, any real dtype.
-    name
-        What to call it in a message.
-
-    Raises
-    ------
-    ValueError
-        If the array is not two-dimensional, has no rows, or holds NaN or infinity.
-    """
+    """A finite (n, d) array, one row a point, as contiguous float64; ValueError, by ``name``, if it is not one."""
     if points.ndim != 2:
         raise ValueError(f"{name} has shape {points.shape}; it must be (n, d), one row a point.")
     if points.shape[0] == 0:
@@ -110,26 +85,14 @@ def as_points(points: Shaped[np.ndarray, "..."], name: str = "points") -> Float[
 
 
 def check_base(base: int, n: int) -> int:
-    """Return ``base`` as an index in [0, n); negative ones count from the end.
-
-    Raises
-    ------
-    ValueError
-        If there is no such point.
-    """
+    """``base`` as an index in [0, n), negative ones counted from the end; ValueError if there is no such point."""
     if not -n <= base < n:
         raise ValueError(f"base is {base}, but there are {n} points; choose a base from 0 to {n - 1}.")
     return base % n
 
 
 def check_base_triangles(distances: Float[np.ndarray, "n n"], base: int) -> None:
-    """Check every triangle that has ``base`` as a corner: O(n²), as much as the Gromov products cost.
-
-    Raises
-    ------
-    ValueError
-        Naming the triangle and by how much it fails.
-    """
+    """Check every triangle with ``base`` as a corner: O(n²). ValueError with the triangle and by how much it fails."""
     slack = ROUNDING * float(distances.max())
     reach = distances[base]
     over = distances - (reach[:, None] + reach[None, :])
@@ -144,13 +107,7 @@ def check_base_triangles(distances: Float[np.ndarray, "n n"], base: int) -> None
 
 
 def check_triangles(distances: Float[np.ndarray, "n n"]) -> None:
-    """Check every triangle: n³ / 2 operations, in float32.
-
-    Raises
-    ------
-    ValueError
-        Naming the worst triangle and by how much it fails.
-    """
+    """Check every triangle, n³ / 2 operations in float32. ValueError with the worst and by how much it fails."""
     n = distances.shape[0]
     largest = float(distances.max())
     if n < 3 or largest == 0:
@@ -158,8 +115,8 @@ def check_triangles(distances: Float[np.ndarray, "n n"]) -> None:
     short = (distances / largest).astype(np.float32)
 
     def search(block: tuple[int, int]) -> tuple[float, int, int]:
-        found = np.zeros(2, dtype=np.int64)
-        return float(worst_triangle(short, *block, found)), int(found[0]), int(found[1])
+        witness = np.zeros(2, dtype=np.int64)
+        return float(worst_triangle(short, *block, witness)), int(witness[0]), int(witness[1])
 
     excess, x, z = max(run_tasks(search, row_blocks(n, cost=n * n // 8)))
     if excess > ROUNDING:

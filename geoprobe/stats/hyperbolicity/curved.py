@@ -9,27 +9,9 @@ from geoprobe.stats.hyperbolicity.metrics import euclidean_distances
 def polar_distances(
     radii: Float[np.ndarray, "n"], directions: Float[np.ndarray, "n k"], scale: float = 1.0
 ) -> Float[np.ndarray, "n n"]:
-    """Return hyperbolic distances of points given by distance and direction from an origin.
+    """(n, n) distances in H^k of points by (n,) radii from an origin and (n, k) unit directions; curvature -1/scale².
 
-    Half-angle forms keep every digit, up to radii of about 350 ``scale``.
-
-    Parameters
-    ----------
-    radii
-        (n,) distances from the origin, >= 0.
-    directions
-        (n, k) unit vectors.
-    scale
-        √K of the hyperbolic space of curvature -1/K.
-
-    Returns
-    -------
-    (n, n) distances.
-
-    Raises
-    ------
-    ValueError
-        If a radius is negative, not finite or too large, or ``scale`` is not positive.
+    Half-angle forms keep every digit, up to radii of 350 ``scale``, beyond which and below 0 they are a ValueError.
     """
     if not scale > 0:
         raise ValueError(f"scale is {scale}; it must be positive.")

@@ -1,7 +1,7 @@
 """The best embedding of a distance matrix in a space of constant curvature: E^k, H^k or S^k."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -110,8 +110,8 @@ def _scaled(distances: Shaped[np.ndarray, "n n"], dimension: int) -> tuple[Float
     return matrix / unit, unit
 
 
-def _in_units(found: Embedding, unit: float) -> Embedding:
-    return Embedding(found.space, found.dimension, found.stress, found.curvature / unit**2, found.points * unit)
+def _in_units(embedding: Embedding, unit: float) -> Embedding:
+    return replace(embedding, curvature=embedding.curvature / unit**2, points=embedding.points * unit)
 
 
 def _euclidean(matrix: Float[np.ndarray, "n n"], dimension: int) -> Embedding:
@@ -165,8 +165,9 @@ def _refined(value: Callable[[float], float], grid: tuple[float, ...], best: int
 
     low = np.log(grid[best - 1] if best > 0 else 0.5 * grid[0])
     high = np.log(grid[min(best + 1, len(grid) - 1)])
-    found = minimize_scalar(value, bounds=(low, high), method="bounded", options={"xatol": 1e-9})
-    return float(np.exp(round(found.x, START_DIGITS))) if found.fun < value(float(np.log(grid[best]))) else grid[best]
+    minimum = minimize_scalar(value, bounds=(low, high), method="bounded", options={"xatol": 1e-9})
+    better = minimum.fun < value(float(np.log(grid[best])))
+    return float(np.exp(round(minimum.x, START_DIGITS))) if better else grid[best]
 
 
 def _hyperbolic_start(matrix: Float[np.ndarray, "n n"], dimension: int, bend: float) -> Float[np.ndarray, "p"]:

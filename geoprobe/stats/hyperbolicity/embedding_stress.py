@@ -77,37 +77,17 @@ def stress(
     replicates: int = 19,
     rng: np.random.Generator,
 ) -> Stress:
-    """Return the stress of a distance matrix in E^k, H^k and S^k, and that of draws from its null.
+    """Stress of (n, n) distances in E^k, H^k and S^k, k >= 2, and that of ``replicates`` matrices drawn by ``null``.
 
-    Parameters
-    ----------
-    distances
-        (n, n) distances. The cost grows with n²: about a second a matrix at n = 60, ten at 200.
-    dimension
-        k >= 2.
-    null
-        Draws a distance matrix from the null model: for points, `stress_of_points` has one.
-    replicates
-        How many to draw.
-    rng
-        Spawned once a replicate.
-
-    Returns
-    -------
-    Stress
-        The same whatever the number of threads.
-
-    Raises
-    ------
-    ValueError
-        If ``replicates`` is less than 1, or as for `embed_in_all`.
+    The cost grows with n²: about a second a matrix at n = 60. One child of ``rng`` a replicate: the same whatever the
+    number of threads. ValueError if ``replicates`` is less than 1, or as for `embed_in_all`.
     """
     if replicates < 1:
         raise ValueError(f"replicates is {replicates}; draw at least one: stress alone says nothing.")
     observed = embed_in_all(distances, dimension)
 
     def draw(stream: np.random.Generator) -> list[float]:
-        return [found.stress for found in embed_in_all(null(stream), dimension)]
+        return [embedding.stress for embedding in embed_in_all(null(stream), dimension)]
 
     drawn: Float[np.ndarray, "replicates 3"] = np.array(run_tasks(draw, rng.spawn(replicates)))
     return Stress(dimension, *observed, drawn)
@@ -116,20 +96,7 @@ def stress(
 def stress_of_points(
     points: Shaped[np.ndarray, "n d"], dimension: int, *, replicates: int = 19, rng: np.random.Generator
 ) -> Stress:
-    """Return `stress` of Euclidean distances; null: `row_rotation` with norms kept (covariance and norms explain it).
-
-    Parameters
-    ----------
-    points
-        (n, d).
-    dimension, replicates, rng
-        As for `stress`.
-
-    Raises
-    ------
-    ValueError
-        As for `stress`, or if the array is not (n, d) or holds NaN or infinity.
-    """
+    """`stress` of the Euclidean distances of (n, d) points; null: `row_rotation` with norms kept."""
     from geoprobe.stats.nulls.rotations import reduced_points, row_rotation  # nulls import this package
 
     rows = reduced_points(as_points(points))

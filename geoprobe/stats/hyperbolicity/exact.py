@@ -112,7 +112,7 @@ class _Search:
         # whole numbers: a better gap is better by one, and rounding to units loses nothing
         self.tolerance = 0.5 / diameter if whole else ROUNDING
         self.unit = 1.0 / diameter if whole else 2.0 / 65_000
-        self.found = np.zeros(3, dtype=np.int64)
+        self.witness = np.zeros(3, dtype=np.int64)
         self.start = np.zeros(4, dtype=np.int64)
         self.best = 0.0
         self.upper = 1.0  # a gap is no longer than its diagonals
@@ -155,11 +155,11 @@ class _Search:
         return True
 
     def _climb(self, starts: Int[np.ndarray, "m 4"]) -> None:
-        found = np.zeros(4, dtype=np.int64)
-        best = float(kernels.climb_quadruples(self.matrix, starts, found))
+        witness = np.zeros(4, dtype=np.int64)
+        best = float(kernels.climb_quadruples(self.matrix, starts, witness))
         if best > self.best:
             self.best = best
-            self.start = found
+            self.start = witness
 
     def _far_pairs(self) -> Int[np.ndarray, "m 2"] | None:
         """Return the pairs that may be diagonals, farthest first, if they are few enough to pair up."""
@@ -190,20 +190,20 @@ class _Search:
         incumbent = self.best
 
         def search(block: tuple[int, int]) -> tuple[float, Int[np.ndarray, "3"]]:
-            found = np.zeros(3, dtype=np.int64)
+            witness = np.zeros(3, dtype=np.int64)
             best = kernels.search_bases(
-                self.matrix, self.short, *block, incumbent, self.tolerance, self.unit, self.halted, found
+                self.matrix, self.short, *block, incumbent, self.tolerance, self.unit, self.halted, witness
             )
-            return best, found
+            return best, witness
 
-        for best, found in run_tasks(search, blocks, self.halted):
+        for best, witness in run_tasks(search, blocks, self.halted):
             if best > self.best:
                 self.best = best
-                self.found = found
+                self.witness = witness
 
     def quadruple(self) -> Int[np.ndarray, "4"]:
         """Points of the best quadruple, in the order of the search."""
-        p, x, z = (int(i) for i in self.found)
+        p, x, z = (int(i) for i in self.witness)
         if p == x:  # the local search was not beaten
             return self.start
         _, fourth = kernels.best_fourth(self.matrix, p, x, z)

@@ -41,8 +41,8 @@ def best_fourth(distances, a, b, c):
 
 
 @njit(nogil=True, cache=True)
-def climb_quadruples(distances, starts, found):
-    """Improve each start (rows of four points) one point at a time; return the best gap, its points in ``found``."""
+def climb_quadruples(distances, starts, witness):
+    """Improve each start (rows of four points) one point at a time; return the best gap, its points in ``witness``."""
     best = 0.0
     quadruple = np.empty(4, dtype=np.int64)
     for s in range(starts.shape[0]):
@@ -62,13 +62,13 @@ def climb_quadruples(distances, starts, found):
             turn += 1
         if own > best:
             best = own
-            found[:] = quadruple
+            witness[:] = quadruple
     return best
 
 
 @njit(nogil=True, cache=True)
-def search_far_pairs(distances, pairs, incumbent, tolerance, halted, found):
-    """Search all quadruples whose two diagonals are listed; return the best gap, its points in ``found``.
+def search_far_pairs(distances, pairs, incumbent, tolerance, halted, witness):
+    """Search all quadruples whose two diagonals are listed; return the best gap, its points in ``witness``.
 
     ``pairs`` (m, 2) holds, farthest first, the pairs farther apart than the incumbent: no gap exceeds a diagonal.
     """
@@ -84,10 +84,10 @@ def search_far_pairs(distances, pairs, incumbent, tolerance, halted, found):
             gap = long + distances[b, d] - max(first[b] + third[d], first[d] + third[b])
             if gap > best + tolerance:
                 best = gap
-                found[0] = a
-                found[1] = b
-                found[2] = c
-                found[3] = d
+                witness[0] = a
+                witness[1] = b
+                witness[2] = c
+                witness[3] = d
     return best
 
 
@@ -144,7 +144,7 @@ def round_products(distances, p, unit, rounded):
 
 
 @njit(nogil=True, cache=True)
-def search_base(distances, p, reach, flagged, incumbent, tolerance, unit, halted, found):
+def search_base(distances, p, reach, flagged, incumbent, tolerance, unit, halted, witness):
     """Search the surviving pairs of one base; return the best gap.
 
     Few survivors are computed as they are. Many go through rounded products first, and only a pair that
@@ -189,18 +189,18 @@ def search_base(distances, p, reach, flagged, incumbent, tolerance, unit, halted
             gap = row[z] + best_middle(from_base[p + 1 :], row[p + 1 :], distances[z, p + 1 :], to_x, from_base[z])
             if gap > best + tolerance:
                 best = gap
-                found[0] = p
-                found[1] = x
-                found[2] = z
+                witness[0] = p
+                witness[1] = x
+                witness[2] = z
     return best
 
 
 @njit(nogil=True, cache=True)
-def search_bases(distances, short, start, stop, incumbent, tolerance, unit, halted, found):
+def search_bases(distances, short, start, stop, incumbent, tolerance, unit, halted, witness):
     """Search the quadruples whose first point p lies in [start, stop); return the best gap.
 
     ``short`` is the matrix in float32, for the bounds, which are taken ``MARGIN`` higher for it; the diameter
-    must be 1. ``found`` receives (p, x, z) of a gap that beats ``incumbent`` by more than ``tolerance``. The bases
+    must be 1. ``witness`` receives (p, x, z) of a gap that beats ``incumbent`` by more than ``tolerance``. The bases
     of a block share each row while it is in cache. A nonzero ``halted[0]`` ends the search early.
     """
     n = distances.shape[0]
@@ -235,5 +235,5 @@ def search_bases(distances, short, start, stop, incumbent, tolerance, unit, halt
                 bound = row_bound(row[p + 1 : x], reach[b, p + 1 : x], far[b, p + 1 : x], own) - to_x
                 flagged[b, x] = bound > best + tolerance - MARGIN
     for b in range(bases):
-        best = search_base(distances, start + b, reach[b], flagged[b], best, tolerance, unit, halted, found)
+        best = search_base(distances, start + b, reach[b], flagged[b], best, tolerance, unit, halted, witness)
     return best

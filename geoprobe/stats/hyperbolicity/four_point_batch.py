@@ -19,18 +19,10 @@ SMALL_CLOUD = 80
 
 @dataclass(frozen=True)
 class FourPointBatch:
-    """Four-point statistics of m clouds, each over all its quadruples.
+    """Four-point statistics of m clouds, over all quadruples of each: four arrays (m,).
 
-    Attributes
-    ----------
-    mean
-        (m,) Holland's index, NaN for fewer than four points.
-    ratio
-        (m,) T = E[d1 - d2] / E[d1 - d3], NaN for fewer than four points.
-    delta
-        (m,) exact delta over all quadruples, 0 for fewer than four points.
-    diameter
-        (m,) largest distance.
+    ``mean`` is Holland's index and ``ratio`` T = E[d1 - d2] / E[d1 - d3], NaN for fewer than four points; ``delta`` is
+    exact, 0 for fewer; ``diameter`` the largest distance.
     """
 
     mean: Float[np.ndarray, "m"]
@@ -47,27 +39,10 @@ class FourPointBatch:
 
 
 def four_point_batch(clouds: Sequence[Shaped[np.ndarray, "_ _"]], *, precomputed: bool = False) -> FourPointBatch:
-    """Return the four-point statistics of each cloud over all its quadruples.
+    """Four-point statistics of m clouds (n_i, d_i), or if ``precomputed`` m distance matrices, over all quadruples.
 
-    The cost grows with the fourth power of the number of points: meant for prompts, up to a few hundred. A
-    repeated row gives quadruples of ratio 0; pass the distinct rows to leave them out.
-
-    Parameters
-    ----------
-    clouds
-        m arrays of points (n_i, d_i) under Euclidean distance, or with ``precomputed`` m distance matrices.
-    precomputed
-        Whether ``clouds`` are distance matrices.
-
-    Returns
-    -------
-    FourPointBatch
-        The same bits whatever the number of threads.
-
-    Raises
-    ------
-    ValueError
-        If a cloud is not (n, d), is empty, holds NaN or infinity, or is no distance matrix.
+    The cost grows with the fourth power of the number of points: meant for prompts, up to a few hundred. A repeated row
+    gives quadruples of ratio 0; pass the distinct rows to leave them out. The same bits whatever the number of threads.
     """
     m = len(clouds)
     values = np.empty((4, m))

@@ -65,10 +65,10 @@ def best_path(first, second):
 
 
 @njit(nogil=True, cache=True)
-def search_rows(products, bounds, start, stop, incumbent, found):
+def search_rows(products, bounds, start, stop, incumbent, witness):
     """Search the pairs x in [start, stop), z < x that can beat ``incumbent``; return the best gap.
 
-    ``found`` receives (x, z) of a strictly better pair, if there is one.
+    ``witness`` receives (x, z) of a strictly better pair, if there is one.
     """
     best = incumbent
     for x in range(start, stop):
@@ -81,13 +81,13 @@ def search_rows(products, bounds, start, stop, incumbent, found):
                 gap = best_path(row, products[z]) - row[z]
                 if gap > best:
                     best = gap
-                    found[0] = x
-                    found[1] = z
+                    witness[0] = x
+                    witness[1] = z
     return best
 
 
 @njit(nogil=True, cache=True)
-def climb(products, bounds, starts, found):
+def climb(products, bounds, starts, witness):
     """Raise a first incumbent by local search: from a pair, move one end to the best partner of the other.
 
     Each start x is paired with the z that leaves most room under the bound, then both ends are improved in
@@ -112,8 +112,8 @@ def climb(products, bounds, starts, found):
             improved = gap > best
             if improved:
                 best = gap
-                found[0] = x
-                found[1] = z
+                witness[0] = x
+                witness[1] = z
             # the middle that carries this pair, then the far end that the middle serves best
             middle = middle_point(row, products[z])
             other = products[middle]
@@ -127,8 +127,8 @@ def climb(products, bounds, starts, found):
             gap = best_path(row, products[step]) - row[step]
             if gap > best:
                 best = gap
-                found[0] = x
-                found[1] = step
+                witness[0] = x
+                witness[1] = step
                 improved = True
             if not improved:
                 break
@@ -150,13 +150,13 @@ def middle_point(first, second):
 
 
 @njit(nogil=True, cache=True)
-def delta_of_one(distances, base, products, bounds, found):
+def delta_of_one(distances, base, products, bounds, witness):
     """Return (delta, diameter) of one small matrix: the whole base-point search in one call."""
     n = distances.shape[0]
     diameter, _ = product_rows(distances, base, products, bounds, 0, n)
     starts = np.array([np.argmax(bounds[:n])])
-    best = climb(products, bounds, starts, found)
-    best = search_rows(products, bounds, 0, n, best, found)
+    best = climb(products, bounds, starts, witness)
+    best = search_rows(products, bounds, 0, n, best, witness)
     return best, diameter
 
 
@@ -172,6 +172,6 @@ def delta_of_points(rows, base):
         return 0.0, 0.0, bad
     distances = np.empty((n, n))
     distances_of_rows(kept, distances, 0, n)
-    found = np.empty(2, dtype=np.int64)
-    delta, diameter = delta_of_one(distances, place, np.empty((n, n)), np.empty(n), found)
+    witness = np.empty(2, dtype=np.int64)
+    delta, diameter = delta_of_one(distances, place, np.empty((n, n)), np.empty(n), witness)
     return delta, diameter, -1

@@ -39,21 +39,11 @@ def sampled_moments(
     visits: Int[np.ndarray, "n"],
     squares: Float[np.ndarray, "4"],
 ) -> Moments:
-    """Moments from m random triples, each with all other points.
+    """Moments from m random triples, each with all n - 3 other points: sums by triple and by fourth point.
 
-    The spread of the points' means has the noise of the triples in it, which an analysis of variance takes
-    out; the spread of the triples' means is the error of sampling, and is added.
-
-    Parameters
-    ----------
-    by_triple
-        Sums of ratio, gap and spread over the n - 3 fourth points of each triple.
-    by_point
-        The same sums by fourth point.
-    visits
-        How many triples each point was a fourth point of.
-    squares
-        Sums of ratio², gap², spread² and gap * spread over everything.
+    The spread of the points' means has the noise of the triples in it, which an analysis of variance takes out; the
+    spread of the triples' means is the error of sampling, and is added. ``squares``: of ratio, gap, spread, and gap *
+    spread.
     """
     m, n = by_triple.shape[0], by_point.shape[1]
     total = m * (n - 3)

@@ -19,12 +19,8 @@ ONE_CALL = 512
 class JoinedTree:
     """An unrooted binary tree over n points, hung from its last inner node.
 
-    Attributes
-    ----------
-    parents
-        (2n - 2,) parent of each node, -1 at the root, which is the last. Nodes 0 ... n - 1 are the points.
-    lengths
-        (2n - 2,) length of the edge to the parent; neighbour joining may make one negative.
+    (2n - 2,) parent of each node, -1 at the root, which is the last; the points are the first n. (2n - 2,) length of
+    the edge to the parent; neighbour joining may make one negative.
     """
 
     parents: Int[np.ndarray, "nodes"]
@@ -43,22 +39,7 @@ class JoinedTree:
 
 
 def neighbour_joining(distances: Shaped[np.ndarray, "n n"]) -> JoinedTree:
-    """Join points to a tree (Saitou and Nei 1987): exact if the distances are those of a tree. O(n³).
-
-    Parameters
-    ----------
-    distances
-        (n, n), n >= 3.
-
-    Returns
-    -------
-    JoinedTree
-
-    Raises
-    ------
-    ValueError
-        If the matrix is no distance matrix or has fewer than three points.
-    """
+    """Join n >= 3 points to a tree (Saitou and Nei 1987): exact if the (n, n) distances are those of a tree. O(n³)."""
     matrix = as_distances(distances)
     n = matrix.shape[0]
     if n < 3:
@@ -78,25 +59,11 @@ def neighbour_joining(distances: Shaped[np.ndarray, "n n"]) -> JoinedTree:
 
 
 def nj_star(distances: Shaped[np.ndarray, "n n"]) -> float:
-    """Return NJ*: the share of what the best star leaves unexplained that a neighbour-joining tree explains.
+    """NJ*: the share of what the best star leaves unexplained of distances that a neighbour-joining tree explains.
 
-    1 - SSE(tree) / SSE(star), with the star d(i,j) = r_i + r_j fitted by least squares. 1 for a tree, about 0
-    or below for noise. Distances that concentrate, or norms with heavy tails, are explained by a star and
-    so count for nothing.
-
-    Parameters
-    ----------
-    distances
-        (n, n), n >= 4.
-
-    Returns
-    -------
-    NJ*, at most 1; 0 if a star explains everything.
-
-    Raises
-    ------
-    ValueError
-        If the matrix is no distance matrix or has fewer than four points.
+    1 - SSE(tree) / SSE(star), with the star d(i,j) = r_i + r_j fitted by least squares: 1 for a tree, about 0 or below
+    for noise, 0 if a star explains everything. Distances that concentrate, or norms with heavy tails, are explained by
+    a star and so count for nothing. ValueError with fewer than four points or if the matrix is no distance matrix.
     """
     matrix = as_distances(distances)
     n = matrix.shape[0]
@@ -111,20 +78,7 @@ def nj_star(distances: Shaped[np.ndarray, "n n"]) -> float:
 
 
 def nj_star_batch(clouds: Sequence[Shaped[np.ndarray, "_ _"]], *, precomputed: bool = False) -> Float[np.ndarray, "m"]:
-    """Return NJ* of each cloud; NaN for fewer than four points.
-
-    Parameters
-    ----------
-    clouds
-        m arrays of points (n_i, d_i) under Euclidean distance, or with ``precomputed`` m distance matrices.
-    precomputed
-        Whether ``clouds`` are distance matrices.
-
-    Raises
-    ------
-    ValueError
-        As for `nj_star` and `euclidean_distances`.
-    """
+    """(m,) NJ* of clouds (n_i, d_i) or, if ``precomputed``, of distance matrices; NaN for under four points."""
 
     def solve(i: int) -> float:
         if len(clouds[i]) < 4:

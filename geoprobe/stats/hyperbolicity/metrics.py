@@ -9,22 +9,7 @@ from geoprobe.stats.threads import row_blocks, run_tasks
 
 
 def euclidean_distances(points: Shaped[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
-    """Return pairwise Euclidean distances in float64, by direct differences.
-
-    Parameters
-    ----------
-    points
-        (n, d), any real dtype.
-
-    Returns
-    -------
-    (n, n) distances, symmetric; 0 exactly between equal rows, whatever their norm.
-
-    Raises
-    ------
-    ValueError
-        If ``points`` is not (n, d), is empty or holds NaN or infinity.
-    """
+    """(n, n) Euclidean distances of (n, d) points in float64, by direct differences: 0 exactly between equal rows."""
     rows = as_points(points)
     n, d = rows.shape
     distances = np.empty((n, n))
@@ -37,22 +22,10 @@ def euclidean_distances(points: Shaped[np.ndarray, "n d"]) -> Float[np.ndarray, 
 
 
 def angular_distances(points: Shaped[np.ndarray, "n d"]) -> Float[np.ndarray, "n n"]:
-    """Return pairwise angles in radians: the metric that belongs to cosine similarity.
+    """(n, n) angles in [0, π] between (n, d) nonzero rows: the metric that belongs to cosine similarity.
 
-    Parameters
-    ----------
-    points
-        (n, d), no zero row.
-
-    Returns
-    -------
-    (n, n) angles in [0, π]. From chords, which keeps the digits of small angles, where the arc cosine of
-    an inner product loses them; within 1e-7 of π.
-
-    Raises
-    ------
-    ValueError
-        If a row is zero, or as for `euclidean_distances`.
+    From chords, which keeps the digits of small angles, where the arc cosine of an inner product loses them; within
+    1e-7 of π.
     """
     chords = euclidean_distances(_directions(points))
     complements = np.sqrt(np.maximum(4.0 - chords * chords, 0.0))

@@ -10,25 +10,10 @@ from geoprobe.stats.threads import row_blocks, run_tasks
 def geodesic_distances(
     distances: Float[np.ndarray, "n n"], neighbours: int = 10, *, connect: bool = True
 ) -> Float[np.ndarray, "n n"]:
-    """Return shortest paths in the graph that joins each point to its nearest neighbours.
+    """(n, n) shortest paths in the graph that joins each point to its nearest neighbours by (n, n) distances.
 
-    Parameters
-    ----------
-    distances
-        (n, n) metric, which also gives the edges their lengths.
-    neighbours
-        How many neighbours each point is joined to; an edge stands if either end asks for it.
-    connect
-        Add the minimum spanning tree, so that every point can be reached.
-
-    Returns
-    -------
-    (n, n) path lengths.
-
-    Raises
-    ------
-    ValueError
-        If ``neighbours`` is less than 1, or the graph is not connected and ``connect`` is False.
+    An edge stands if either end asks for it; ``connect`` adds the minimum spanning tree, so that every point can be
+    reached. ValueError if ``neighbours`` is less than 1, or the graph is not connected and ``connect`` is False.
     """
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import minimum_spanning_tree, shortest_path
@@ -54,24 +39,7 @@ def geodesic_distances(
 
 
 def hop_distances(edges: Integer[np.ndarray, "m 2"], n: int) -> Float[np.ndarray, "n n"]:
-    """Return numbers of steps between the points of an undirected graph.
-
-    Parameters
-    ----------
-    edges
-        (m, 2) points 0 ... n - 1.
-    n
-        Number of points.
-
-    Returns
-    -------
-    (n, n) hops.
-
-    Raises
-    ------
-    ValueError
-        If the graph is not connected, or an edge leaves 0 ... n - 1.
-    """
+    """(n, n) steps between n points along (m, 2) undirected edges; ValueError where no path joins two."""
     if edges.size and not (int(edges.min()) >= 0 and int(edges.max()) < n):
         raise ValueError(f"edges run from {int(edges.min())} to {int(edges.max())}; the points are 0 to {n - 1}.")
     first = np.concatenate([edges[:, 0], edges[:, 1]]).astype(np.int64)

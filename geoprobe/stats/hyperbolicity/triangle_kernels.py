@@ -16,8 +16,8 @@ def shortest_detour(row, other):
 
 
 @njit(nogil=True, cache=True)
-def worst_triangle(distances, start, stop, found):
-    """Largest excess d(x,z) - min over y of d(x,y) + d(y,z), for x in [start, stop); x and z in ``found``."""
+def worst_triangle(distances, start, stop, witness):
+    """Largest excess d(x,z) - min over y of d(x,y) + d(y,z), for x in [start, stop); x and z in ``witness``."""
     worst = distances[0, 0]
     for z in range(stop):
         other = distances[z]
@@ -25,6 +25,6 @@ def worst_triangle(distances, start, stop, found):
             excess = distances[x, z] - shortest_detour(distances[x], other)
             if excess > worst:
                 worst = excess
-                found[0] = x
-                found[1] = z
+                witness[0] = x
+                witness[1] = z
     return worst

@@ -8,22 +8,7 @@ from geoprobe.stats.nulls.rotations import row_rotation
 
 
 def cluster_labels(points: Shaped[np.ndarray, "n d"], count: int, rng: np.random.Generator) -> Int[np.ndarray, "n"]:
-    """Assign points to clusters by k-means (k-means++ start).
-
-    Parameters
-    ----------
-    points
-        (n, d).
-    count
-        Clusters, at most n; some may stay empty.
-    rng
-        Source of the start.
-
-    Raises
-    ------
-    ValueError
-        If ``count`` is not between 1 and n, or the points are unusable.
-    """
+    """(n,) cluster of each of (n, d) points by k-means (k-means++ start); of ``count`` clusters some may stay empty."""
     from scipy.cluster.vq import kmeans2
 
     rows = as_points(points)
@@ -38,24 +23,11 @@ def cluster_labels(points: Shaped[np.ndarray, "n d"], count: int, rng: np.random
 def cluster_rotation(
     points: Shaped[np.ndarray, "n d"], labels: Int[np.ndarray, "n"], rng: np.random.Generator
 ) -> Float[np.ndarray, "n d"]:
-    """Mix the rows of each cluster by a random rotation of its own, lengths about its mean restored.
+    """(n, d) points, rows of each cluster mixed by a random rotation of its own, lengths about its mean restored.
 
     Kept of each cluster are the lengths of its points about its mean, and nearly this mean and its covariance: the
     rotation leaves both, restoring lengths moves them (see `row_rotation`). So what clusters alone explain is nearly
     kept, the arrangement of their means included; structure inside clusters is lost.
-
-    Parameters
-    ----------
-    points
-        (n, d).
-    labels
-        (n,) cluster of each point.
-    rng
-        Source of the rotations.
-
-    Returns
-    -------
-    (n, d) points.
     """
     rows = as_points(points).copy()
     for label in np.unique(labels):

@@ -10,30 +10,11 @@ from geoprobe.stats.threads import run_tasks
 
 
 def gaussian_points(n: int, dimension: int, rng: np.random.Generator) -> Float[np.ndarray, "n k"]:
-    """Draw points whose pairwise distances have the law of n independent N(0, I_d) vectors.
+    """(n, min(n, d)) points whose norms and inner products are distributed as those of n independent N(0, I_d) vectors.
 
-    A Gaussian matrix X (n, d) is L Q with Q a rotation of R^d, which no distance sees, and L lower
-    trapezoidal: independent N(0, 1) below the diagonal and chi with d - i degrees of freedom at L[i, i]
-    (Bartlett 1933). So about n min(n, d) / 2 draws are enough where the vectors themselves take n d.
-
-    Parameters
-    ----------
-    n
-        Number of points.
-    dimension
-        d of the vectors.
-    rng
-        Source of randomness.
-
-    Returns
-    -------
-    (n, min(n, d)) points. Norms and inner products have the right joint law too; only the coordinate system
-    differs.
-
-    Raises
-    ------
-    ValueError
-        If ``n`` or ``dimension`` is less than 1.
+    A Gaussian matrix X (n, d) is L Q with Q a rotation of R^d, which no distance sees, and L lower trapezoidal:
+    independent N(0, 1) below the diagonal and chi with d - i degrees of freedom at L[i, i] (Bartlett 1933). So about n
+    min(n, d) / 2 draws are enough where the vectors themselves take n d.
     """
     if n < 1 or dimension < 1:
         raise ValueError(f"n is {n} and dimension is {dimension}; both must be at least 1.")
@@ -49,29 +30,10 @@ def gaussian_points(n: int, dimension: int, rng: np.random.Generator) -> Float[n
 def delta_basepoint_gaussian_null(
     sizes: Sequence[int], dimension: int, replicates: int, rng: np.random.Generator
 ) -> Float[np.ndarray, "replicates m"]:
-    """Draw the relative base-point delta of Gaussian clouds: the null of 2 delta / diameter.
+    """(replicates, m) relative base-point delta of Gaussian clouds of m sizes in R^dimension.
 
-    The base point carries no label in an exchangeable cloud, so it is the first.
-
-    Parameters
-    ----------
-    sizes
-        Number of points of each of m clouds.
-    dimension
-        d of the N(0, I_d) vectors.
-    replicates
-        Draws for each cloud.
-    rng
-        Spawned once a cloud: the draws do not depend on the number of threads.
-
-    Returns
-    -------
-    (replicates, m) values of 2 delta / diameter.
-
-    Raises
-    ------
-    ValueError
-        If a size, ``dimension`` or ``replicates`` is less than 1.
+    The base point carries no label in an exchangeable cloud, so it is the first. One child of ``rng`` a cloud: the
+    draws do not depend on the number of threads.
     """
     if replicates < 1:
         raise ValueError(f"replicates is {replicates}; draw at least one.")

@@ -8,24 +8,10 @@ from geoprobe.stats.nulls import rotation_kernels as kernels
 
 
 def reduced_points(points: Shaped[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
-    """Turn the coordinate system so that n points in R^d, n < d, need n coordinates.
+    """(n, min(n, d)) coordinates of n points of R^d with the same distances, norms and inner products.
 
-    Distances, norms and inner products stay as they are, so every null that depends on these alone gets cheaper
-    by d / n: reduce a prompt once, then draw its replicates.
-
-    Parameters
-    ----------
-    points
-        (n, d).
-
-    Returns
-    -------
-    (n, min(n, d)): lower triangular if n < d, else the points as they are.
-
-    Raises
-    ------
-    ValueError
-        If the array is not (n, d), is empty or holds NaN or infinity.
+    Every null that depends on these alone gets cheaper by d / n: reduce a prompt once, then draw its replicates. Lower
+    triangular if n < d, else the points as they are.
     """
     rows = as_points(points)
     n, d = rows.shape
@@ -39,33 +25,16 @@ def reduced_points(points: Shaped[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"
 def row_rotation(
     points: Shaped[np.ndarray, "n d"], rng: np.random.Generator, *, keep_norms: bool = False
 ) -> Float[np.ndarray, "n d"]:
-    """Mix the rows, less their mean, by a uniformly random rotation of R^(n-1).
+    """(n, d) points, their rows, less their mean, mixed by a uniformly random rotation of R^(n-1).
 
     Without `keep_norms` mean and sample covariance stay exactly as they are, for any n and d. Given these two a
     Gaussian cloud is uniform over such rotations, so a Monte-Carlo test against them is exact for Gaussians, also with
     fewer points than dimensions, where drawing from the estimated covariance goes wrong.
 
-    Parameters
-    ----------
-    points
-        (n, d).
-    rng
-        Source of the rotation.
-    keep_norms
-        Afterwards scale row i back to the norm of row i of ``points``: the null of "covariance and norms explain it".
-        Mean and covariance then hold only nearly, the less so the more norms differ: of centred Gaussian clouds of 12
-        to 400 rows the mean moved by up to a tenth of the mean norm and the covariance by 0.1 to 0.3 of its own
-        (Frobenius) norm; where norms differed severalfold, by a fifth and by 0.4 to 0.9. A row that lands on the origin
-        stays there.
-
-    Returns
-    -------
-    (n, d) points.
-
-    Raises
-    ------
-    ValueError
-        If the array is not (n, d), is empty or holds NaN or infinity.
+    With `keep_norms` row i is scaled back to the norm of row i of ``points``: the null of "covariance and norms explain
+    it". Mean and covariance then hold only nearly, the less so the more norms differ: of centred Gaussian clouds of 12
+    to 400 rows the mean moved by up to a tenth of the mean norm and the covariance by 0.1 to 0.3 of its own (Frobenius)
+    norm; where norms differed severalfold, by a fifth and by 0.4 to 0.9. A row that lands on the origin stays there.
     """
     rows = as_points(points).copy()
     n, d = rows.shape

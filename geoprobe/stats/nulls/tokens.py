@@ -10,38 +10,18 @@ from jaxtyping import Bool, Int, Integer
 class TokenClasses:
     """Tokens sorted by like frequency.
 
-    Attributes
-    ----------
-    labels
-        (V,) class of each token: 0 never seen, 1 seen once, then equal steps of log2 of the count; -1 for a
-        token that is never drawn and never replaced.
-    members
-        Token ids of class 0, 1, 2, ...
+    (V,) class of each: 0 never seen, 1 seen once, then equal steps of log2 of the count; -1 for a token that is never
+    drawn and never replaced. ``members`` holds the token ids of class 0, 1, 2, ...
     """
 
     labels: Int[np.ndarray, "v"]
     members: tuple[Int[np.ndarray, "_"], ...]
 
     def match(self, ids: Integer[np.ndarray, "n"], rng: np.random.Generator) -> Int[np.ndarray, "n"]:
-        """Replace each distinct token by a random one of its class.
+        """(n,) token ids with each distinct one replaced by a random one of its class.
 
-        Equal tokens stay equal and distinct ones distinct, so the prompt's pattern of repetition is kept.
-
-        Parameters
-        ----------
-        ids
-            (n,) token ids of one prompt.
-        rng
-            Source of the tokens.
-
-        Returns
-        -------
-        (n,) token ids. A token alone in its class stays itself.
-
-        Raises
-        ------
-        ValueError
-            If an id is not in the vocabulary.
+        Equal tokens stay equal and distinct ones distinct, so the prompt's pattern of repetition is kept. A token alone
+        in its class stays itself.
         """
         if ids.size == 0:
             return ids.astype(np.int64)
@@ -63,22 +43,7 @@ def token_classes(
     per_octave: int = 1,
     excluded: Bool[np.ndarray, "v"] | None = None,
 ) -> TokenClasses:
-    """Sort tokens into classes of like frequency: equal steps of log2 of the count.
-
-    Parameters
-    ----------
-    counts
-        (V,) occurrences of each token.
-    per_octave
-        Classes for each doubling of the count.
-    excluded
-        (V,) tokens never to be drawn nor replaced (special, unused).
-
-    Raises
-    ------
-    ValueError
-        If a count is negative or ``per_octave`` is less than 1.
-    """
+    """Classes of like frequency of (V,) counts: ``per_octave`` for each doubling; ``excluded`` (V,) are in none."""
     if per_octave < 1:
         raise ValueError(f"per_octave is {per_octave}; it must be at least 1.")
     if counts.size and int(counts.min()) < 0:

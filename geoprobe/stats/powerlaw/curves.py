@@ -12,21 +12,7 @@ from geoprobe.stats.powerlaw.histogram import Histogram, histogram
 
 @dataclass(frozen=True, eq=False)
 class XminCurve:
-    """Fits at rising lower bounds; every array has one entry a bound.
-
-    Attributes
-    ----------
-    xmin : ndarray of int, shape (m,)
-        Lower bounds.
-    alpha, alpha_se_asymptotic : ndarray, shape (m,)
-        Exponent and its standard error with the bound taken as known.
-    ks : ndarray, shape (m,)
-        Kolmogorov–Smirnov distance.
-    n_tail : ndarray of int, shape (m,)
-        Types in the tail.
-    type_share, token_share : ndarray, shape (m,)
-        Shares of types and of tokens in the tail.
-    """
+    """Fits at rising lower bounds, one entry a bound, (m,) each; standard errors take the bound as known."""
 
     xmin: Int[np.ndarray, "m"]
     alpha: Float[np.ndarray, "m"]
@@ -44,26 +30,10 @@ def alpha_over_xmin(
     xmins: ArrayLike | None = None,
     support: Support = "observed",
 ) -> XminCurve:
-    """Fit the exponent above each of several lower bounds.
+    """Fit the exponent above each of several lower bounds, by default 1, 2, 5, 10, ... and that of `fit`.
 
-    A power law holds where the curve is flat; an exponent that moves with the bound belongs to the bound.
-
-    Parameters
-    ----------
-    values, multiplicities, support
-        As for :func:`fit`.
-    xmins : array_like of int, shape (m,), optional
-        Lower bounds. By default 1, 2, 5, 10, 20, 50, ... and the bound that :func:`fit` chooses, as far as ten distinct
-        counts remain above.
-
-    Returns
-    -------
-    XminCurve
-
-    Raises
-    ------
-    ValueError
-        If the counts are unusable (see :func:`histogram`) or a bound leaves fewer than two distinct values.
+    A power law holds where the curve is flat; an exponent that moves with the bound belongs to the bound. The default
+    bounds go as far as ten distinct counts remain above.
     """
     counts = histogram(values, multiplicities)
     bounds = _default_bounds(counts, support) if xmins is None else np.unique(np.asarray(xmins))

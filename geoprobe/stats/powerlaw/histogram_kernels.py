@@ -46,15 +46,15 @@ def distinct_values(values, high):
     for lane in range(1, _LANES):
         for x in range(size):
             table[x] += tables[lane, x]
-    found = 0
+    size_distinct = 0
     for x in range(1, size):
         if table[x]:
-            found += 1
+            size_distinct += 1
     for i in range(over):
         if i == 0 or rest[i] != rest[i - 1]:
-            found += 1
-    distinct = np.empty(found, np.int64)
-    counts = np.empty(found, np.int64)
+            size_distinct += 1
+    distinct = np.empty(size_distinct, np.int64)
+    counts = np.empty(size_distinct, np.int64)
     at = 0
     for x in range(1, size):
         if table[x]:

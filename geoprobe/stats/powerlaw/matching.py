@@ -127,6 +127,6 @@ def alpha_over_size(
             types[i, r] = np.count_nonzero(kept)
             if np.unique(kept[kept >= (xmin or 1)]).size < 2:
                 continue
-            found = fit_histogram(histogram(kept), xmin=xmin, support=support)
-            alpha[i, r], bound[i, r] = found.alpha, found.xmin
+            fitted = fit_histogram(histogram(kept), xmin=xmin, support=support)
+            alpha[i, r], bound[i, r] = fitted.alpha, fitted.xmin
     return SizeCurve(sizes, alpha, bound, types)

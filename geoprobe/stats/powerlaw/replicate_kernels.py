@@ -19,14 +19,14 @@ def refit(values, counts, xmin, fixed, integers):
     if not fixed:
         index, alpha, distance = best_candidate(values, counts, start, integers)
         return alpha, values[index], distance
-    held = values[start:]
+    tail = values[start:]
     weights = counts[start:]
-    if held.size < 2:
+    if tail.size < 2:
         return np.nan, xmin, np.nan
-    if held[0] != xmin:
-        held = np.concatenate((np.full(1, xmin), held))
+    if tail[0] != xmin:
+        tail = np.concatenate((np.full(1, xmin), tail))
         weights = np.concatenate((np.zeros(1, np.int64), weights))
-    alphas, distances = alphas_and_distances(held, weights, np.zeros(1, np.int64), integers)
+    alphas, distances = alphas_and_distances(tail, weights, np.zeros(1, np.int64), integers)
     return alphas[0], xmin, distances[0]
 
 

@@ -79,12 +79,12 @@ def resample(rng, n, counts, out):
 @njit(cache=True, nogil=True, error_model="numpy")
 def compact(values, counts):
     """The histogram without its empty entries."""
-    found = 0
+    size = 0
     for c in counts:
         if c > 0:
-            found += 1
-    kept = np.empty(found, np.float64)
-    weights = np.empty(found, np.int64)
+            size += 1
+    kept = np.empty(size, np.float64)
+    weights = np.empty(size, np.int64)
     at = 0
     for i in range(values.size):
         if counts[i] > 0:

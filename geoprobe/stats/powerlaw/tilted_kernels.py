@@ -208,16 +208,16 @@ def _best_a(kind, q, mean_y, a, b):
     """The a at which y has its observed mean, for this b: Newton on the log of the mean, inside a bracket."""
     low = -math.inf
     high = math.inf
-    found = tilted_sums(kind, a, b, q)
+    sums = tilted_sums(kind, a, b, q)
     for _ in range(200):
-        if not found[3] > 0.0:
+        if not sums[3] > 0.0:
             break
-        error = math.log(found[1] / mean_y)
+        error = math.log(sums[1] / mean_y)
         if error > 0.0:
             low = a
         else:
             high = a
-        step = error * found[1] / found[3]
+        step = error * sums[1] / sums[3]
         reach = 1.0 + abs(a)
         step = min(reach, max(-reach, step))
         moved = a + step
@@ -226,10 +226,10 @@ def _best_a(kind, q, mean_y, a, b):
                 break
             moved = 0.5 * (low + high)
         a = moved
-        found = tilted_sums(kind, a, b, q)
+        sums = tilted_sums(kind, a, b, q)
         if abs(step) <= 1e-9 * reach:
             break
-    return a, found
+    return a, sums
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -245,10 +245,10 @@ def fit_tilted(kind, q, mean_y, mean_h, a, b):
     theta = math.log(b)
     low = -math.inf
     high = math.inf
-    a, found = _best_a(kind, q, mean_y, a, b)
-    error = math.log(found[2] / mean_h)
+    a, sums = _best_a(kind, q, mean_y, a, b)
+    error = math.log(sums[2] / mean_h)
     for _ in range(200):
-        if math.isnan(error) or not found[3] > 0.0:
+        if math.isnan(error) or not sums[3] > 0.0:
             error = math.nan
             break
         if error > 0.0:
@@ -256,8 +256,8 @@ def fit_tilted(kind, q, mean_y, mean_h, a, b):
         else:
             high = theta
         # variance of h that is left when y is held at its mean: how fast the mean of h falls along the ridge
-        left = found[5] - found[4] * found[4] / found[3]
-        step = error * found[2] / (b * left) if left > 0.0 else (5.0 if error > 0.0 else -5.0)
+        left = sums[5] - sums[4] * sums[4] / sums[3]
+        step = error * sums[2] / (b * left) if left > 0.0 else (5.0 if error > 0.0 else -5.0)
         step = min(5.0, max(-5.0, step))
         moved = theta + step
         if not low < moved < high:
@@ -269,8 +269,8 @@ def fit_tilted(kind, q, mean_y, mean_h, a, b):
             break
         theta = moved
         b = math.exp(theta)
-        a, found = _best_a(kind, q, mean_y, a, b)
-        error = math.log(found[2] / mean_h)
+        a, sums = _best_a(kind, q, mean_y, a, b)
+        error = math.log(sums[2] / mean_h)
         if abs(step) < 1e-9:
             break
-    return a, b, -a * mean_y - b * mean_h - found[0], error
+    return a, b, -a * mean_y - b * mean_h - sums[0], error

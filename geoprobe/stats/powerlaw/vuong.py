@@ -24,27 +24,15 @@ def vuong(
     parameters: int = 2,
     nested: bool = False,
 ) -> VuongTest:
-    """Which of two fitted laws is closer to the data.
+    """Which of two fitted distributions is closer to the data; a positive ratio favours the first.
 
-    Parameters
-    ----------
-    difference : ndarray, shape (t,)
-        Log-probability under the first law less that under the second, at each distinct value.
-    counts : ndarray, shape (t,)
-        How many types have the value.
-    parameters : int
-        Fitted parameters of the two laws together.
-    nested : bool
-        Whether the second law contains the first. Then the statistic is ``2 |R|`` and p comes from a chi-squared law
-        with one degree of freedom; at the edge of a parameter's range the true p is half of that, so the test is
-        conservative. Otherwise the statistic is ``R / (sqrt(n) s)``, standard normal where neither law is closer.
-
-    Returns
-    -------
-    VuongTest
-        A positive ratio favours the first law. The normal statistic means nothing where the two laws coincide, as a
-        steep Yule law and a power law do: Vuong's preliminary test on ``n s**2`` is applied with an upper bound of
-        its critical value at level 0.1, chi-squared with `parameters` degrees of freedom.
+    ``difference`` is (t,) the log-probability under the first less that under the second at each distinct value, which
+    ``counts`` (t,) types have. If ``nested`` the second family contains the first: the statistic is ``2 |R|`` and p
+    comes from chi-squared with one degree of freedom; at the edge of a parameter's range the true p is half of that, so
+    the test is conservative. Otherwise the statistic is ``R / (sqrt(n) s)``, standard normal where neither is closer.
+    It means nothing where the two coincide, as a steep Yule distribution and a power law do: Vuong's preliminary test
+    on ``n s**2`` is applied with an upper bound of its critical value at level 0.1, chi-squared with as many degrees of
+    freedom as the two have ``parameters`` together.
 
     References
     ----------

@@ -142,6 +142,7 @@ def test_the_gain_of_a_gaussian_is_that_of_its_null_and_of_a_hierarchy_is_not():
     np.testing.assert_allclose(tree.gain, 1 - tree.stress[1:] / tree.stress[0])
 
 
+@pytest.mark.slow
 def test_gaussian_p_values_of_the_gain_are_spread_over_their_range():
     drawn = [
         stress_of_points(_rng(seed).standard_normal((9, 20)), 2, replicates=9, rng=_rng(100 + seed)).pvalue[0]
