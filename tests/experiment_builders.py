@@ -2,22 +2,22 @@
 
 import numpy as np
 
-from geoprobe.training.facts import TaskFacts, TrainedModel, TrainingFacts
 from geoprobe.training.leaks import Leak, LeakReport, TaskLeaks
-from geoprobe.training.records import BaseRecord, LayerCurvature, Prediction, RunRecord
+from geoprobe.training.outcome import TaskFacts, TrainedModel, TrainingFacts
+from geoprobe.training.records import BaseFacts, LayerCurvature, RunFacts
 from geoprobe.training.result import ComparisonResult, make_result
 
 HOSTILE = "<script>alert(1)</script>\u202e\u0000](javascript:x) #import"
 TASKS = (("addsub", "AddSub", 120), ("mawps", "MAWPS", 80), ("svamp", "SVAMP", 100))
 
 
-def predictions(task: str, right: np.ndarray, text: str = "The answer is 4.") -> tuple[Prediction, ...]:
-    return tuple(Prediction(f"{task}/{at}", text, "4", bool(each)) for at, each in enumerate(right))
+def marks(right: np.ndarray) -> str:
+    return "".join("01"[int(answer)] for answer in right)
 
 
 def make_record(
-    method: str, seed: int, gain: float, *, tasks=TASKS, accuracy: float = 0.3, purpose="final", rate=3e-4, text=""
-) -> RunRecord:
+    method: str, seed: int, gain: float, *, tasks=TASKS, accuracy: float = 0.3, purpose="final", rate=3e-4
+) -> RunFacts:
     """A run that answers each question right with probability accuracy + gain; questions are equally hard for all."""
     hard = np.random.default_rng(7)
     luck = np.random.default_rng((seed, len(method), 11))
@@ -25,17 +25,18 @@ def make_record(
     for name, _, count in tasks:
         threshold = hard.random(count)
         shaken = (threshold + 0.2 * luck.standard_normal(count)) % 1
-        answered[name] = predictions(name, shaken < accuracy + gain, text or "The answer is 4.")
+        answered[name] = marks(shaken < accuracy + gain)
     steps = range(1, 61)
     noise = luck.normal(0, 0.08, 60)
     curve = tuple((step, float(0.6 + 1.2 / step**0.5 + noise[step - 1] - gain / 5)) for step in steps)
     modules = [f"model.layers.{layer}.self_attn.{kind}" for layer in range(6) for kind in ("q_proj", "v_proj")]
     hyperbolic = method == "hyplora"
-    return RunRecord(
+    return RunFacts(
         method=method,
         seed=seed,
         learning_rate=rate,
         purpose=purpose,
+        status="finished",
         steps=60,
         train_losses=curve,
         validation_losses=tuple((step, curve[step - 1][1] + 0.05) for step in (20, 40, 60)),
@@ -53,7 +54,8 @@ def make_record(
         if hyperbolic
         else (),
         hidden_delta={name: 0.2 - 0.01 * hyperbolic for name, _, _ in tasks},
-        predictions=answered if purpose == "final" else {},
+        rights=answered if purpose == "final" else {},
+        unread=dict.fromkeys(answered, 0) if purpose == "final" else {},
         adapter=f"runs/{method}-{seed}/adapter",
     )
 
@@ -80,12 +82,13 @@ def make_experiment(
         for seed in seeds:
             if (method, seed) in failed:
                 why = HOSTILE if hostile else "The loss is NaN at step 7."
-                records.append(RunRecord(method, seed, 3e-4, "final", status="failed", error=why, steps=7))
+                records.append(RunFacts(method, seed, 3e-4, "final", status="failed", error=why, steps=7))
             else:
                 lift = gain if method != methods[0] else 0.0
                 records.append(make_record(method, seed, lift, tasks=tasks, accuracy=accuracy))
-    base = BaseRecord(
-        {name: predictions(name, np.random.default_rng(1).random(count) < accuracy / 6) for name, _, count in tasks},
+    base = BaseFacts(
+        {name: marks(np.random.default_rng(1).random(count) < accuracy / 6) for name, _, count in tasks},
+        {},
         {name: 0.22 for name, _, _ in tasks},
         1.9,
     )
@@ -100,7 +103,7 @@ def make_experiment(
         setup={"rank": 32, "alpha": 64.0, "batch": 8, "note": called or "none"},
         methods=methods,
         base=base,
-        records=records,
+        runs=records,
         leaks=leaks or LeakReport((), tuple(TaskLeaks(name, count, 0, 0) for name, _, count in tasks)),
         scan=scan,
         versions={"geoprobe": "0.3.0", "torch": "2.5"},

@@ -1,21 +1,24 @@
-"""``geoprobe finetune``: parse, call one function, print."""
+"""``geoprobe finetune``: parse, call one function, print. Its choices are the fields of `Setup`."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from geoprobe.cli.options import DataOption, DebugOption, FormatOption, OfflineOption, QuietOption, RevisionOption
+from geoprobe.cli.options import DataOption, DebugOption, FormatOption, OfflineOption, QuietOption
 from geoprobe.cli.options import errors as _errors
 from geoprobe.cli.options import formats_of as _formats
+from geoprobe.training.setup import Choice, choices
 from geoprobe.versions import install_command
 
 __all__ = ["finetune"]
 
 
-def finetune(
+def _finetune(
     model: Annotated[str | None, typer.Argument(help="demo, a folder, a .gguf file or a hub id.")] = None,
     train: Annotated[
         str, typer.Option(help="Training data: a name such as gsm8k, a JSON(L) file, or a hub set.")
@@ -28,43 +31,7 @@ def finetune(
         Path | None, typer.Option(readable=False, help="A scan.json: its model, where none is given, and its verdicts.")
     ] = None,
     budget: Annotated[str, typer.Option(help="What the choices begin with: demo, small or paper.")] = "paper",
-    methods: Annotated[
-        str | None, typer.Option(help="lora, dora, hyplora; the first is compared with.  [default: lora,hyplora]")
-    ] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds.  [paper: 3]")] = None,
-    rates: Annotated[str | None, typer.Option(help="Learning rates of the sweep.  [paper: 3e-4]")] = None,
-    rank: Annotated[int | None, typer.Option(help="Rank.  [paper: 32]")] = None,
-    alpha: Annotated[float | None, typer.Option(help="Output is scaled by alpha / rank.  [paper: 64]")] = None,
-    dropout: Annotated[float | None, typer.Option(help="Of the adapters' input.  [paper: 0.05]")] = None,
-    targets: Annotated[
-        str | None, typer.Option(help="Layers to adapt, or all-linear.  [paper: q, k, v, up and down projections]")
-    ] = None,
-    curvature: Annotated[float | None, typer.Option(help="HypLoRA's K at the start.")] = None,
-    epochs: Annotated[float | None, typer.Option(help="Passes over the training data.  [paper: 3]")] = None,
-    steps: Annotated[int | None, typer.Option(help="Optimizer steps, instead of epochs.")] = None,
-    sweep_steps: Annotated[int | None, typer.Option(help="Steps of a run of the sweep.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Examples a step.  [paper: 16]")] = None,
-    micro_batch: Annotated[int | None, typer.Option(help="Of these at a time on a device.")] = None,
-    cutoff: Annotated[int | None, typer.Option(help="Tokens at which examples are cut.  [paper: 256]")] = None,
-    longest: Annotated[int | None, typer.Option(help="Leave out examples of more tokens instead.")] = None,
-    warmup: Annotated[int | None, typer.Option(help="Steps of warm-up, at most a tenth.  [paper: 100]")] = None,
-    examples: Annotated[int | None, typer.Option(help="Training examples used, of a sample.")] = None,
-    validation: Annotated[int | None, typer.Option(help="Training examples held out.  [paper: 120]")] = None,
-    questions: Annotated[int | None, typer.Option(help="Questions asked a test set, of a sample.")] = None,
-    max_new_tokens: Annotated[int | None, typer.Option(help="Tokens of the longest answer.")] = None,
-    evaluation_batch: Annotated[int | None, typer.Option(help="Questions at a time.  [paper: 16]")] = None,
-    save_every: Annotated[int | None, typer.Option(min=0, help="Steps between checkpoints.  [paper: 100]")] = None,
-    validate_every: Annotated[int | None, typer.Option(min=0, help="Steps between validations.")] = None,
-    precision: Annotated[str | None, typer.Option(help="auto, float32 or bfloat16.")] = None,
-    gradient_checkpointing: Annotated[
-        bool, typer.Option("--gradient-checkpointing", help="Less memory, more time.")
-    ] = False,
-    four_bit: Annotated[bool, typer.Option("--four-bit", help="Base model in 4 bits (bitsandbytes, a GPU).")] = False,
-    match_scale: Annotated[
-        bool, typer.Option("--match-scale/--no-match-scale", help="Start all methods with one gradient norm.")
-    ] = True,
-    field: Annotated[str | None, typer.Option(help="QUESTION,RESPONSE: columns of the training data.")] = None,
-    template: Annotated[str | None, typer.Option(help="Of prompts: alpaca (the paper's) or plain.")] = None,
+    *,
     allow_leak: Annotated[
         bool, typer.Option("--allow-leak", help="Test on questions that are among the training data, too.")
     ] = False,
@@ -75,18 +42,16 @@ def finetune(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the experiment in the folder.")] = False,
     engine: Annotated[str, typer.Option(help="Where runs are done: local, or ray (RAY_ADDRESS).")] = "local",
     report_to: Annotated[str | None, typer.Option(help="Of Trainer: tensorboard, wandb, all, none.")] = None,
-    threads: Annotated[int | None, typer.Option(help="PyTorch's threads on a CPU.")] = None,
     data: DataOption = None,
     out: Annotated[
         Path | None, typer.Option(readable=False, help="Folder of the experiment.  [default: reports/MODEL-finetune]")
     ] = None,
     formats: FormatOption = "html,pdf,json",
-    seed: Annotated[int | None, typer.Option(min=0, help="Of samples and the validation split.")] = None,
-    revision: RevisionOption = None,
     offline: OfflineOption = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
     quiet: QuietOption = False,
     debug: DebugOption = False,
+    **given: Any,
 ) -> None:
     """Train adapters equally by several methods, test them, and say whether one helps."""
     with _errors(debug, interrupted="--resume goes on from the last checkpoint."):
@@ -112,38 +77,7 @@ def finetune(
             "leaks": "allow" if allow_leak else "drop" if drop_leak else "refuse",
             "data": data,
             "offline": offline,
-            "methods": _listed(methods),
-            "seeds": None if seeds is None else tuple(range(seeds)),
-            "rates": _numbers(rates),
-            "rank": rank,
-            "alpha": alpha,
-            "dropout": dropout,
-            "targets": _listed(targets),
-            "curvature": curvature,
-            "epochs": epochs,
-            "steps": steps,
-            "sweep_steps": sweep_steps,
-            "batch": batch,
-            "micro_batch": micro_batch,
-            "cutoff": cutoff,
-            "longest": longest,
-            "warmup": warmup,
-            "examples": examples,
-            "validation": validation,
-            "questions": questions,
-            "max_new_tokens": max_new_tokens,
-            "evaluation_batch": evaluation_batch,
-            "save_every": save_every,
-            "validate_every": validate_every,
-            "precision": precision,
-            "gradient_checkpointing": gradient_checkpointing or None,
-            "four_bit": four_bit or None,
-            "match_scale": None if match_scale else False,
-            "field": field,
-            "template": template,
-            "threads": threads,
-            "seed": seed,
-            "revision": revision,
+            **{choice.name: _read(choice, given[choice.name]) for choice in _options()},
         }
         if dry_run:
             from geoprobe.report.text import shown
@@ -156,7 +90,7 @@ def finetune(
         from geoprobe.training.distributed import rank as process
         from geoprobe.training.finetuning import finetune as run
         from geoprobe.training.finetuning import out_folder
-        from geoprobe.training.terminal import TrainingProgress
+        from geoprobe.training.progress import TrainingProgress
 
         folder = out_folder(out, model, from_scan)
         with TrainingProgress(quiet=quiet) as progress:
@@ -178,14 +112,67 @@ def finetune(
             typer.echo(result.to_json(), nl=False)
 
 
+def _options() -> Iterator[Choice]:
+    """Fields of a set-up that the command line has an option for."""
+    return (choice for choice in choices() if choice.help)
+
+
+def _parameter(choice: Choice) -> inspect.Parameter:
+    """A field as an option: numbers as such, several values as a list with commas, seeds as how many."""
+    option, kind, default = "--" + choice.name.replace("_", "-"), choice.kind, None
+    if choice.name == "seeds":
+        declared = typer.Option(option, min=1, help=choice.help)
+    elif kind is bool:
+        flags = option if choice.default is False else f"{option}/{option.replace('--', '--no-')}"
+        declared, default = typer.Option(flags, help=choice.help), choice.default
+    else:
+        declared = typer.Option(option, min=choice.bounds.ge if kind is int else None, help=choice.help)
+        kind = kind if kind in (int, float) and not choice.several else str
+    if kind is not bool:
+        kind = kind | None
+    return inspect.Parameter(
+        choice.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, declared]
+    )
+
+
+def _read(choice: Choice, given: Any) -> Any:
+    """What was given for an option as the value of its field; None leaves it to the preset."""
+    if given is None or (choice.kind is bool and given is choice.default):
+        return None
+    if choice.name == "seeds":
+        return tuple(range(given))
+    if choice.several:
+        return _numbers(given) if choice.kind is float else _listed(given)
+    return given
+
+
 def _listed(given: str | None) -> tuple[str, ...] | None:
     return None if given is None else tuple(part.strip() for part in given.split(",") if part.strip())
 
 
-def _numbers(given: str | None) -> tuple[float, ...] | None:
+def _numbers(given: str) -> tuple[float, ...]:
     from geoprobe.errors import UsageError
 
     try:
-        return None if given is None else tuple(float(part) for part in _listed(given) or ())
+        return tuple(float(part) for part in _listed(given) or ())
     except ValueError as error:
         raise UsageError(f"The learning rates are {given!r}.", "Give numbers, separated by commas.") from error
+
+
+def _command() -> Callable[..., None]:
+    """The command with an option for every choice, behind what is asked first."""
+    own = inspect.signature(_finetune, eval_str=True).parameters
+    first = [parameter for parameter in own.values() if parameter.kind is parameter.POSITIONAL_OR_KEYWORD]
+    last = [parameter for parameter in own.values() if parameter.kind is parameter.KEYWORD_ONLY]
+    parameters = [*first, *map(_parameter, _options()), *last]
+
+    def finetune(**given: Any) -> None:
+        _finetune(**given)
+
+    finetune.__doc__ = _finetune.__doc__
+    finetune.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    finetune.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return finetune
+
+
+finetune = _command()

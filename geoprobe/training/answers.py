@@ -69,9 +69,9 @@ def extract(kind: Kind, output: str) -> str | None:
         match = _WORD.search(text)
         return None if match is None else _word(match)
     for stated in _stated(text):
-        found = _read(kind, stated)
-        if found is not None:
-            return found
+        answer = _read(kind, stated)
+        if answer is not None:
+            return answer
     if kind == "number":
         number = last_number(text)
         return None if number is None else canonical(number)

@@ -13,12 +13,11 @@ import torch
 
 from geoprobe.errors import GeoprobeError, UsageError
 from geoprobe.sources.ray_cluster import ray_cluster, result
-from geoprobe.training.experiment import Experiment, Start, Workbench, failed_record
-from geoprobe.training.records import RunRecord
-from geoprobe.training.runs import Run
-from geoprobe.training.scale import Scale
-from geoprobe.training.told import QUESTION, Nobody, Told
-from geoprobe.training.trainer import StorageError
+from geoprobe.training.experiment import Experiment, RunWorker, Start, failed_run
+from geoprobe.training.matched_alpha import MatchedAlpha
+from geoprobe.training.progress import QUESTION, ProgressListener
+from geoprobe.training.records import Run, RunFacts
+from geoprobe.training.train import StorageError
 
 __all__ = ["ENGINES", "Engine", "open_engine"]
 
@@ -31,22 +30,16 @@ class Engine(Protocol):
     def start(self) -> Start:
         """Everything before the first training."""
 
-    def runs(self, runs: Sequence[tuple[Run, Scale]]) -> Iterator[RunRecord]:
-        """Records of runs, in their order."""
+    def runs(self, runs: Sequence[tuple[Run, MatchedAlpha]]) -> Iterator[RunFacts]:
+        """What runs give, in their order."""
 
 
 @contextmanager
-def open_engine(name: str, experiment: Experiment, told: Told) -> Iterator[Engine]:
+def open_engine(name: str, experiment: Experiment, listener: ProgressListener) -> Iterator[Engine]:
     """An engine for the time of an experiment.
 
-    Parameters
-    ----------
-    name : {"local", "ray"}
-        Here, or on the cluster that RAY_ADDRESS names (without it, a Ray of this machine's own).
-    experiment : Experiment
-        Its folder must have the same path on every node.
-    told : Told
-        Told how it goes.
+    ``local`` is here, ``ray`` the cluster that RAY_ADDRESS names (without it, a Ray of this machine's own); the
+    experiment's folder must have the same path on every node.
 
     Raises
     ------
@@ -58,30 +51,30 @@ def open_engine(name: str, experiment: Experiment, told: Told) -> Iterator[Engin
     if name not in ENGINES:
         raise UsageError(f"There is no engine {name!r}.", f"Give one of {', '.join(ENGINES)}.")
     if name == "local":
-        yield _Local(experiment, told)
+        yield _Local(experiment, listener)
         return
     with ray_cluster() as ray:
-        yield _Ray(experiment, told, ray)
+        yield _Ray(experiment, listener, ray)
 
 
 class _Local:
-    def __init__(self, experiment: Experiment, told: Told) -> None:
-        self._bench = Workbench.of(experiment)
-        self._told = told
+    def __init__(self, experiment: Experiment, listener: ProgressListener) -> None:
+        self._worker = RunWorker.of(experiment)
+        self._listener = listener
 
     def start(self) -> Start:
-        return self._bench.start(self._told)
+        return self._worker.start(self._listener)
 
-    def runs(self, runs: Sequence[tuple[Run, Scale]]) -> Iterator[RunRecord]:
-        for run, scale in runs:
-            yield self._bench.record(run, scale, self._told)
+    def runs(self, runs: Sequence[tuple[Run, MatchedAlpha]]) -> Iterator[RunFacts]:
+        for run, alpha in runs:
+            yield self._worker.run(run, alpha, self._listener)
 
 
 class _Ray:
     """Every task loads the model once in its worker, with this process's number of threads and folder."""
 
-    def __init__(self, experiment: Experiment, told: Told, ray: Any) -> None:
-        self._experiment, self._told, self._ray = experiment, told, ray
+    def __init__(self, experiment: Experiment, listener: ProgressListener, ray: Any) -> None:
+        self._experiment, self._listener, self._ray = experiment, listener, ray
         self._shared = ray.put((experiment, Path.cwd()))
         self._threads = experiment.setup.threads or torch.get_num_threads()
         largest = max((node["Resources"].get("CPU", 1) for node in ray.nodes() if node["Alive"]), default=1)
@@ -93,42 +86,42 @@ class _Ray:
         }
 
     def start(self) -> Start:
-        self._told.run("the model before training", 1, self._experiment.questions * QUESTION)
+        self._listener.run("the model before training", 1, self._experiment.questions * QUESTION)
         started: Start = result(self._ray, self._ray.remote(**self._task)(_start).remote(self._shared, self._threads))
-        self._told.advance(1)
+        self._listener.advance(1)
         return started
 
-    def runs(self, runs: Sequence[tuple[Run, Scale]]) -> Iterator[RunRecord]:
+    def runs(self, runs: Sequence[tuple[Run, MatchedAlpha]]) -> Iterator[RunFacts]:
         task = self._ray.remote(**self._task)(_record)
-        waiting = [task.remote(self._shared, run, scale, self._threads) for run, scale in runs]
-        for (run, scale), each in zip(runs, waiting, strict=True):
+        waiting = [task.remote(self._shared, run, alpha, self._threads) for run, alpha in runs]
+        for (run, alpha), reference in zip(runs, waiting, strict=True):
             asked = self._experiment.questions if run.purpose == "final" else 0
-            self._told.run(run.title, 1, run.steps + asked * QUESTION)
+            self._listener.run(run.title, 1, run.steps + asked * QUESTION)
             try:
-                record: RunRecord = result(self._ray, each)
+                facts: RunFacts = result(self._ray, reference)
             except StorageError:
                 raise
             except GeoprobeError as error:  # the worker died
-                record = failed_record(run, scale, error)
-                self._experiment.store.save(run, record)
-            self._told.advance(1)
-            self._told.finished(record)
-            yield record
+                facts = failed_run(run, alpha, error)
+                self._experiment.store.save(run, facts, {})
+            self._listener.advance(1)
+            self._listener.finished(facts)
+            yield facts
 
 
 @lru_cache(maxsize=1)
-def _bench(shared: tuple[Experiment, Path], threads: int) -> Workbench:
+def _worker(shared: tuple[Experiment, Path], threads: int) -> RunWorker:
     """The worker's own, its model loaded once."""
     experiment, folder = shared
     torch.set_num_threads(threads)
     with suppress(OSError):  # the model's path may be relative to where the experiment was asked for
         os.chdir(folder)
-    return Workbench.of(experiment)
+    return RunWorker.of(experiment)
 
 
 def _start(shared: tuple[Experiment, Path], threads: int) -> Start:
-    return _bench(shared, threads).start(Nobody())
+    return _worker(shared, threads).start(ProgressListener())
 
 
-def _record(shared: tuple[Experiment, Path], run: Run, scale: Scale, threads: int) -> RunRecord:
-    return _bench(shared, threads).record(run, scale, Nobody())
+def _record(shared: tuple[Experiment, Path], run: Run, alpha: MatchedAlpha, threads: int) -> RunFacts:
+    return _worker(shared, threads).run(run, alpha, ProgressListener())

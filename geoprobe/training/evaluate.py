@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
+from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
 
-from geoprobe.training.base_model import LoadedBase
-from geoprobe.training.generate import greedy_answers
-from geoprobe.training.hidden import final_delta
-from geoprobe.training.likelihood import likeliest_options
+from geoprobe.sources.models.states import ModelStates
+from geoprobe.stats.hyperbolicity import delta_basepoint_batch
+from geoprobe.training.distributed import gathered, rank, world_size
+from geoprobe.training.loss import likeliest_options
+from geoprobe.training.model import LoadedBase
 from geoprobe.training.records import Prediction
 from geoprobe.training.setup import Setup
 from geoprobe.training.tasks import LoadedTask
 
-__all__ = ["Evaluation", "evaluate", "sampled"]
-
-_QUESTIONS = 3  # stream of the seed
+__all__ = ["MAX_TOKENS", "Evaluation", "evaluate", "final_delta", "greedy_answers"]
 
 
 @dataclass(frozen=True)
@@ -29,38 +31,16 @@ class Evaluation:
     hidden_delta: dict[str, float]
 
 
-def sampled(task: LoadedTask, setup: Setup) -> LoadedTask:
-    """The questions of a test set that are asked: all, or a seeded sample in file order."""
-    total = len(task.questions)
-    if setup.questions is None or setup.questions >= total:
-        return task
-    rng = np.random.default_rng((setup.seed, _QUESTIONS))
-    places = np.sort(rng.choice(total, setup.questions, replace=False))
-    note = f"{task.note} A sample of {setup.questions:,} of its {total:,} questions.".strip()
-    return replace(task, questions=tuple(task.questions[place] for place in places), note=note)
-
-
 def evaluate(
     model: Any,
     base: LoadedBase,
     setup: Setup,
     tasks: Sequence[LoadedTask],
-    told: Callable[[int], None] | None = None,
+    on_answers: Callable[[int], None] | None = None,
 ) -> Evaluation:
-    """Ask every question of the tasks, already sampled.
+    """Ask a model, or a peft model around it, every question of the tasks, already sampled.
 
-    Parameters
-    ----------
-    model
-        The model, or a peft model around it.
-    base : LoadedBase
-        Its tokenizer and precision.
-    setup : Setup
-        Batch, longest answer and number of prompts for δ.
-    tasks : sequence of LoadedTask
-        The test sets.
-    told : callable, optional
-        Called with the number of questions answered.
+    `on_answers` is called with the number of questions answered.
     """
     model.eval()
     predictions: dict[str, tuple[Prediction, ...]] = {}
@@ -76,7 +56,7 @@ def evaluate(
             max_new_tokens=setup.max_new_tokens or task.max_new_tokens,
             batch=setup.evaluation_batch,
             finished=task.finished,
-            told=None if told is None else lambda count, done=done: told(done + count),  # type: ignore[misc]
+            on_answers=None if on_answers is None else lambda count, done=done: on_answers(done + count),  # type: ignore[misc]
         )
         likeliest = likeliest_options(model, base, questions, setup.evaluation_batch)
         answered = []
@@ -98,3 +78,81 @@ def evaluate(
             hidden_delta[task.name] = delta
         before += len(questions)
     return Evaluation(predictions, hidden_delta)
+
+
+class _Answered(StoppingCriteria):
+    """A row is done once its answer can no longer change."""
+
+    def __init__(self, tokenizer: Any, start: int, finished: Callable[[str], bool]) -> None:
+        self._tokenizer = tokenizer
+        self._start = start
+        self._finished = finished
+
+    def __call__(self, input_ids: Tensor, scores: Any, **_: Any) -> Tensor:
+        texts = self._tokenizer.batch_decode(input_ids[:, self._start :], skip_special_tokens=True)
+        return torch.tensor([self._finished(text) for text in texts], dtype=torch.bool, device=input_ids.device)
+
+
+def greedy_answers(
+    model: Any,
+    base: LoadedBase,
+    prompts: Sequence[str],
+    *,
+    max_new_tokens: int,
+    batch: int,
+    finished: Callable[[str], bool],
+    on_answers: Callable[[int], None] | None = None,
+) -> list[str]:
+    """What a model writes after each prompt, the likeliest token each time, in the order of the prompts.
+
+    Prompts of like length go together, so that little padding (on the left) is computed. `finished` says whether an
+    output may stop there.
+    """
+    tokenizer = base.tokenizer
+    ids = [tokenizer(prompt)["input_ids"] for prompt in prompts]
+    order = sorted(range(len(prompts)), key=lambda place: (len(ids[place]), place))
+    settings = GenerationConfig(**{**base.model.generation_config.to_dict(), "max_new_tokens": max_new_tokens})
+    answers: dict[int, str] = {}
+    device = base.model.device
+    for start in range(0, len(order), batch)[rank() :: world_size()]:
+        places = order[start : start + batch]
+        longest = len(ids[places[-1]])
+        rows = torch.full((len(places), longest), base.padding, dtype=torch.int64)
+        mask = torch.zeros_like(rows)
+        for row, place in enumerate(places):
+            rows[row, longest - len(ids[place]) :] = torch.tensor(ids[place])
+            mask[row, longest - len(ids[place]) :] = 1
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=base.half):
+            written = model.generate(
+                input_ids=rows.to(device),
+                attention_mask=mask.to(device),
+                generation_config=settings,
+                stopping_criteria=StoppingCriteriaList([_Answered(tokenizer, longest, finished)]),
+            )
+        texts = tokenizer.batch_decode(written[:, longest:], skip_special_tokens=True)
+        answers.update(zip(places, texts, strict=True))
+        if on_answers is not None:
+            on_answers(min(start + batch, len(order)))
+    whole = gathered(answers)
+    return [whole[place] for place in range(len(prompts))]
+
+
+#: Longer prompts are cut, as δ takes the square of their length.
+MAX_TOKENS = 128
+_FEWEST = 4
+
+
+def final_delta(model: Any, base: LoadedBase, prompts: Sequence[str], name: str) -> float | None:
+    """Mean relative δ over prompts of what leaves the model's last layer, behind its final norm.
+
+    Base point is the first token and distances are Euclidean, the paper's protocol. Prompts are cut to `MAX_TOKENS`
+    tokens; None without prompts of at least four. `name` is the model's, for errors.
+    """
+    causal = model.get_base_model() if hasattr(model, "get_base_model") else model
+    states = ModelStates(causal.base_model, name)
+    ids = [np.array(base.tokenizer(prompt)["input_ids"][:MAX_TOKENS], dtype=np.int64) for prompt in prompts]
+    ids = [row for row in ids if len(row) >= _FEWEST]
+    if not ids:
+        return None
+    (clouds,) = states.read(ids, [states.layers])
+    return float(np.mean(delta_basepoint_batch([cloud.astype(np.float64) for cloud in clouds]).relative))

@@ -61,21 +61,12 @@ class Prepared:
 def prepare(data: TrainingData, tokenizer: Any, setup: Setup) -> Prepared:
     """Tokenise, cut at the cutoff, sample, and hold out the validation split.
 
-    Parameters
-    ----------
-    data : TrainingData
-        What is trained on.
-    tokenizer
-        The model's.
-    setup : Setup
-        Cutoff, sizes and seed.
-
     Raises
     ------
     BadDataError
         When too few examples are left.
     """
-    found: list[tuple[str, Tokens]] = []
+    kept: list[tuple[str, Tokens]] = []
     cut = left = hopeless = 0
     for example in data.examples:
         tokens = _tokens(example, tokenizer)
@@ -86,11 +77,11 @@ def prepare(data: TrainingData, tokenizer: Any, setup: Setup) -> Prepared:
             hopeless += 1
             continue
         cut += len(tokens.ids) > setup.cutoff
-        found.append((_same(example.group or example.question), Tokens(tokens.ids[: setup.cutoff], tokens.prompt)))
-    if setup.examples is not None and setup.examples < len(found):
+        kept.append((_same(example.group or example.question), Tokens(tokens.ids[: setup.cutoff], tokens.prompt)))
+    if setup.examples is not None and setup.examples < len(kept):
         rng = np.random.default_rng((setup.seed, _SAMPLE))
-        found = [found[place] for place in np.sort(rng.choice(len(found), setup.examples, replace=False))]
-    training, validation = _split(found, setup)
+        kept = [kept[place] for place in np.sort(rng.choice(len(kept), setup.examples, replace=False))]
+    training, validation = _split(kept, setup)
     if not training or not validation:
         raise BadDataError(
             f"{data.name} leaves {len(training)} examples to train on and {len(validation)} to validate on.",
@@ -110,19 +101,8 @@ def training_order(lengths: Sequence[int], batch: int, steps: int, seed: int) ->
     Every example comes once before any comes twice. Within `_SORTED_TOGETHER` batches examples are sorted by length and
     the batches shuffled, so that padding is not what is computed.
 
-    Parameters
-    ----------
-    lengths : sequence of int
-        Tokens of each example.
-    batch, steps : int
-        Examples a step, and steps.
-    seed : int
-        The same seed gives the same order, whatever the method.
-
-    Returns
-    -------
-    list of int
-        ``steps * batch`` indices.
+    `lengths` are the tokens of each example; the same seed gives the same ``steps * batch`` indices, whatever the
+    method.
     """
     rng = np.random.default_rng((seed, _ORDER))
     wanted = steps * batch
@@ -144,20 +124,20 @@ def _tokens(example: Example, tokenizer: Any) -> Tokens:
     return Tokens((*prompt, *response, tokenizer.eos_token_id), len(prompt))
 
 
-def _split(found: list[tuple[str, Tokens]], setup: Setup) -> tuple[list[Tokens], list[Tokens]]:
+def _split(kept: list[tuple[str, Tokens]], setup: Setup) -> tuple[list[Tokens], list[Tokens]]:
     """Hold out a random sample; a question that comes twice, and a conversation, go to one side."""
     rng = np.random.default_rng((setup.seed, _SPLIT))
-    wanted = min(setup.validation, len(found) // 2)
-    twins = Counter(question for question, _ in found)
-    held: set[str] = set()
+    wanted = min(setup.validation, len(kept) // 2)
+    twins = Counter(question for question, _ in kept)
+    left_out: set[str] = set()
     so_far = 0
-    for place in rng.permutation(len(found)):
-        question = found[place][0]
-        if question not in held and so_far < wanted:
-            held.add(question)
+    for place in rng.permutation(len(kept)):
+        question = kept[place][0]
+        if question not in left_out and so_far < wanted:
+            left_out.add(question)
             so_far += twins[question]
-    training = [tokens for question, tokens in found if question not in held]
-    validation = [tokens for question, tokens in found if question in held]
+    training = [tokens for question, tokens in kept if question not in left_out]
+    validation = [tokens for question, tokens in kept if question in left_out]
     return training, validation
 
 

@@ -1,59 +1,99 @@
-"""Methods × seeds × rates: what is done for one run, wherever it runs."""
+"""Methods × rates × seeds: which trainings an experiment has, and what is done for one, wherever it runs."""
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from geoprobe.errors import GeoprobeError
-from geoprobe.training.adapters import count_parameters, curvatures, geometry_parameters
-from geoprobe.training.base_model import LoadedBase, fingerprint, load_base, model_facts
 from geoprobe.training.data import TrainingData
 from geoprobe.training.distributed import rank, wait, world_size
-from geoprobe.training.evaluate import evaluate
+from geoprobe.training.evaluate import Evaluation, evaluate
 from geoprobe.training.examples import Prepared, prepare
-from geoprobe.training.facts import TrainedModel
-from geoprobe.training.records import BaseRecord, RunRecord
-from geoprobe.training.runs import Run
-from geoprobe.training.scale import Scale, measure_scale
+from geoprobe.training.loss import validation_loss
+from geoprobe.training.matched_alpha import MatchedAlpha, match_alpha
+from geoprobe.training.methods import count_parameters, curvatures, geometry_parameters
+from geoprobe.training.model import LoadedBase, fingerprint, load_base, model_facts
+from geoprobe.training.outcome import TrainedModel
+from geoprobe.training.progress import QUESTION, ProgressListener
+from geoprobe.training.records import BaseFacts, Run, RunFacts, likelihood_rights, rights, unread
 from geoprobe.training.setup import Setup
 from geoprobe.training.store import Store
 from geoprobe.training.tasks import LoadedTask
-from geoprobe.training.told import QUESTION, Told
-from geoprobe.training.train import ordered_examples, trained
-from geoprobe.training.trainer import DivergedError, StorageError
-from geoprobe.training.validation import validation_loss
+from geoprobe.training.train import DivergedError, StorageError, ordered_examples, trained
 from geoprobe.versions import versions_of
 
-__all__ = ["PACKAGES", "Experiment", "Start", "Workbench", "failed_record"]
+__all__ = [
+    "PACKAGES",
+    "Experiment",
+    "RunWorker",
+    "Start",
+    "chosen_rates",
+    "failed_run",
+    "final_runs",
+    "final_steps",
+    "sweep_runs",
+]
 
 #: What computes the numbers, and so belongs into the provenance.
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "numpy", "numba", "tokenizers")
+
+
+def final_steps(setup: Setup, examples: int) -> int:
+    """Optimizer steps of a final run over so many training examples."""
+    return setup.steps or math.ceil(examples * setup.epochs / setup.batch)
+
+
+def sweep_runs(setup: Setup, examples: int) -> tuple[Run, ...]:
+    """Every rate once for every method, with the first seed; none where there is one rate."""
+    if len(setup.rates) == 1:
+        return ()
+    steps = setup.sweep_steps or final_steps(setup, examples)
+    return tuple(Run(method, setup.seeds[0], rate, "sweep", steps) for method in setup.methods for rate in setup.rates)
+
+
+def chosen_rates(setup: Setup, sweep: Sequence[RunFacts]) -> dict[str, float | None]:
+    """Each method's rate with the lowest validation loss; None where every run of its sweep failed.
+
+    A run that diverges speaks against its rate. One that fails of anything else says nothing of it: its rate is left
+    out for every method, so that none has more rates to choose from.
+    """
+    if len(setup.rates) == 1:
+        return dict.fromkeys(setup.methods, setup.rates[0])
+    lost = {run.learning_rate for run in sweep if run.status == "failed" and not run.diverged}
+    chosen: dict[str, float | None] = {}
+    for method in setup.methods:
+        losses = {
+            run.learning_rate: run.validation_loss
+            for run in sweep
+            if run.method == method and run.purpose == "sweep" and run.validation_loss is not None
+            if run.learning_rate not in lost
+        }
+        chosen[method] = min(losses, key=losses.__getitem__, default=None)
+    return chosen
+
+
+def final_runs(setup: Setup, rates: Mapping[str, float | None], examples: int) -> tuple[Run, ...]:
+    """Every method with every seed, seed by seed, so that what is there after a crash can be compared."""
+    steps = final_steps(setup, examples)
+    return tuple(
+        Run(method, seed, rate, "final", steps)
+        for seed in setup.seeds
+        for method in setup.methods
+        if (rate := rates[method]) is not None
+    )
 
 
 @dataclass(frozen=True)
 class Experiment:
     """All that a run's outcome depends on, small enough to be sent to another process.
 
-    Parameters
-    ----------
-    setup : Setup
-        The choices.
-    training : TrainingData
-        What is trained on.
-    tasks : tuple of LoadedTask
-        What is asked, already sampled.
-    out : Path
-        The folder, the same on every node.
-    report_to : tuple of str
-        Trainer's integrations.
-    offline : bool
-        Ask no network.
-    hashes : tuple of (str, str)
-        Of what is trained and tested on, by name.
+    The tasks are already sampled, the folder is the same on every node, `report_to` are Trainer's integrations, and
+    `hashes` are of what is trained and tested on, by name.
     """
 
     setup: Setup
@@ -77,58 +117,32 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Start:
-    """What is known before any training.
-
-    Parameters
-    ----------
-    model : TrainedModel
-        Facts of the model.
-    training, validation : int
-        Examples learned from and held out.
-    note : str
-        Which were left out.
-    base : BaseRecord
-        What the model does.
-    scales : tuple of Scale
-        Every method's alpha with every seed.
-    warnings : tuple of str
-        What a reader must know.
-    """
+    """What is known before any training: examples learned from and held out, the model's answers, every alpha."""
 
     model: TrainedModel
     training: int
     validation: int
     note: str
-    base: BaseRecord
-    scales: tuple[Scale, ...]
+    base: BaseFacts
+    alphas: tuple[MatchedAlpha, ...]
     warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
-class Workbench:
-    """An experiment with its model loaded: what does the runs.
-
-    Parameters
-    ----------
-    experiment : Experiment
-        What is done.
-    base : LoadedBase
-        Its model.
-    prepared : Prepared
-        Its examples.
-    """
+class RunWorker:
+    """An experiment with its model loaded: what does the runs."""
 
     experiment: Experiment
     base: LoadedBase
     prepared: Prepared
 
     @classmethod
-    def of(cls, experiment: Experiment) -> Workbench:
+    def of(cls, experiment: Experiment) -> RunWorker:
         """Load what an experiment needs."""
         base = load_base(experiment.setup, offline=experiment.offline)
         return cls(experiment, base, prepare(experiment.training, base.tokenizer, experiment.setup))
 
-    def start(self, told: Told) -> Start:
+    def start(self, listener: ProgressListener) -> Start:
         """Everything before the first training.
 
         Raises
@@ -148,21 +162,21 @@ class Workbench:
             len(self.prepared.training),
             len(self.prepared.validation),
             self.prepared.note,
-            self.base_record(told),
-            self.scales(told),
+            self.base_facts(listener),
+            self.matched_alphas(listener),
             warnings,
         )
 
-    def base_record(self, told: Told) -> BaseRecord:
+    def base_facts(self, listener: ProgressListener) -> BaseFacts:
         """What the model does before any training, from the store or measured now."""
         experiment = self.experiment
-        found = experiment.store.base_record()
-        if found is not None:
-            return found
+        saved = experiment.store.base_record()
+        if saved is not None:
+            return saved
         setup, base = experiment.setup, self.base
-        told.run("the model before training", experiment.questions, experiment.questions * QUESTION)
+        listener.run("the model before training", experiment.questions, experiment.questions * QUESTION)
         began = time.perf_counter()
-        evaluation = evaluate(base.model, base, setup, experiment.tasks, told.advance)
+        evaluation = evaluate(base.model, base, setup, experiment.tasks, listener.advance)
         loss = validation_loss(
             base.model,
             self.prepared.validation,
@@ -170,31 +184,32 @@ class Workbench:
             batch=setup.micro_batch or setup.batch,
             half=base.half,
         )
-        record = BaseRecord(evaluation.predictions, evaluation.hidden_delta, loss, time.perf_counter() - began)
+        predictions = evaluation.predictions
+        facts = BaseFacts(rights(predictions), likelihood_rights(predictions), evaluation.hidden_delta, loss)
         if rank() == 0:
-            experiment.store.save_base(record)
+            experiment.store.save_base(facts, predictions, time.perf_counter() - began)
         wait()
-        return record
+        return facts
 
-    def scales(self, told: Told) -> tuple[Scale, ...]:
+    def matched_alphas(self, listener: ProgressListener) -> tuple[MatchedAlpha, ...]:
         """Every method's alpha with every seed, from the store or measured now, the reference's first."""
         setup, store = self.experiment.setup, self.experiment.store
-        found = {(scale.method, scale.seed): scale for scale in store.scales()}
-        told.run("gradients at the start", len(setup.methods) * len(setup.seeds), 0.0)
+        alphas = {(alpha.method, alpha.seed): alpha for alpha in store.matched_alphas()}
+        listener.run("gradients at the start", len(setup.methods) * len(setup.seeds), 0.0)
         for seed in setup.seeds:
             for method in setup.methods:
-                if (method, seed) not in found:
+                if (method, seed) not in alphas:
                     first = ordered_examples(self.prepared, setup, Run(method, seed, 0.0, "final", 1))
-                    reference = found.get((setup.methods[0], seed)) if setup.match_scale else None
-                    found[method, seed] = measure_scale(self.base, setup, method, seed, first, reference)
+                    reference = alphas.get((setup.methods[0], seed)) if setup.match_scale else None
+                    alphas[method, seed] = match_alpha(self.base, setup, method, seed, first, reference)
                     if rank() == 0:
-                        store.save_scales(tuple(found.values()))
-                told.advance(len(found))
+                        store.save_matched_alphas(tuple(alphas.values()))
+                listener.advance(len(alphas))
         wait()
-        return tuple(found.values())
+        return tuple(alphas.values())
 
-    def record(self, run: Run, scale: Scale, told: Told) -> RunRecord:
-        """One run's record: from the store, or by training and evaluating now. A run that fails gives one that says so.
+    def run(self, run: Run, alpha: MatchedAlpha, listener: ProgressListener) -> RunFacts:
+        """What one run gives: from the store, or by training and evaluating now. One that fails gives why.
 
         Raises
         ------
@@ -207,59 +222,62 @@ class Workbench:
         if saved is not None:
             return saved
         losses: list[tuple[int, float]] = []
+        evaluation = Evaluation({}, {})
         try:
-            record = self._train(run, scale, losses, told)
+            facts, evaluation = self._train(run, alpha, losses, listener)
         except StorageError:
             raise
         except Exception as error:  # one run's failure, whatever it is, must not lose the others
             if world_size() > 1 and not isinstance(error, DivergedError):
                 raise  # the other processes may not have failed and wait for this one: they end together
-            record = failed_record(run, scale, error, losses)
+            facts = failed_run(run, alpha, error, losses)
             if rank() == 0:
                 store.save_trace(run, traceback.format_exc())
         if rank() == 0:
-            store.save(run, record)
-        told.finished(record)
-        return record
+            store.save(run, facts, evaluation.predictions)
+        listener.finished(facts)
+        return facts
 
-    def _train(self, run: Run, scale: Scale, losses: list[tuple[int, float]], told: Told) -> RunRecord:
+    def _train(
+        self, run: Run, alpha: MatchedAlpha, losses: list[tuple[int, float]], listener: ProgressListener
+    ) -> tuple[RunFacts, Evaluation]:
         experiment = self.experiment
         setup, store = experiment.setup, experiment.store
-        told.run(run.title, run.steps, run.steps)
+        listener.run(run.title, run.steps, run.steps)
 
         def step(number: int, loss: float) -> None:
             losses.append((number, loss))
-            told.advance(number, loss)
+            listener.advance(number, loss)
 
         with trained(
             self.base,
             setup,
             run,
-            scale.alpha,
+            alpha.alpha,
             self.prepared,
             store.folder(run),
             report_to=experiment.report_to,
-            told=step,
+            on_step=step,
         ) as done:
-            kept = rank() == 0 and run.purpose == "final"
-            adapter = store.save_adapter(run, done.model) if kept else None
+            adapter = store.save_adapter(run, done.model) if rank() == 0 and run.purpose == "final" else None
             began = time.perf_counter()
-            evaluation = None
+            evaluation = Evaluation({}, {})
             if run.purpose == "final":
-                told.run(f"{run.title}: questions", experiment.questions, experiment.questions * QUESTION)
-                evaluation = evaluate(done.model, self.base, setup, experiment.tasks, told.advance)
-            return RunRecord(
+                listener.run(f"{run.title}: questions", experiment.questions, experiment.questions * QUESTION)
+                evaluation = evaluate(done.model, self.base, setup, experiment.tasks, listener.advance)
+            facts = RunFacts(
                 method=run.method,
                 seed=run.seed,
                 learning_rate=run.learning_rate,
                 purpose=run.purpose,
+                status="finished",
                 steps=run.steps,
                 train_losses=done.train_losses,
                 validation_losses=done.validation_losses,
                 validation_loss=done.validation_loss,
-                gradient_norm=scale.gradient_norm,
-                unmatched_gradient_norm=scale.unmatched_gradient_norm,
-                alpha=scale.alpha,
+                gradient_norm=alpha.gradient_norm,
+                unmatched_gradient_norm=alpha.unmatched_gradient_norm,
+                alpha=alpha.alpha,
                 trainable_parameters=count_parameters(done.model),
                 geometry_parameters=geometry_parameters(done.model),
                 tokens=done.tokens,
@@ -267,15 +285,18 @@ class Workbench:
                 evaluation_seconds=time.perf_counter() - began,
                 peak_memory=done.peak_memory,
                 curvatures=curvatures(done.model),
-                hidden_delta=evaluation.hidden_delta if evaluation else {},
-                predictions=evaluation.predictions if evaluation else {},
+                hidden_delta=evaluation.hidden_delta,
+                rights=rights(evaluation.predictions),
+                likelihood_rights=likelihood_rights(evaluation.predictions),
+                unread=unread(evaluation.predictions),
                 adapter=adapter,
             )
+            return facts, evaluation
 
 
-def failed_record(run: Run, scale: Scale, error: Exception, losses: Sequence[tuple[int, float]] = ()) -> RunRecord:
-    """The record of a run that failed: why, and how far it came."""
-    return RunRecord(
+def failed_run(run: Run, alpha: MatchedAlpha, error: Exception, losses: Sequence[tuple[int, float]] = ()) -> RunFacts:
+    """What a run that failed leaves: why, and how far it came."""
+    return RunFacts(
         method=run.method,
         seed=run.seed,
         learning_rate=run.learning_rate,
@@ -284,6 +305,6 @@ def failed_record(run: Run, scale: Scale, error: Exception, losses: Sequence[tup
         error=error.message if isinstance(error, GeoprobeError) else f"{type(error).__name__}: {error}",
         steps=losses[-1][0] if losses else 0,
         train_losses=tuple(losses),
-        alpha=scale.alpha,
+        alpha=alpha.alpha,
         diverged=isinstance(error, DivergedError),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,18 +10,16 @@ from typing import Any
 from geoprobe.errors import GeoprobeError, NotFoundError, UsageError
 from geoprobe.files import folder_name, given_path, what_is_at
 from geoprobe.report.document import Report
-from geoprobe.training.command import command_of
 from geoprobe.training.distributed import join_processes, rank, wait
 from geoprobe.training.engines import open_engine
-from geoprobe.training.experiment import PACKAGES, Experiment
-from geoprobe.training.facts import TrainingFacts, task_facts
-from geoprobe.training.inputs import Inputs, read_inputs
-from geoprobe.training.questions import questions_sha256
-from geoprobe.training.records import RunRecord
+from geoprobe.training.experiment import PACKAGES, Experiment, chosen_rates, final_runs, final_steps, sweep_runs
+from geoprobe.training.inputs import Inputs, command_of, read_inputs
+from geoprobe.training.outcome import TaskFacts, TrainingFacts
+from geoprobe.training.progress import QUESTION, ProgressListener
+from geoprobe.training.records import RunFacts
 from geoprobe.training.result import ComparisonResult, make_result
-from geoprobe.training.runs import chosen_rates, final_runs, final_steps, sweep_runs
 from geoprobe.training.setup import Setup
-from geoprobe.training.told import QUESTION, Nobody, Told
+from geoprobe.training.tasks import LoadedTask, questions_sha256
 from geoprobe.versions import versions_of
 
 __all__ = ["finetune", "out_folder"]
@@ -48,7 +45,7 @@ def finetune(
     engine: str = "local",
     report_to: Sequence[str] = (),
     offline: bool = False,
-    progress: Told | None = None,
+    progress: ProgressListener | None = None,
     **choices: Any,
 ) -> ComparisonResult:
     """Find out by experiment whether a method of adaptation helps a model: LoRA, DoRA and HypLoRA, trained equally.
@@ -80,8 +77,8 @@ def finetune(
         Integrations of transformers' Trainer, such as ``tensorboard`` or ``wandb``; or ``all`` that are installed.
     offline : bool
         Ask no network.
-    progress : Told, optional
-        Told how it goes.
+    progress : ProgressListener, optional
+        Hears how it goes.
     **choices
         Fields of `geoprobe.training.setup.Setup`, such as ``methods=("lora", "hyplora")``, ``seeds=(0, 1, 2)``,
         ``rates=(3e-4, 1e-3)``, ``rank=32``, ``steps=100``.
@@ -100,7 +97,7 @@ def finetune(
     """
     _check_integrations(report_to)
     join_processes()
-    told = (progress or Nobody()) if rank() == 0 else Nobody()
+    listener = progress if progress is not None and rank() == 0 else ProgressListener()
     folder = out_folder(out, model, from_scan)
     inputs = read_inputs(
         model,
@@ -122,19 +119,19 @@ def finetune(
     if rank() == 0:
         experiment.store.check(setup, hashes, resume=resume)
     wait()
-    with open_engine(engine, experiment, told) as works:
-        told.begin(_weight(setup, experiment, len(inputs.training.examples)))
+    with open_engine(engine, experiment, listener) as works:
+        listener.begin(_weight(setup, experiment, len(inputs.training.examples)))
         start = works.start()
-        scales = {(scale.method, scale.seed): scale for scale in start.scales}
-        records: list[RunRecord] = []
+        alphas = {(alpha.method, alpha.seed): alpha for alpha in start.alphas}
+        runs: list[RunFacts] = []
         sweep = sweep_runs(setup, start.training)
-        records += works.runs([(run, scales[run.method, run.seed]) for run in sweep])
-        rates = chosen_rates(setup, records)
-        told.chosen(rates)
+        runs += works.runs([(run, alphas[run.method, run.seed]) for run in sweep])
+        rates = chosen_rates(setup, runs)
+        listener.chosen(rates)
         final = final_runs(setup, rates, start.training)
-        records += works.runs([(run, scales[run.method, run.seed]) for run in final])
-    if not any(record.status == "finished" and record.purpose == "final" for record in records):
-        first = next((record for record in records if record.error), None)
+        runs += works.runs([(run, alphas[run.method, run.seed]) for run in final])
+    if not any(run.status == "finished" and run.purpose == "final" for run in runs):
+        first = next((run for run in runs if run.error), None)
         raise GeoprobeError(
             f"No run could be finished{'' if first is None else f'; the first one failed: {first.error}'}",
             f"Each run's error.txt is in {folder / 'runs'}. --resume tries again.",
@@ -149,14 +146,11 @@ def finetune(
     return make_result(
         model=start.model,
         training=training,
-        tasks=[
-            task_facts(replace(whole, note=asked.note), tuple(question.id for question in asked.questions))
-            for whole, asked in zip(inputs.tasks, inputs.asked, strict=True)
-        ],
+        tasks=[_task_facts(whole, asked) for whole, asked in zip(inputs.tasks, inputs.asked, strict=True)],
         setup=setup.to_dict(),
         methods=setup.methods,
         base=start.base,
-        records=records,
+        runs=runs,
         leaks=inputs.leaks,
         scan=inputs.scan,
         versions=versions_of(PACKAGES),
@@ -178,9 +172,15 @@ def out_folder(out: str | Path | None, model: str | Path | None, from_scan: str 
     return Path("reports") / f"{folder_name(named if what_is_at(path) == 'nothing' else path.resolve().name)}-finetune"
 
 
+def _task_facts(whole: LoadedTask, asked: LoadedTask) -> TaskFacts:
+    task, count = whole.task, len(asked.questions)
+    some = tuple(question.id for question in asked.questions) if count < len(whole.questions) else ()
+    return TaskFacts(task.name, task.title, task.kind, count, len(whole.questions), whole.sha256, asked.note, some)
+
+
 def _check_integrations(names: Sequence[str]) -> None:
-    alone = len(names) == 1 and names[0] in ("none", "all")
-    for name in () if alone else names:
+    special = len(names) == 1 and names[0] in ("none", "all")
+    for name in () if special else names:
         if name not in _INTEGRATIONS:
             raise UsageError(
                 f"Losses cannot be reported to {name!r}.", f"Give some of {', '.join(_INTEGRATIONS)}, or all, or none."

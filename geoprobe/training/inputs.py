@@ -1,31 +1,26 @@
-"""From what a user asks for to an experiment: data and test sets read, leaks looked for, a scan's model taken over."""
+"""From what a user asks for to an experiment, and back: inputs read and checked, and the command."""
 
 from __future__ import annotations
 
-import json
+import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-import msgspec
-
-from geoprobe.errors import BadDataError, UsageError
-from geoprobe.files import escaped_name, write_whole
+from geoprobe.errors import UsageError
+from geoprobe.files import escaped_name
 from geoprobe.report.document import Report
 from geoprobe.training.data import TrainingData, load_training
-from geoprobe.training.evaluate import sampled
-from geoprobe.training.leaks import LeakReport, find_leaks
+from geoprobe.training.leaks import LeakReport, find_leaks, leak_warning, refusal, without_leaked
 from geoprobe.training.setup import Setup, make_setup
-from geoprobe.training.tasks import LoadedTask, find_task, load_task
+from geoprobe.training.setup import choices as all_choices
+from geoprobe.training.tasks import LoadedTask, find_task, load_task, sampled
 
-__all__ = ["LEAKS", "Inputs", "Leaks", "read_inputs"]
+__all__ = ["Inputs", "Leaks", "command_of", "read_inputs"]
 
-Leaks = Literal["refuse", "drop", "allow"]
 #: What to do where test questions are among the training data.
-LEAKS: tuple[str, ...] = ("refuse", "drop", "allow")
-
-_LISTED = 8
+Leaks = Literal["refuse", "drop", "allow"]
 
 
 @dataclass(frozen=True)
@@ -86,8 +81,8 @@ def read_inputs(
     BadDataError
         When test questions are among the training data and that is refused.
     """
-    if leaks not in LEAKS:
-        raise UsageError(f"Leaks are to be {leaks!r}.", f"Give one of {', '.join(LEAKS)}.")
+    if leaks not in get_args(Leaks):
+        raise UsageError(f"Leaks are to be {leaks!r}.", f"Give one of {', '.join(get_args(Leaks))}.")
     unknown = sorted(set(choices) - {field.name for field in fields(Setup)})
     if unknown:
         raise UsageError(f"There is no choice {unknown[0]!r}.", "See geoprobe.training.setup.Setup for what there is.")
@@ -105,18 +100,18 @@ def read_inputs(
     )
     training = load_training(setup.train, data=data, field=setup.field, offline=offline, template=setup.template)
     loaded = tuple(load_task(name, data=data, offline=offline, template=setup.template) for name in setup.tasks)
-    found = find_leaks(training, loaded)
-    clean = _without(loaded, found) if leaks == "drop" else loaded
+    leaked = find_leaks(training, loaded)
+    clean = without_leaked(loaded, leaked) if leaks == "drop" else loaded
     asked = tuple(sampled(task, setup) for task in clean)
-    if found.found and leaks == "refuse":
-        raise BadDataError(*_refusal(found, training, out))
-    warnings = [_warning(found, training, leaks)] if found.found else []
+    if leaked.found and leaks == "refuse":
+        raise refusal(leaked, training, out)
+    warnings = [leak_warning(leaked, training, leaks)] if leaked.found else []
     if scan is not None and model is not None and not _same_model(setup, scan):
         warnings.append(
             f"The scan is of {_called(scan.model.source.model, scan.model.source.revision)} and the experiment on "
             f"{_called(setup.model, setup.revision)}: what they say may be of two models."
         )
-    return Inputs(setup, training, loaded, asked, found, scan, tuple(warnings))
+    return Inputs(setup, training, loaded, asked, leaked, scan, tuple(warnings))
 
 
 def _same_model(setup: Setup, scan: Report) -> bool:
@@ -138,45 +133,42 @@ def _model(model: str | Path | None, scan: Report | None) -> str:
     return scan.model.source.model
 
 
-def _without(tasks: Sequence[LoadedTask], leaks: LeakReport) -> tuple[LoadedTask, ...]:
-    leaked = {leak.question for leak in leaks.leaks}
-    kept = []
-    for task in tasks:
-        questions = tuple(question for question in task.questions if question.id not in leaked)
-        left = len(task.questions) - len(questions)
-        if not questions:
-            raise BadDataError(
-                f"Every question of {task.task.name} is among the training data.",
-                "Leave the set out.",
-            )
-        note = f"{task.note} {left:,} that are among the training data were left out." if left else task.note
-        kept.append(replace(task, questions=questions, note=note.strip()))
-    return tuple(kept)
+def command_of(
+    inputs: Inputs,
+    budget: str,
+    leaks: str,
+    from_scan: str | Path | Report | None,
+    data: str | Path | None,
+    choices: dict[str, Any],
+) -> str:
+    """The command line that makes a result again, from what `geoprobe.finetune` was given; empty where none does."""
+    setup = inputs.setup
+    options = {choice.name for choice in all_choices() if choice.help}
+    words = ["geoprobe", "finetune", Path(setup.model).name if Path(setup.model).exists() else setup.model]
+    words += ["--train", Path(setup.train).name if Path(setup.train).exists() else setup.train]
+    words += ["--eval", ",".join(setup.tasks), "--budget", budget]
+    if from_scan is not None:
+        words += ["--from-scan", "scan.json" if isinstance(from_scan, Report) else Path(from_scan).name]
+    words += [] if data is None else ["--data", Path(data).name]
+    words += {"drop": ["--drop-leak"], "allow": ["--allow-leak"]}.get(leaks, [])
+    chosen = {name: value for name, value in choices.items() if value is not None}
+    if setup.revision:  # a scan's, too: with a model named it would not be taken
+        chosen["revision"] = setup.revision
+    for name, value in chosen.items():
+        if isinstance(value, bool) and value == getattr(Setup, name):
+            continue
+        if name not in options or (name == "seeds" and tuple(value) != tuple(range(len(value)))):
+            return ""  # the command line has no such option, and counts seeds from 0
+        words += _option(name, value)
+    return shlex.join(words)
 
 
-def _refusal(leaks: LeakReport, training: TrainingData, out: Path | None) -> tuple[str, str]:
-    listed = [
-        f"  {leak.question} is training example {leak.training:,}"
-        + (" word for word" if leak.kind == "exact" else f", {leak.overlap:.0%} of its word runs")
-        for leak in leaks.leaks[:_LISTED]
-    ]
-    more = len(leaks.leaks) - len(listed)
-    if more > 0 and out is not None:
-        path = out / "leaks.json"
-        write_whole({path: (json.dumps(msgspec.to_builtins(leaks), indent=1) + "\n").encode()})
-        listed.append(f"  and {more:,} more, all listed in {path}")
-    elif more > 0:
-        listed.append(f"  and {more:,} more")
-    return (
-        f"Test questions are among the training data {training.name}: {leaks.summary()}.\n" + "\n".join(listed),
-        "Train on other data, leave these questions out by --drop-leak, or accept them by --allow-leak.",
-    )
-
-
-def _warning(leaks: LeakReport, training: TrainingData, handled: str) -> str:
-    done = (
-        "These were left out of the test."
-        if handled == "drop"
-        else "They were asked all the same: accuracies are too high."
-    )
-    return f"Test questions are among the training data {training.name}: {leaks.summary()}. {done}"
+def _option(name: str, value: Any) -> list[str]:
+    """A choice as words of the command line."""
+    option = "--" + name.replace("_", "-")
+    if name == "seeds":
+        return [option, str(len(value))]
+    if isinstance(value, bool):
+        return [option if value else option.replace("--", "--no-", 1)]
+    listed = value if isinstance(value, list | tuple) else (value,)
+    return [option, ",".join(map(str, listed))]

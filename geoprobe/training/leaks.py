@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
-from geoprobe.training.data import TrainingData
-from geoprobe.training.options import stem
-from geoprobe.training.tasks import LoadedTask
+import msgspec
 
-__all__ = ["FEWEST", "NGRAM", "THRESHOLD", "Leak", "LeakReport", "TaskLeaks", "find_leaks"]
+from geoprobe.errors import BadDataError
+from geoprobe.files import write_whole
+from geoprobe.training.data import TrainingData
+from geoprobe.training.tasks import LoadedTask
+from geoprobe.training.wording import stem
+
+__all__ = [
+    "FEWEST",
+    "NGRAM",
+    "THRESHOLD",
+    "Leak",
+    "LeakReport",
+    "TaskLeaks",
+    "find_leaks",
+    "leak_warning",
+    "refusal",
+    "without_leaked",
+]
+
+_LISTED = 8
 
 #: A near-duplicate shares this part of a test question's runs of so many words with one training example, at least so
 #: many runs, and most of the question's numbers: one story with other numbers is another question. Measured:
@@ -85,9 +104,9 @@ class LeakReport:
     def summary(self) -> str:
         """Counts in a line, such as ``gsm8k 1,055 of 1,319 (1,050 word for word)``; empty without leaks."""
         parts = [
-            f"{each.task} {each.exact + each.near:,} of {each.questions:,} ({each.exact:,} word for word)"
-            for each in self.tasks
-            if each.exact + each.near
+            f"{task.task} {task.exact + task.near:,} of {task.questions:,} ({task.exact:,} word for word)"
+            for task in self.tasks
+            if task.exact + task.near
         ]
         return ", ".join(parts)
 
@@ -121,11 +140,11 @@ def find_leaks(training: TrainingData, tasks: Sequence[LoadedTask]) -> LeakRepor
                 index[gram].append(position)
     looked = (_find(identity, words, exact, index, training) for identity, words in asked)
     leaks = tuple(leak for leak in looked if leak is not None)
-    found: dict[str, Counter[str]] = defaultdict(Counter)
+    by_task: dict[str, Counter[str]] = defaultdict(Counter)
     for leak in leaks:
-        found[leak.question.rpartition("/")[0]][leak.kind] += 1
+        by_task[leak.question.rpartition("/")[0]][leak.kind] += 1
     counts = tuple(
-        TaskLeaks(name, len(task.questions), found[name]["exact"], found[name]["near"])
+        TaskLeaks(name, len(task.questions), by_task[name]["exact"], by_task[name]["near"])
         for task in tasks
         for name in (task.task.name,)
     )
@@ -152,8 +171,8 @@ def _find(
     return None
 
 
-def _nearest(found: tuple[int, int]) -> tuple[int, int]:
-    return -found[0], found[1]
+def _nearest(shared: tuple[int, int]) -> tuple[int, int]:
+    return -shared[0], shared[1]
 
 
 def _same_numbers(asked: tuple[str, ...], learned: tuple[str, ...]) -> bool:
@@ -169,3 +188,56 @@ def _ngrams(words: tuple[str, ...]) -> list[tuple[str, ...]]:
     """Runs of words; a shorter text is one run."""
     size = min(NGRAM, len(words))
     return [words[start : start + size] for start in range(len(words) - size + 1)] if words else []
+
+
+def without_leaked(tasks: Sequence[LoadedTask], leaks: LeakReport) -> tuple[LoadedTask, ...]:
+    """Test sets without the questions that leaked.
+
+    Raises
+    ------
+    BadDataError
+        When none is left of a set.
+    """
+    leaked = {leak.question for leak in leaks.leaks}
+    kept = []
+    for task in tasks:
+        questions = tuple(question for question in task.questions if question.id not in leaked)
+        left = len(task.questions) - len(questions)
+        if not questions:
+            raise BadDataError(
+                f"Every question of {task.task.name} is among the training data.",
+                "Leave the set out.",
+            )
+        note = f"{task.note} {left:,} that are among the training data were left out." if left else task.note
+        kept.append(replace(task, questions=questions, note=note.strip()))
+    return tuple(kept)
+
+
+def refusal(leaks: LeakReport, training: TrainingData, out: Path | None) -> BadDataError:
+    """The error that lists what leaked, all of it in a file of the folder where that is more than a few."""
+    listed = [
+        f"  {leak.question} is training example {leak.training:,}"
+        + (" word for word" if leak.kind == "exact" else f", {leak.overlap:.0%} of its word runs")
+        for leak in leaks.leaks[:_LISTED]
+    ]
+    more = len(leaks.leaks) - len(listed)
+    if more > 0 and out is not None:
+        path = out / "leaks.json"
+        write_whole({path: (json.dumps(msgspec.to_builtins(leaks), indent=1) + "\n").encode()})
+        listed.append(f"  and {more:,} more, all listed in {path}")
+    elif more > 0:
+        listed.append(f"  and {more:,} more")
+    return BadDataError(
+        f"Test questions are among the training data {training.name}: {leaks.summary()}.\n" + "\n".join(listed),
+        "Train on other data, leave these questions out by --drop-leak, or accept them by --allow-leak.",
+    )
+
+
+def leak_warning(leaks: LeakReport, training: TrainingData, handled: str) -> str:
+    """What a report must say of an experiment whose test questions leaked and were dropped or allowed."""
+    done = (
+        "These were left out of the test."
+        if handled == "drop"
+        else "They were asked all the same: accuracies are too high."
+    )
+    return f"Test questions are among the training data {training.name}: {leaks.summary()}. {done}"

@@ -46,10 +46,10 @@ def find_numbers(text: str) -> Iterator[float]:
 
 def last_number(text: str) -> float | None:
     """The last number of a text, None without one."""
-    found = None
+    last = None
     for number in find_numbers(text):
-        found = number
-    return found
+        last = number
+    return last
 
 
 def canonical(value: float) -> str:

@@ -12,17 +12,17 @@ import numpy as np
 import torch
 
 from geoprobe.report.document import Report
-from geoprobe.training.adapters import adapted, count_parameters, geometry_parameters
-from geoprobe.training.base_model import LoadedBase, load_base
-from geoprobe.training.batches import collate, response_loss
-from geoprobe.training.evaluate import sampled
+from geoprobe.training.evaluate import greedy_answers
 from geoprobe.training.examples import Prepared, prepare
-from geoprobe.training.generate import greedy_answers
+from geoprobe.training.experiment import final_runs, final_steps, sweep_runs
 from geoprobe.training.inputs import Inputs, read_inputs
-from geoprobe.training.memory import forget_peak, peak_memory
-from geoprobe.training.runs import Run, final_runs, final_steps, sweep_runs
+from geoprobe.training.loss import collate, response_loss
+from geoprobe.training.methods import adapted, count_parameters, geometry_parameters
+from geoprobe.training.model import LoadedBase, load_base
+from geoprobe.training.records import Run
 from geoprobe.training.setup import Setup
-from geoprobe.training.train import ordered_examples
+from geoprobe.training.tasks import sampled
+from geoprobe.training.train import forget_peak, ordered_examples, peak_memory
 
 __all__ = ["MethodPlan", "Plan", "plan_finetune"]
 
@@ -32,19 +32,7 @@ _MEASURED_TOKENS = 12
 
 @dataclass(frozen=True)
 class MethodPlan:
-    """One method's cost.
-
-    Parameters
-    ----------
-    method : str
-        The method.
-    trainable_parameters, geometry_parameters : int
-        All, and those of them that are curvatures and scales.
-    tokens_per_second : float
-        Of training, padding not counted.
-    peak_memory : int
-        Bytes of a training step.
-    """
+    """One method's cost: parameters (those of a geometry apart), tokens a second of training, bytes of its peak."""
 
     method: str
     trainable_parameters: int
@@ -109,10 +97,10 @@ class Plan:
             f"runs         {sweep}{self.final} of {self.final_steps:,} steps of {self.setup.batch} examples",
             f"tokens       {self.tokens:,} in all",
             *(
-                f"{each.method:<12} {each.trainable_parameters:,} trainable parameters, "
-                f"{each.geometry_parameters:,} of them curvatures and scales; {each.tokens_per_second:,.0f} tokens/s; "
-                f"{each.peak_memory / 2**30:.1f} GiB"
-                for each in self.methods
+                f"{plan.method:<12} {plan.trainable_parameters:,} trainable parameters, "
+                f"{plan.geometry_parameters:,} of them curvatures and scales; {plan.tokens_per_second:,.0f} tokens/s; "
+                f"{plan.peak_memory / 2**30:.1f} GiB"
+                for plan in self.methods
             ),
             f"time         about {_spoken(total)}: training {_spoken(self.training_seconds)}, "
             f"evaluation up to {_spoken(self.evaluation_seconds)}",
@@ -160,8 +148,10 @@ def plan_finetune(
         methods.append(plan)
     sweep = sweep_runs(setup, len(prepared.training))
     final = final_runs(setup, dict.fromkeys(setup.methods, setup.rates[0]), len(prepared.training))
-    tokens = {run: sum(len(each.ids) for each in ordered_examples(prepared, setup, run)) for run in (*sweep, *final)}
-    held_out = sum(len(each.ids) for each in prepared.validation)
+    tokens = {
+        run: sum(len(example.ids) for example in ordered_examples(prepared, setup, run)) for run in (*sweep, *final)
+    }
+    held_out = sum(len(example.ids) for example in prepared.validation)
     seconds = 0.0
     for run, learned in tokens.items():
         validations = 1 + (run.steps // setup.validate_every if setup.validate_every else 0)
@@ -194,7 +184,7 @@ def _measured(base: LoadedBase, setup: Setup, method: str, prepared: Prepared) -
         if setup.gradient_checkpointing:
             model.enable_input_require_grads()
             model.gradient_checkpointing_enable()
-        optimizer = torch.optim.AdamW([each for each in model.parameters() if each.requires_grad], lr=0.0)
+        optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=0.0)
         forget_peak()
         seconds, tokens = [], []
         for start in range(0, len(examples), setup.batch):
@@ -209,17 +199,18 @@ def _measured(base: LoadedBase, setup: Setup, method: str, prepared: Prepared) -
             optimizer.zero_grad()
             loss.item()  # until the device is done
             seconds.append(time.perf_counter() - began)
-            tokens.append(sum(len(each.ids) for each in step))
+            tokens.append(sum(len(example.ids) for example in step))
         # the first step warms up
-        each = sum(seconds[1:]) / sum(tokens[1:])
-        plan = MethodPlan(method, count_parameters(model), geometry_parameters(model), 1 / each, peak_memory())
-    return plan, each
+        a_token = sum(seconds[1:]) / sum(tokens[1:])
+        geometry = geometry_parameters(model)
+        plan = MethodPlan(method, count_parameters(model), geometry, 1 / a_token, peak_memory())
+    return plan, a_token
 
 
 def _evaluation_seconds(base: LoadedBase, inputs: Inputs, prepared: Prepared, finals: int) -> float:
     """All models' answers: the base model's up to the limit, the trained ones' as long as what they have learned."""
     setup = inputs.setup
-    learned = float(np.percentile([len(each.ids) - each.prompt for each in prepared.training], 95))
+    learned = float(np.percentile([len(example.ids) - example.prompt for example in prepared.training], 95))
     total = 0.0
     with adapted(base.model, setup, setup.methods[-1], setup.seeds[0]) as model:
         model.eval()
@@ -227,11 +218,11 @@ def _evaluation_seconds(base: LoadedBase, inputs: Inputs, prepared: Prepared, fi
             limit = setup.max_new_tokens or task.task.max_new_tokens
             few = sampled(task, setup).questions[: setup.evaluation_batch]
             times = [_answering(model, base, few, count) for count in (1, 1, 1 + min(_MEASURED_TOKENS, limit))]
-            prefill, each = times[1], max(times[2] - times[1], 0.0) / min(_MEASURED_TOKENS, limit)
+            prefill, a_token = times[1], max(times[2] - times[1], 0.0) / min(_MEASURED_TOKENS, limit)
             batches = len(task.questions) / len(few)
             options = sum(len(question.options) for question in few) / len(few)
             reading = prefill * (1 + options)  # an option's likelihood is about one more prompt
-            total += batches * (reading + each * limit + finals * (reading + each * min(limit, learned)))
+            total += batches * (reading + a_token * limit + finals * (reading + a_token * min(limit, learned)))
     return total
 
 

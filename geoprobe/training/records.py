@@ -1,33 +1,52 @@
-"""What one training leaves behind: plain values, saved as JSON, from which every comparison is made."""
+"""One training: which it is, what it leaves behind as plain values, and what a model answered."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+import dataclasses
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
-
-import msgspec
-
-from geoprobe.errors import BadDataError
-from geoprobe.results import from_builtins
+from typing import Any, Literal, TypeVar
 
 __all__ = [
-    "BaseRecord",
+    "BaseFacts",
     "LayerCurvature",
     "Prediction",
+    "Predictions",
     "Purpose",
-    "RunRecord",
+    "Run",
+    "RunFacts",
     "Status",
-    "predictions_to_jsonl",
-    "read_predictions",
-    "record_from_dict",
-    "record_to_dict",
+    "finite",
+    "likelihood_rights",
+    "rights",
+    "unread",
 ]
 
 Purpose = Literal["sweep", "final"]
 Status = Literal["finished", "failed"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training that is to be done: seeded data order, A matrices and dropout, peak rate, optimizer steps."""
+
+    method: str
+    seed: int
+    learning_rate: float
+    purpose: Purpose
+    steps: int
+
+    @property
+    def id(self) -> str:
+        """Its folder's name."""
+        return f"{self.purpose}-{self.method}-seed{self.seed}-lr{float(self.learning_rate)!r}"
+
+    @property
+    def title(self) -> str:
+        """What a person is shown."""
+        sweep = " (to choose the rate)" if self.purpose == "sweep" else ""
+        return f"{self.method}, seed {self.seed}, rate {self.learning_rate:g}{sweep}"
 
 
 @dataclass(frozen=True)
@@ -55,6 +74,10 @@ class Prediction:
     likelihood_right: bool | None = None
 
 
+#: A model's answers by test set, in question order.
+Predictions = Mapping[str, tuple[Prediction, ...]]
+
+
 @dataclass(frozen=True)
 class LayerCurvature:
     """The hyperbolic space of one layer before and after training: K, the curvature being −1/K.
@@ -76,8 +99,30 @@ class LayerCurvature:
 
 
 @dataclass(frozen=True)
-class RunRecord:
-    """Everything that one finished or failed training gives.
+class BaseFacts:
+    """The model before training.
+
+    Parameters
+    ----------
+    rights : dict of str to str
+        By set, ``1`` or ``0`` a question, in order: whether the answer is right.
+    likelihood_rights : dict of str to str
+        The same of the likeliest option, where a set has options.
+    hidden_delta : dict of str to float
+        Mean relative δ of the final hidden layer, by set.
+    validation_loss : float or None
+        On the held-out examples.
+    """
+
+    rights: dict[str, str] = field(default_factory=dict)
+    likelihood_rights: dict[str, str] = field(default_factory=dict)
+    hidden_delta: dict[str, float] = field(default_factory=dict)
+    validation_loss: float | None = None
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """Everything that one finished or failed training gives, its predictions reduced to right and wrong.
 
     Parameters
     ----------
@@ -118,8 +163,10 @@ class RunRecord:
         Of a hyperbolic method.
     hidden_delta : dict of str to float
         Mean relative δ of the final hidden layer after training, by task.
-    predictions : dict of str to tuple of Prediction
-        By task, in question order; empty in sweeps.
+    rights, likelihood_rights : dict of str to str
+        As of `BaseFacts`; empty in sweeps.
+    unread : dict of str to int
+        By set, answers in which nothing of the wanted kind was found.
     adapter : str or None
         The saved adapter's folder, relative to the experiment's.
     diverged : bool
@@ -130,7 +177,7 @@ class RunRecord:
     seed: int
     learning_rate: float
     purpose: Purpose
-    status: Status = "finished"
+    status: Status
     error: str | None = None
     steps: int = 0
     train_losses: tuple[tuple[int, float], ...] = ()
@@ -147,7 +194,9 @@ class RunRecord:
     peak_memory: int = 0
     curvatures: tuple[LayerCurvature, ...] = ()
     hidden_delta: dict[str, float] = field(default_factory=dict)
-    predictions: dict[str, tuple[Prediction, ...]] = field(default_factory=dict)
+    rights: dict[str, str] = field(default_factory=dict)
+    likelihood_rights: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, int] = field(default_factory=dict)
     adapter: str | None = None
     diverged: bool = False
 
@@ -157,71 +206,40 @@ class RunRecord:
         return self.tokens / self.seconds if self.seconds > 0 else 0.0
 
 
-@dataclass(frozen=True)
-class BaseRecord:
-    """What the model does before any training.
-
-    Parameters
-    ----------
-    predictions : dict of str to tuple of Prediction
-        By task, in question order.
-    hidden_delta : dict of str to float
-        Mean relative δ of the final hidden layer, by task.
-    validation_loss : float or None
-        On the held-out examples.
-    evaluation_seconds : float
-        What it took.
-    """
-
-    predictions: dict[str, tuple[Prediction, ...]]
-    hidden_delta: dict[str, float] = field(default_factory=dict)
-    validation_loss: float | None = None
-    evaluation_seconds: float = 0.0
+def rights(predictions: Predictions) -> dict[str, str]:
+    """By set, ``1`` or ``0`` a question: whether the answer is right."""
+    return {task: "".join("01"[answer.right] for answer in answers) for task, answers in predictions.items()}
 
 
-def record_to_dict(record: RunRecord | BaseRecord) -> dict[str, Any]:
-    """A record as builtin types; of its predictions, which are lines of their own files, the names of the tasks."""
-    data = dict(msgspec.to_builtins(record))
-    return {**data, "predictions": list(record.predictions)}
+def likelihood_rights(predictions: Predictions) -> dict[str, str]:
+    """The same of the likeliest option, for sets whose questions all have options."""
+    return {
+        task: "".join("01"[bool(answer.likelihood_right)] for answer in answers)
+        for task, answers in predictions.items()
+        if answers and all(answer.likelihood_right is not None for answer in answers)
+    }
 
 
-def record_from_dict(
-    data: dict[str, Any], predictions: dict[str, tuple[Prediction, ...]], *, base: bool = False
-) -> RunRecord | BaseRecord:
-    """Put a record and its predictions together again.
-
-    Raises
-    ------
-    BadDataError
-        When a field does not fit.
-    """
-    whole = {**data, "predictions": msgspec.to_builtins(predictions)}
-    if base:
-        return from_builtins(BaseRecord, whole, what="record of the base model")
-    return from_builtins(RunRecord, whole, what="record of a run")
+def unread(predictions: Predictions) -> dict[str, int]:
+    """By set, answers in which nothing of the wanted kind was found."""
+    return {task: sum(answer.extracted is None for answer in answers) for task, answers in predictions.items()}
 
 
-def predictions_to_jsonl(predictions: Iterable[Prediction]) -> bytes:
-    """One prediction a line, to be checked by hand."""
-    return "".join(
-        json.dumps(msgspec.to_builtins(each), ensure_ascii=False, allow_nan=False) + "\n" for each in predictions
-    ).encode("utf-8", "surrogatepass")
+_Facts = TypeVar("_Facts", BaseFacts, RunFacts)
 
 
-def read_predictions(path: Path) -> tuple[Prediction, ...]:
-    """Read a file of predictions.
+def finite(facts: _Facts) -> _Facts:
+    """Facts as JSON can hold them: values that are no numbers, as of a run that failed, are left out."""
+    return dataclasses.replace(facts, **{name: _finite(value) for name, value in vars(facts).items()})
 
-    Raises
-    ------
-    BadDataError
-        When a line is no prediction.
-    """
-    try:
-        lines = path.read_bytes().decode("utf-8", "surrogatepass").split("\n")
-        return tuple(from_builtins(Prediction, json.loads(line), what=f"file {path}") for line in lines if line)
-    except ValueError as error:
-        if isinstance(error, BadDataError):
-            raise
-        raise BadDataError(
-            f"{path} is no file of predictions: {error}.", "Delete its run's folder to run it again."
-        ) from error
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: part for key, part in value.items() if _finite(part) is not None}
+    if isinstance(value, tuple):
+        parts = tuple(_finite(part) for part in value)
+        # a step with a loss that is no number goes as a whole
+        return tuple(part for part in parts if not (isinstance(part, tuple) and None in part))
+    return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -15,19 +15,11 @@ from geoprobe.report.formats import Rendered, checked_version, read_json
 from geoprobe.report.scan_view import estimate_line
 from geoprobe.report.view import View
 from geoprobe.results import from_builtins
-from geoprobe.training.facts import (
-    BaseFacts,
-    Diagnosis,
-    RunFacts,
-    TaskFacts,
-    TrainedModel,
-    TrainingFacts,
-    base_facts,
-    run_facts,
-)
 from geoprobe.training.leaks import LeakReport
-from geoprobe.training.records import BaseRecord, RunRecord
+from geoprobe.training.outcome import Diagnosis, Outcome, TaskFacts, TrainedModel, TrainingFacts
+from geoprobe.training.records import BaseFacts, RunFacts, finite
 from geoprobe.training.verdict import MethodComparison, compare_runs
+from geoprobe.training.view import experiment_view
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,55 +32,9 @@ FINETUNE_VERSION = 1
 
 
 @dataclass(frozen=True)
-class ComparisonResult(Rendered):
-    """Everything that an experiment found.
+class ComparisonResult(Outcome, Rendered):
+    """Everything that an experiment found; its fields are those of `Outcome`."""
 
-    Parameters
-    ----------
-    model : TrainedModel
-        What was adapted.
-    training : TrainingFacts
-        What was trained on.
-    tasks : tuple of TaskFacts
-        What was asked.
-    setup : dict
-        All choices of the experiment.
-    methods : tuple of str
-        What was compared; the first is the reference.
-    base : BaseFacts
-        The model before training.
-    runs : tuple of RunFacts
-        Every training, of the sweep and final, failed ones too.
-    comparisons : tuple of MethodComparison
-        Each method but the first against the first.
-    leaks : LeakReport or None
-        Test questions found among the training data; None where nobody looked.
-    diagnosis : tuple of Diagnosis
-        What a scan said of the model, where one was given.
-    versions : dict of str to str
-        Of geoprobe and of what computed the numbers.
-    seed : int
-        Of the samples and of the bootstrap.
-    command : str
-        The command line that makes this again; empty where none does.
-    warnings : tuple of str
-        What a reader must know before the answers.
-    """
-
-    model: TrainedModel
-    training: TrainingFacts
-    tasks: tuple[TaskFacts, ...]
-    setup: dict[str, Any]
-    methods: tuple[str, ...]
-    base: BaseFacts
-    runs: tuple[RunFacts, ...]
-    comparisons: tuple[MethodComparison, ...]
-    leaks: LeakReport | None = None
-    diagnosis: tuple[Diagnosis, ...] = ()
-    versions: dict[str, str] = field(default_factory=dict)
-    seed: int = 0
-    command: str = ""
-    warnings: tuple[str, ...] = ()
     kind: Literal["finetune"] = "finetune"
     schema_version: int = FINETUNE_VERSION
 
@@ -96,22 +42,11 @@ class ComparisonResult(Rendered):
 
     def __getitem__(self, method: str) -> MethodComparison:
         """The comparison of one method with the reference."""
-        for each in self.comparisons:
-            if each.method == method:
-                return each
-        known = ", ".join(each.method for each in self.comparisons) or "none"
+        for comparison in self.comparisons:
+            if comparison.method == method:
+                return comparison
+        known = ", ".join(comparison.method for comparison in self.comparisons) or "none"
         raise NotFoundError(f"There is no comparison of {method!r} with {self.methods[:1]}.", f"There is: {known}.")
-
-    def final(self, method: str | None = None) -> tuple[RunFacts, ...]:
-        """Finished final runs, of one method or of all: method by method, in order of their seeds."""
-        done = [run for run in self.runs if run.purpose == "final" and run.status == "finished"]
-        return tuple(
-            run
-            for each in self.methods
-            if method in (None, each)
-            for run in sorted(done, key=lambda run: run.seed)
-            if run.method == each
-        )
 
     def to_dict(self) -> dict[str, Any]:
         """The result as builtin types, in the form of the published JSON Schema."""
@@ -144,9 +79,7 @@ class ComparisonResult(Rendered):
 
     def view(self) -> View:
         """The result in words, as every format shows it."""
-        from geoprobe.training.result_view import result_view
-
-        return result_view(self)
+        return experiment_view(self)
 
     def to_frame(self) -> pd.DataFrame:
         """A row for every final run and set: method, seed, set, questions, right, accuracy."""
@@ -188,8 +121,8 @@ def make_result(
     tasks: Sequence[TaskFacts],
     setup: Mapping[str, Any],
     methods: Sequence[str],
-    base: BaseRecord,
-    records: Sequence[RunRecord],
+    base: BaseFacts,
+    runs: Sequence[RunFacts],
     leaks: LeakReport | None = None,
     scan: Report | None = None,
     versions: Mapping[str, str] | None = None,
@@ -197,20 +130,11 @@ def make_result(
     command: str = "",
     warnings: Sequence[str] = (),
 ) -> ComparisonResult:
-    """Compare the runs of an experiment and put together what its report needs.
+    """Compare the runs of an experiment, failed ones too, and put together what its report needs.
 
-    Parameters
-    ----------
-    model, training, tasks, setup, methods, leaks, versions, seed, command, warnings
-        As of `ComparisonResult`.
-    base : BaseRecord
-        The model before training.
-    records : sequence of RunRecord
-        Every training, failed ones too.
-    scan : Report, optional
-        A scan of the same model, whose verdicts are set beside the experiment's.
+    A scan of the same model has its verdicts set beside the experiment's.
     """
-    runs = tuple(run_facts(record) for record in records)
+    kept = tuple(map(finite, runs))
     names = [task.name for task in tasks]
     return ComparisonResult(
         model=model,
@@ -218,9 +142,9 @@ def make_result(
         tasks=tuple(tasks),
         setup=dict(setup),
         methods=tuple(methods),
-        base=base_facts(base),
-        runs=runs,
-        comparisons=compare_runs(runs, methods, names, seed=seed),
+        base=finite(base),
+        runs=kept,
+        comparisons=compare_runs(kept, methods, names, seed=seed),
         leaks=leaks,
         diagnosis=() if scan is None else _diagnosis(scan),
         versions=dict(versions or {}),
@@ -232,6 +156,6 @@ def make_result(
 
 def _diagnosis(scan: Report) -> tuple[Diagnosis, ...]:
     return tuple(
-        Diagnosis(name, each.question, each.verdict.label, each.verdict.reason, estimate_line(each))
-        for name, each in scan.results.items()
+        Diagnosis(name, result.question, result.verdict.label, result.verdict.reason, estimate_line(result))
+        for name, result in scan.results.items()
     )

@@ -1,24 +1,35 @@
-"""All choices of an experiment, frozen: what is trained, on what, how long, and what is asked afterwards."""
+"""All choices of an experiment, frozen: what is trained, on what, how long, and what is asked afterwards.
+
+A choice is one field of `Setup`: its type with bounds, its default, and what the command line says of it.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterator
+from dataclasses import Field, dataclass, field, fields
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import msgspec
 
 from geoprobe.errors import UsageError
-from geoprobe.training.template import TEMPLATES
+from geoprobe.training.methods import METHODS
 
-__all__ = ["BUDGETS", "METHODS", "Budget", "Precision", "Setup", "make_setup"]
-
-#: Methods by name; the first of an experiment is what the others are compared with.
-METHODS: tuple[str, ...] = ("lora", "dora", "hyplora")
+__all__ = ["BUDGETS", "Budget", "Choice", "Precision", "Setup", "Template", "choices", "make_setup"]
 
 Budget = Literal["demo", "small", "paper"]
 Precision = Literal["auto", "float32", "bfloat16"]
-PRECISIONS: tuple[str, ...] = ("auto", "float32", "bfloat16")
+#: Of prompts; the first is that of LLM-Adapters and of the paper.
+Template = Literal["alpaca", "plain"]
+
+Positive = Annotated[int, msgspec.Meta(gt=0)]
+PositiveNumber = Annotated[float, msgspec.Meta(gt=0)]
+FromZero = Annotated[int, msgspec.Meta(ge=0)]
+
+
+def _option(default: Any, says: str, paper: str = "") -> Any:
+    """A field that the command line has an option for: its help, and how the paper's value is written there."""
+    return field(default=default, metadata={"help": says, "paper": paper})
 
 
 @dataclass(frozen=True)
@@ -100,42 +111,49 @@ class Setup:
     model: str
     train: str
     tasks: tuple[str, ...]
-    methods: tuple[str, ...] = ("lora", "hyplora")
-    seeds: tuple[int, ...] = (0, 1, 2)
-    rates: tuple[float, ...] = (3e-4,)
+    methods: tuple[str, ...] = _option(
+        ("lora", "hyplora"), f"{', '.join(METHODS)}; the first is compared with.  [default: lora,hyplora]"
+    )
+    seeds: tuple[FromZero, ...] = _option((0, 1, 2), "How many seeds.", "3")
+    rates: tuple[PositiveNumber, ...] = _option((3e-4,), "Learning rates of the sweep.", "3e-4")
     budget: Budget = "paper"
-    rank: int = 32
-    alpha: float = 64.0
-    dropout: float = 0.05
-    targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "up_proj", "down_proj")
-    epochs: float = 3.0
-    steps: int | None = None
-    sweep_steps: int | None = None
-    batch: int = 16
-    micro_batch: int | None = None
-    cutoff: int = 256
-    warmup: int = 100
+    rank: Positive = _option(32, "Rank.", "32")
+    alpha: PositiveNumber = _option(64.0, "Output is scaled by alpha / rank.", "64")
+    dropout: Annotated[float, msgspec.Meta(ge=0, lt=1)] = _option(0.05, "Of the adapters' input.", "0.05")
+    targets: tuple[str, ...] = _option(
+        ("q_proj", "k_proj", "v_proj", "up_proj", "down_proj"),
+        "Layers to adapt, or all-linear.",
+        "q, k, v, up and down projections",
+    )
+    epochs: PositiveNumber = _option(3.0, "Passes over the training data.", "3")
+    steps: Positive | None = _option(None, "Optimizer steps, instead of epochs.")
+    sweep_steps: Positive | None = _option(None, "Steps of a run of the sweep.")
+    batch: Positive = _option(16, "Examples a step.", "16")
+    micro_batch: Positive | None = _option(None, "Of these at a time on a device.")
+    cutoff: Positive = _option(256, "Tokens at which examples are cut.", "256")
+    warmup: int = _option(100, "Steps of warm-up, at most a tenth.", "100")
     weight_decay: float = 0.0
-    clip: float = 1.0
-    validation: int = 120
-    validate_every: int = 0
-    save_every: int = 100
-    examples: int | None = None
-    longest: int | None = None
-    questions: int | None = None
-    max_new_tokens: int | None = None
-    evaluation_batch: int = 16
+    clip: PositiveNumber = 1.0
+    validation: Positive = _option(120, "Training examples held out.", "120")
+    validate_every: FromZero = _option(0, "Steps between validations.")
+    save_every: FromZero = _option(100, "Steps between checkpoints.", "100")
+    examples: Positive | None = _option(None, "Training examples used, of a sample.")
+    longest: Positive | None = _option(None, "Leave out examples of more tokens instead.")
+    questions: Positive | None = _option(None, "Questions asked a test set, of a sample.")
+    max_new_tokens: Positive | None = _option(None, "Tokens of the longest answer.")
+    evaluation_batch: Positive = _option(16, "Questions at a time.", "16")
     delta_prompts: int = 32
-    precision: Precision = "auto"
-    gradient_checkpointing: bool = False
-    four_bit: bool = False
-    curvature: float | None = None
-    match_scale: bool = True
-    seed: int = 0
-    threads: int | None = None
-    field: str | None = None
-    template: str = "alpaca"
-    revision: str | None = None
+    precision: Precision = _option("auto", "auto, float32 or bfloat16.")
+    gradient_checkpointing: bool = _option(False, "Less memory, more time.")
+    four_bit: bool = _option(False, "Base model in 4 bits (bitsandbytes, a GPU).")
+    # where HypLoRA clamps K
+    curvature: Annotated[float, msgspec.Meta(gt=1e-26, lt=1e26)] | None = _option(None, "HypLoRA's K at the start.")
+    match_scale: bool = _option(True, "Start all methods with one gradient norm.")
+    seed: FromZero = _option(0, "Of samples and the validation split.")
+    threads: Positive | None = _option(None, "PyTorch's threads on a CPU.")
+    field: str | None = _option(None, "QUESTION,RESPONSE: columns of the training data.")
+    template: Template = _option("alpaca", "Of prompts: alpaca (the paper's) or plain.")
+    revision: str | None = _option(None, "Branch, tag or commit of a hub model.")
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense, by name and value."""
@@ -193,14 +211,14 @@ BUDGETS: dict[str, dict[str, Any]] = {
 }
 
 
-def make_setup(budget: str = "paper", **choices: Any) -> Setup:
+def make_setup(budget: str = "paper", **chosen: Any) -> Setup:
     """A set-up from a preset and what the user chose besides.
 
     Parameters
     ----------
     budget : {"demo", "small", "paper"}
         The preset.
-    **choices
+    **chosen
         Fields of `Setup`; None leaves a field to the preset.
 
     Raises
@@ -210,60 +228,101 @@ def make_setup(budget: str = "paper", **choices: Any) -> Setup:
     """
     if budget not in BUDGETS:
         raise UsageError(f"There is no budget {budget!r}.", f"Give one of {', '.join(BUDGETS)}.")
-    chosen = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in choices.items() if value is not None
+    given = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in chosen.items() if value is not None
     }
-    return Setup(**{**BUDGETS[budget], "budget": budget, **chosen})
+    return Setup(**{**BUDGETS[budget], "budget": budget, **given})
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A field of `Setup` as a form of input needs it: its type without bounds, and the bounds."""
+
+    name: str
+    kind: Any
+    several: bool
+    optional: bool
+    bounds: msgspec.Meta
+    default: Any
+    help: str
+
+
+def choices() -> Iterator[Choice]:
+    """Every field of `Setup`, in order; those without a help text have no option on the command line."""
+    hints = get_type_hints(Setup, include_extras=True)
+    for declared in fields(Setup):
+        kind = hints[declared.name]
+        parts = [part for part in get_args(kind) if part not in (type(None), Ellipsis)]
+        several, optional = getattr(kind, "__origin__", None) is tuple, type(None) in get_args(kind)
+        if several or optional:
+            (kind,) = parts
+        bounds = next((part for part in getattr(kind, "__metadata__", ())), msgspec.Meta())
+        kind = getattr(kind, "__origin__", kind)
+        yield Choice(declared.name, kind, several, optional, bounds, declared.default, _help(declared))
+
+
+def _help(of: Field[Any]) -> str:
+    paper = of.metadata.get("paper")
+    return str(of.metadata.get("help", "")) + (f"  [paper: {paper}]" if paper else "")
+
+
+#: What the values of a field of several are called one by one.
+_ONE_OF = {"rates": "A learning rate", "seeds": "A seed"}
 
 
 def _check(setup: Setup) -> None:
     unknown = [name for name in setup.methods if name not in METHODS]
     if unknown:
         raise UsageError(f"There is no method {unknown[0]!r}.", f"Give some of {', '.join(METHODS)}.")
-    for name in ("methods", "seeds", "rates", "tasks", "targets"):
-        values = getattr(setup, name)
-        if not values:
-            option = "eval" if name == "tasks" else name
-            raise UsageError(f"No {name} were given.", f"Give at least one, by --{option}.")
-        if len(set(values)) < len(values):
-            raise UsageError(f"A value is given twice in {name}: {', '.join(map(str, values))}.", "Give each once.")
-    for name in ("rank", "alpha", "batch", "cutoff", "clip", "evaluation_batch", "epochs", "validation"):
-        if not _above(getattr(setup, name), 0):
-            raise UsageError(f"{name} is {getattr(setup, name)}.", "Give a number above 0.")
-    for name in (
-        "steps",
-        "sweep_steps",
-        "micro_batch",
-        "examples",
-        "longest",
-        "questions",
-        "max_new_tokens",
-        "threads",
-        "curvature",
-    ):
-        value = getattr(setup, name)
-        if value is not None and not _above(value, 0):
-            raise UsageError(f"{name} is {value}.", "Give a number above 0, or leave it out.")
-    # where HypLoRA clamps K
-    if setup.curvature is not None and abs(math.log(setup.curvature)) > 60:
-        raise UsageError(f"curvature is {setup.curvature}.", "Give a number between 1e-26 and 1e26, or leave it out.")
-    wrong = [rate for rate in setup.rates if not _above(rate, 0)]
-    if wrong:
-        raise UsageError(f"A learning rate is {wrong[0]}.", "Give numbers above 0, such as 3e-4.")
-    if not 0 <= setup.dropout < 1:
-        raise UsageError(f"dropout is {setup.dropout}.", "Give a number from 0 to below 1.")
+    for choice in choices():
+        value = getattr(setup, choice.name)
+        if choice.several:
+            _check_several(choice.name, value)
+        for one in value if choice.several else () if value is None and choice.optional else (value,):
+            if not _within(one, choice.bounds):
+                raise UsageError(f"{_ONE_OF.get(choice.name, choice.name)} is {one}.", _expected(choice))
     if setup.micro_batch is not None and setup.batch % setup.micro_batch:
         raise UsageError(
             f"A batch of {setup.batch} cannot be cut into micro-batches of {setup.micro_batch}.",
             "Give a divisor of the batch.",
         )
-    if setup.precision not in PRECISIONS:
-        raise UsageError(f"The precision is {setup.precision!r}.", f"Give one of {', '.join(PRECISIONS)}.")
-    if setup.template not in TEMPLATES:
-        raise UsageError(f"There is no prompt template {setup.template!r}.", f"Give one of {', '.join(TEMPLATES)}.")
-    if any(seed < 0 for seed in setup.seeds) or setup.seed < 0:
-        raise UsageError(f"A seed is {min(*setup.seeds, setup.seed)}.", "Give whole numbers from 0.")
+    if setup.precision not in get_args(Precision):
+        raise UsageError(f"The precision is {setup.precision!r}.", f"Give one of {', '.join(get_args(Precision))}.")
+    if setup.template not in get_args(Template):
+        raise UsageError(
+            f"There is no prompt template {setup.template!r}.", f"Give one of {', '.join(get_args(Template))}."
+        )
 
 
-def _above(value: float, bound: float) -> bool:
-    return math.isfinite(value) and value > bound
+def _check_several(name: str, values: tuple[Any, ...]) -> None:
+    if not values:
+        option = "eval" if name == "tasks" else name
+        raise UsageError(f"No {name} were given.", f"Give at least one, by --{option}.")
+    if len(set(values)) < len(values):
+        raise UsageError(f"A value is given twice in {name}: {', '.join(map(str, values))}.", "Give each once.")
+
+
+def _within(value: Any, bounds: msgspec.Meta) -> bool:
+    """Whether a value keeps to its bounds; a number without end or meaning keeps to none."""
+    limits = (bounds.gt, bounds.ge, bounds.lt)
+    if limits == (None, None, None):
+        return True
+    return (
+        math.isfinite(value)
+        and (bounds.gt is None or value > bounds.gt)
+        and (bounds.ge is None or value >= bounds.ge)
+        and (bounds.lt is None or value < bounds.lt)
+    )
+
+
+def _expected(choice: Choice) -> str:
+    """What to give instead of a value out of bounds."""
+    bounds, what = choice.bounds, "whole numbers" if choice.kind is int and choice.several else "a number"
+    if choice.several and choice.kind is float:
+        return f"Give numbers above {bounds.gt}, such as 3e-4."
+    low = f"above {bounds.gt}" if bounds.gt is not None else f"from {bounds.ge}"
+    if bounds.gt is not None and bounds.lt is not None:
+        low = f"between {bounds.gt:g} and {bounds.lt:g}"
+    elif bounds.lt is not None:
+        low += f" to below {bounds.lt}"
+    return f"Give {what} {low}{', or leave it out' if choice.optional else ''}."

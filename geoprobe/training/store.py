@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,22 +16,21 @@ from safetensors import SafetensorError
 from geoprobe.errors import BadDataError, UsageError
 from geoprobe.files import check_folder, write_whole
 from geoprobe.results import from_builtins
-from geoprobe.training.checkpoints import clear_checkpoints
+from geoprobe.training.matched_alpha import MatchedAlpha
 from geoprobe.training.records import (
-    BaseRecord,
+    BaseFacts,
     Prediction,
-    RunRecord,
-    predictions_to_jsonl,
-    read_predictions,
-    record_from_dict,
-    record_to_dict,
+    Predictions,
+    Run,
+    RunFacts,
+    likelihood_rights,
+    rights,
+    unread,
 )
-from geoprobe.training.runs import Run
-from geoprobe.training.scale import Scale
 from geoprobe.training.setup import Setup
-from geoprobe.training.trainer import disk_error
+from geoprobe.training.train import clear_checkpoints, disk_error
 
-__all__ = ["Store"]
+__all__ = ["Store", "predictions_to_jsonl", "read_predictions"]
 
 
 @dataclass(frozen=True)
@@ -60,16 +59,9 @@ class Store:
     out: Path
 
     def check(self, setup: Setup, inputs: Mapping[str, str], *, resume: bool) -> None:
-        """Refuse a folder that this experiment cannot be begun or gone on with in; nothing is written.
+        """Refuse a folder that this experiment cannot be begun or gone on with in; `inputs` are hashes of its data.
 
-        Parameters
-        ----------
-        setup : Setup
-            Its choices.
-        inputs : mapping of str to str
-            Hashes of what is trained and tested on.
-        resume : bool
-            Whether to go on where there is one already.
+        Nothing is written.
 
         Raises
         ------
@@ -110,19 +102,8 @@ class Store:
     ) -> tuple[str, ...]:
         """Say in the folder which experiment is done in it, or see that it goes on with the same model.
 
-        Parameters
-        ----------
-        setup, inputs
-            As of `check`.
-        model : mapping of str to str
-            What tells its weights and arithmetic from others; known once it has been loaded.
-        versions : mapping of str to str
-            Of what computes, by package.
-
-        Returns
-        -------
-        tuple of str
-            What a reader must know: versions other than those the experiment began with.
+        What tells a model from another is known once it is loaded. Returned is what a reader must know: versions other
+        than those that the experiment began with.
 
         Raises
         ------
@@ -150,20 +131,28 @@ class Store:
         """A run's own."""
         return self.out / "runs" / run.id
 
-    def record(self, run: Run) -> RunRecord | None:
+    def record(self, run: Run) -> RunFacts | None:
         """What a finished run gave; None for one that is not finished."""
-        found = self._load(self.folder(run), base=False)
-        return found if isinstance(found, RunRecord) and found.status == "finished" else None
+        folder = self.folder(run)
+        if not (folder / "record.json").exists():
+            return None
+        data, predictions = _record(folder)
+        facts = from_builtins(RunFacts, {**data, "unread": unread(predictions)}, what="record of a run")
+        return facts if facts.status == "finished" else None
 
-    def base_record(self) -> BaseRecord | None:
+    def base_record(self) -> BaseFacts | None:
         """What the model did before any training; None where it was not asked yet."""
-        found = self._load(self.out / "base", base=True)
-        return found if isinstance(found, BaseRecord) else None
+        folder = self.out / "base"
+        if not (folder / "record.json").exists():
+            return None
+        data, _ = _record(folder)
+        data.pop("evaluation_seconds", None)
+        return from_builtins(BaseFacts, data, what="record of the base model")
 
-    def save(self, run: Run, record: RunRecord) -> None:
+    def save(self, run: Run, facts: RunFacts, predictions: Predictions) -> None:
         """Save a run's record and predictions; its checkpoints are then of no more use."""
-        self._save(self.folder(run), record)
-        if record.status == "finished":
+        _save(self.folder(run), msgspec.to_builtins(facts), predictions)
+        if facts.status == "finished":
             clear_checkpoints(self.folder(run))
             (self.folder(run) / "error.txt").unlink(missing_ok=True)
 
@@ -171,9 +160,9 @@ class Store:
         """Save where in the code a run failed."""
         write_whole({self.folder(run) / "error.txt": trace.encode("utf-8", "replace")})
 
-    def save_base(self, record: BaseRecord) -> None:
-        """Save what the model did before any training."""
-        self._save(self.out / "base", record)
+    def save_base(self, facts: BaseFacts, predictions: Predictions, seconds: float) -> None:
+        """Save what the model did before any training, and the seconds that asking it took."""
+        _save(self.out / "base", {**msgspec.to_builtins(facts), "evaluation_seconds": seconds}, predictions)
 
     def save_adapter(self, run: Run, model: Any) -> str:
         """Save a trained adapter; its folder, relative to the experiment's."""
@@ -191,33 +180,69 @@ class Store:
             raise disk_error(error, folder) from error
         return folder.relative_to(self.out).as_posix()
 
-    def scales(self) -> tuple[Scale, ...]:
-        """The scales measured so far."""
+    def matched_alphas(self) -> tuple[MatchedAlpha, ...]:
+        """The alphas measured so far."""
         path = self.out / "scales.json"
-        return from_builtins(tuple[Scale, ...], _read(path), what=f"file {path}") if path.exists() else ()
+        return from_builtins(tuple[MatchedAlpha, ...], _read(path), what=f"file {path}") if path.exists() else ()
 
-    def save_scales(self, scales: Sequence[Scale]) -> None:
-        """Save scales."""
-        write_whole({self.out / "scales.json": (json.dumps(msgspec.to_builtins(scales), indent=1) + "\n").encode()})
+    def save_matched_alphas(self, alphas: Sequence[MatchedAlpha]) -> None:
+        """Save alphas."""
+        write_whole({self.out / "scales.json": (json.dumps(msgspec.to_builtins(alphas), indent=1) + "\n").encode()})
 
-    def _save(self, folder: Path, record: RunRecord | BaseRecord) -> None:
-        files = {
-            folder / "predictions" / f"{task}.jsonl": predictions_to_jsonl(lines)
-            for task, lines in record.predictions.items()
-        }
-        # the record is put in place last, and says that the rest is there
-        files[folder / "record.json"] = (json.dumps(record_to_dict(record), indent=1) + "\n").encode()
-        write_whole(files)
 
-    def _load(self, folder: Path, *, base: bool) -> RunRecord | BaseRecord | None:
-        path = folder / "record.json"
-        if not path.exists():
-            return None
-        data = _read(path)
-        predictions: dict[str, tuple[Prediction, ...]] = {
-            task: read_predictions(folder / "predictions" / f"{task}.jsonl") for task in data.get("predictions", ())
-        }
-        return record_from_dict(data, predictions, base=base)
+#: What a record leaves to the files of predictions, and what it says in their place.
+_REDUCED, _IN_PLACE = ("rights", "likelihood_rights", "unread"), "predictions"
+
+
+def _save(folder: Path, facts: dict[str, Any], predictions: Predictions) -> None:
+    """Write a record and its predictions; the record names the sets that were asked."""
+    record: dict[str, Any] = {}
+    for name, value in facts.items():
+        if name == _REDUCED[0]:
+            record[_IN_PLACE] = list(predictions)
+        elif name not in _REDUCED:
+            record[name] = value
+    files = {
+        folder / "predictions" / f"{task}.jsonl": predictions_to_jsonl(lines) for task, lines in predictions.items()
+    }
+    # the record is put in place last, and says that the rest is there
+    files[folder / "record.json"] = (json.dumps(record, indent=1) + "\n").encode()
+    write_whole(files)
+
+
+def _record(folder: Path) -> tuple[dict[str, Any], Predictions]:
+    """A record with its predictions reduced to right and wrong, and the predictions."""
+    data = _read(folder / "record.json")
+    if not isinstance(data, dict):
+        raise BadDataError(f"{folder / 'record.json'} is no record.", "Delete its folder to run it again.")
+    predictions = {task: read_predictions(folder / "predictions" / f"{task}.jsonl") for task in data.pop(_IN_PLACE, ())}
+    return {**data, "rights": rights(predictions), "likelihood_rights": likelihood_rights(predictions)}, predictions
+
+
+def predictions_to_jsonl(predictions: Iterable[Prediction]) -> bytes:
+    """One prediction a line, to be checked by hand."""
+    return "".join(
+        json.dumps(msgspec.to_builtins(line), ensure_ascii=False, allow_nan=False) + "\n" for line in predictions
+    ).encode("utf-8", "surrogatepass")
+
+
+def read_predictions(path: Path) -> tuple[Prediction, ...]:
+    """Read a file of predictions.
+
+    Raises
+    ------
+    BadDataError
+        When a line is no prediction.
+    """
+    try:
+        lines = path.read_bytes().decode("utf-8", "surrogatepass").split("\n")
+        return tuple(from_builtins(Prediction, json.loads(line), what=f"file {path}") for line in lines if line)
+    except ValueError as error:
+        if isinstance(error, BadDataError):
+            raise
+        raise BadDataError(
+            f"{path} is no file of predictions: {error}.", "Delete its run's folder to run it again."
+        ) from error
 
 
 def _read(path: Path) -> Any:

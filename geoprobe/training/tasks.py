@@ -1,11 +1,18 @@
-"""Test sets known by name: the seven arithmetic and eight commonsense sets of the paper."""
+"""Test sets known by name: the seven arithmetic and eight commonsense sets of the paper, and their questions.
+
+A set is a row of `TASKS`; one that the hub has also has a row of `geoprobe.training.wording`.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from geoprobe.errors import BadDataError, NotFoundError
 from geoprobe.files import given_path
@@ -13,11 +20,23 @@ from geoprobe.sources.corpora import DATA_VARIABLE, local_folder
 from geoprobe.sources.corpora.fields import Record
 from geoprobe.sources.corpora.hub_sets import HubSet, hub_records
 from geoprobe.sources.corpora.readers import file_records, split_file
-from geoprobe.training.answers import Kind, extract, finished, is_right
-from geoprobe.training.hub_questions import HUB_SETS, instruction_of
-from geoprobe.training.questions import Question, questions_sha256, read_questions
+from geoprobe.training.answers import Kind, extract, finished, is_right, normalised
+from geoprobe.training.setup import Setup
+from geoprobe.training.wording import HUB_SETS, instruction_of, options_of, prompt
 
-__all__ = ["TASKS", "LoadedTask", "Question", "Task", "find_task", "load_task"]
+__all__ = [
+    "TASKS",
+    "LoadedTask",
+    "Question",
+    "Task",
+    "find_task",
+    "load_task",
+    "questions_sha256",
+    "read_questions",
+    "sampled",
+]
+
+_QUESTIONS = 3  # stream of the seed
 
 
 @dataclass(frozen=True)
@@ -80,6 +99,34 @@ TASKS: dict[str, Task] = {
 
 
 @dataclass(frozen=True)
+class Question:
+    """One test question.
+
+    Parameters
+    ----------
+    id : str
+        ``gsm8k/17``: the set and the index in file order.
+    prompt : str
+        The whole prompt as the model sees it.
+    answer : str
+        The reference answer in normal form.
+    options : tuple of str
+        Multiple choice: the texts whose likelihood is compared, in option order; empty for other sets.
+    correct : int or None
+        Index of the right one in `options`.
+    text : str
+        The bare instruction, without the prompt's words.
+    """
+
+    id: str
+    prompt: str
+    answer: str
+    options: tuple[str, ...] = ()
+    correct: int | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True)
 class LoadedTask:
     """A test set with its questions.
 
@@ -131,7 +178,7 @@ def load_task(
     offline : bool
         Ask no network.
     template : str
-        Of the prompts; see `geoprobe.training.template.prompt`.
+        Of the prompts; see `geoprobe.training.wording.prompt`.
 
     Raises
     ------
@@ -175,4 +222,63 @@ def _hub_set(task: Task, where: str | Path | None) -> HubSet:
         f"The test set {task.name} is not at hand: {looked}, and the hub has no copy that can be read without code.",
         f"Get {task.title}/test.json of LLM-Adapters (github.com/AGI-Edgerunners/LLM-Adapters, dataset/), "
         "and name its folder's folder by --data.",
+    )
+
+
+def sampled(task: LoadedTask, setup: Setup) -> LoadedTask:
+    """The questions of a test set that are asked: all, or a seeded sample in file order."""
+    total = len(task.questions)
+    if setup.questions is None or setup.questions >= total:
+        return task
+    rng = np.random.default_rng((setup.seed, _QUESTIONS))
+    places = np.sort(rng.choice(total, setup.questions, replace=False))
+    note = f"{task.note} A sample of {setup.questions:,} of its {total:,} questions.".strip()
+    return replace(task, questions=tuple(task.questions[place] for place in places), note=note)
+
+
+def read_questions(name: str, kind: Kind, records: Iterable[Record], where: str, template: str) -> tuple[Question, ...]:
+    """Records in LLM-Adapters' form (``instruction``, ``answer``) or GSM8K's (``question``, ``answer``) as questions.
+
+    Raises
+    ------
+    BadDataError
+        When a record has no such columns, or no answer of the kind.
+    """
+    return tuple(_question(name, kind, position, record, where, template) for position, record in enumerate(records))
+
+
+def questions_sha256(questions: Iterable[Question]) -> str:
+    """SHA-256 of questions with their answers, whatever file they came in."""
+    digest = hashlib.sha256()
+    for question in questions:
+        digest.update(f"{question.text}\0{question.answer}\0".encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def _question(name: str, kind: Kind, position: int, record: Record, where: str, template: str) -> Question:
+    at = f"{where}: record {position + 1:,}"
+    columns = record if isinstance(record, dict) else {}
+    asked = columns.get("instruction", columns.get("question"))
+    if not isinstance(asked, str) or not asked.strip() or "answer" not in columns:
+        present = ", ".join(map(str, columns)) or "no columns"
+        raise BadDataError(
+            f"{at} is no question: it needs an instruction (or a question) and an answer, and has {present}.",
+            "Give the test file in LLM-Adapters' form or in GSM8K's own.",
+        )
+    written = str(columns["answer"])
+    # GSM8K's own answers are whole solutions with the answer on their last line
+    marked = written.rpartition("####")
+    answer = extract(kind, "".join(marked[1:])) if marked[1] else normalised(kind, written)
+    if answer is None:
+        raise BadDataError(f"{at} has the answer {written[:60]!r}, which is no {kind} answer.", f"Is this {name}?")
+    options = options_of(asked, kind)
+    correct = options.index_of(answer)
+    context = columns.get("input")
+    return Question(
+        id=f"{name}/{position}",
+        prompt=prompt(asked, context if isinstance(context, str) else "", template),
+        answer=answer,
+        options=options.texts if correct is not None else (),
+        correct=correct,
+        text=asked,
     )

@@ -1,32 +1,54 @@
-"""One training: from a frozen model to adapters, or on from its last checkpoint."""
+"""One training by transformers' Trainer: from a frozen model to adapters, or on from its last whole checkpoint.
+
+The order of the examples is given, the loss is the response's, and a checkpoint counts only once everything in it is on
+the disk.
+"""
 
 from __future__ import annotations
 
 import json
+import math
+import os
+import resource
+import shutil
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import TrainingArguments
+from safetensors import SafetensorError
+from torch import Tensor
+from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from transformers.utils import logging as transformers_logging
 
-from geoprobe.errors import BadDataError
-from geoprobe.training.adapters import adapted
-from geoprobe.training.base_model import LoadedBase
-from geoprobe.training.checkpoints import last_checkpoint
-from geoprobe.training.distributed import world_size
+from geoprobe.errors import BadDataError, GeoprobeError
+from geoprobe.training.distributed import wait, world_size
 from geoprobe.training.examples import Prepared, Tokens, training_order
-from geoprobe.training.memory import forget_peak, peak_memory
-from geoprobe.training.runs import Run
+from geoprobe.training.loss import collate, response_loss, validation_loss
+from geoprobe.training.methods import adapted
+from geoprobe.training.model import LoadedBase
+from geoprobe.training.records import Run
 from geoprobe.training.setup import Setup
-from geoprobe.training.trainer import AdapterTrainer
 
-__all__ = ["Trained", "ordered_examples", "trained"]
-
+__all__ = [
+    "AdapterTrainer",
+    "DivergedError",
+    "StorageError",
+    "Trained",
+    "clear_checkpoints",
+    "disk_error",
+    "forget_peak",
+    "last_checkpoint",
+    "mark_complete",
+    "ordered_examples",
+    "peak_memory",
+    "trained",
+]
 
 # its name in transformers 5.2x, and before
 _RECOMPUTING = "activation_checkpointing"
@@ -79,28 +101,11 @@ def trained(
     folder: Path,
     *,
     report_to: Sequence[str] = (),
-    told: Callable[[int, float], None] | None = None,
+    on_step: Callable[[int, float], None] | None = None,
 ) -> Iterator[Trained]:
     """Train, from the last whole checkpoint in the folder if there is one, and lend the model.
 
-    Parameters
-    ----------
-    base : LoadedBase
-        The model.
-    setup : Setup
-        The experiment's choices.
-    run : Run
-        This run's.
-    alpha : float
-        Of the adapters, scales matched.
-    prepared : Prepared
-        Examples.
-    folder : Path
-        Of checkpoints.
-    report_to : sequence of str
-        Trainer's integrations, such as ``tensorboard``.
-    told : callable, optional
-        Called with the step and its loss.
+    `report_to` are Trainer's integrations, such as ``tensorboard``; `on_step` is called with the step and its loss.
 
     Raises
     ------
@@ -121,7 +126,7 @@ def trained(
             examples=examples,
             validation=prepared.validation,
             padding=base.padding,
-            told=told,
+            on_step=on_step,
         )
         checkpoint = last_checkpoint(folder)
         if checkpoint is not None:
@@ -197,3 +202,165 @@ def _seconds(checkpoint: Path) -> float:
 
 def _series(history: Sequence[dict[str, Any]], name: str) -> tuple[tuple[int, float], ...]:
     return tuple((int(entry["step"]), float(entry[name])) for entry in history if name in entry)
+
+
+class DivergedError(GeoprobeError):
+    """A loss that is not finite."""
+
+
+class StorageError(GeoprobeError):
+    """A checkpoint or an adapter that cannot be written."""
+
+
+class AdapterTrainer(Trainer):
+    """Train adapters on examples in the order given: every step's, one after the other."""
+
+    control: Any  # Trainer's own, untyped
+
+    def __init__(
+        self,
+        *,
+        examples: Sequence[Tokens],
+        validation: Sequence[Tokens],
+        padding: int,
+        on_step: Callable[[int, float], None] | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(
+            train_dataset=examples,
+            eval_dataset=validation,
+            data_collator=lambda rows: collate(rows, padding),
+            callbacks=[_Checks(on_step)],
+            **settings,
+        )
+        # geoprobe has a progress display of its own
+        self.remove_callback(PrinterCallback)
+        self.remove_callback(ProgressCallback)
+        self.held_out = validation
+        self.padding = padding
+        self.before = 0.0  # seconds of this run until it was interrupted
+        self._began = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Of this run's training, over interruptions."""
+        return self.before + time.perf_counter() - self._began
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Any:
+        """Mean over the step's response tokens, whatever devices and micro-batches they are spread over."""
+        loss, count = response_loss(model, inputs)
+        if num_items_in_batch is None:
+            return loss / count
+        return loss / num_items_in_batch * self.accelerator.num_processes
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Mean loss per response token of the examples held out."""
+        loss = validation_loss(
+            self.model,
+            self.held_out,
+            padding=self.padding,
+            batch=self.args.per_device_eval_batch_size,
+            half=self.args.bf16,
+        )
+        self.log({"eval_loss": loss})
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, {"eval_loss": loss})
+        return {"eval_loss": loss}
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Log, with the seconds so far."""
+        super().log({**logs, "seconds": self.seconds}, start_time)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        try:
+            super()._save_checkpoint(model, trial)
+            wait()  # every process writes its own random state
+            if self.args.should_save:
+                mark_complete(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
+        except (OSError, RuntimeError, SafetensorError) as error:
+            raise disk_error(error, Path(self.args.output_dir)) from error
+
+
+def disk_error(error: Exception, folder: Path) -> StorageError:
+    """What writing a checkpoint or an adapter failed of, said plainly."""
+    return StorageError(
+        f"A checkpoint cannot be written to {folder}: {getattr(error, 'strerror', None) or error}.",
+        "Make room or choose another folder by --out; --resume goes on from the last whole checkpoint.",
+    )
+
+
+class _Checks(TrainerCallback):
+    """Stops at a loss that is not finite, and reports the progress."""
+
+    def __init__(self, on_step: Callable[[int, float], None] | None) -> None:
+        self._on_step = on_step
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+        """Look at every logged loss."""
+        for name, what in (("loss", "training loss"), ("eval_loss", "validation loss")):
+            loss = (logs or {}).get(name)
+            if loss is not None and not math.isfinite(loss):
+                raise DivergedError(
+                    f"The {what} is {loss} at step {state.global_step}.",
+                    "Give a lower learning rate, or a longer warm-up.",
+                )
+        if logs is not None and "loss" in logs and self._on_step is not None:
+            self._on_step(state.global_step, logs["loss"])
+
+
+_MARK = "complete"
+
+
+def mark_complete(checkpoint: Path) -> None:
+    """Say that a checkpoint is whole, after all its files have reached the disk."""
+    for path in sorted(checkpoint.rglob("*")):
+        if path.is_file():
+            _flush(path)
+    mark = checkpoint / _MARK
+    mark.touch()
+    _flush(mark)
+    _flush(checkpoint)
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The last whole checkpoint in a run's folder; what was being written when a run was killed is passed over."""
+    whole = [path for path in folder.glob("checkpoint-*") if (path / _MARK).is_file()]
+    return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+def clear_checkpoints(folder: Path) -> None:
+    """Remove a finished run's checkpoints: its adapter is saved."""
+    for path in folder.glob("checkpoint-*"):
+        shutil.rmtree(path)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def forget_peak() -> None:
+    """Measure from here on, where the system can (CUDA, and Linux)."""
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_memory() -> int:
+    """Bytes at the peak since `forget_peak`, or since the process began where that cannot be forgotten."""
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -11,7 +11,7 @@ import numpy as np
 
 from geoprobe.stats.multiplicity import holm
 from geoprobe.stats.paired import Difference, McNemar, mcnemar, paired_accuracy, paired_means
-from geoprobe.training.facts import RunFacts
+from geoprobe.training.records import RunFacts
 
 __all__ = ["ALL", "LEVEL", "RULE", "Label", "MethodComparison", "SeedTest", "SetDifference", "compare_runs"]
 
@@ -117,8 +117,8 @@ def compare_runs(
         One for each method but the first.
     """
     final = {(run.method, run.seed): run for run in runs if run.purpose == "final" and run.status == "finished"}
-    found = [_compare(final, method, methods[0], tasks, (seed, place)) for place, method in enumerate(methods[1:])]
-    return _corrected(found)
+    compared = [_compare(final, method, methods[0], tasks, (seed, place)) for place, method in enumerate(methods[1:])]
+    return _corrected(compared)
 
 
 def _compare(
@@ -150,7 +150,7 @@ def _compare(
         for a, b in pairs
         if a.validation_loss is not None and b.validation_loss is not None
     ]
-    losses = [each for each in losses if math.isfinite(each)]
+    losses = [loss for loss in losses if math.isfinite(loss)]
     loss = paired_means(np.array(losses), np.random.default_rng((*seed, len(tasks) + 1))) if losses else None
     return MethodComparison(method, reference, seeds, "no verdict", overall, sets, loss, "no verdict")
 
@@ -173,30 +173,30 @@ def _matrix(rows: list[str]) -> np.ndarray:
     return np.array([[mark == "1" for mark in row] for row in rows], dtype=np.bool_)
 
 
-def _corrected(found: list[MethodComparison]) -> tuple[MethodComparison, ...]:
+def _corrected(compared: list[MethodComparison]) -> tuple[MethodComparison, ...]:
     """Labels, after Holm's correction: over the methods, over all single sets, and over the losses."""
-    overall = _holm([each.overall.difference if each.overall else None for each in found])
-    losses = _holm([each.loss for each in found])
-    sets = iter(_holm([one.difference for each in found for one in each.tasks]))
+    overall = _holm([method.overall.difference if method.overall else None for method in compared])
+    losses = _holm([method.loss for method in compared])
+    sets = iter(_holm([one.difference for method in compared for one in method.tasks]))
     labelled = []
-    for each, p, q in zip(found, overall, losses, strict=True):
-        whole = None if each.overall is None else _labelled(each.overall, p)
+    for method, p, q in zip(compared, overall, losses, strict=True):
+        whole = None if method.overall is None else _labelled(method.overall, p)
         labelled.append(
             replace(
-                each,
+                method,
                 overall=whole,
                 label="no verdict" if whole is None else whole.label,
-                tasks=tuple(_labelled(one, next(sets)) for one in each.tasks),
-                loss_label="no verdict" if each.loss is None else _label(each.loss, q, better=-1),
+                tasks=tuple(_labelled(one, next(sets)) for one in method.tasks),
+                loss_label="no verdict" if method.loss is None else _label(method.loss, q, better=-1),
             )
         )
     return tuple(labelled)
 
 
 def _holm(differences: Sequence[Difference | None]) -> list[float | None]:
-    tested = [each.pvalue for each in differences if each is not None and each.pvalue is not None]
-    corrected = iter(holm(tested))
-    return [None if each is None or each.pvalue is None else next(corrected) for each in differences]
+    pvalues = [None if difference is None else difference.pvalue for difference in differences]
+    corrected = iter(holm([p for p in pvalues if p is not None]))
+    return [None if p is None else next(corrected) for p in pvalues]
 
 
 def _labelled(one: SetDifference, corrected: float | None) -> SetDifference:

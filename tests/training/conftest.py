@@ -14,10 +14,6 @@ import pytest
 INSTALLED = all(find_spec(name) for name in ("torch", "peft", "accelerate"))
 #: What trains; the rest of the package's tests need no torch.
 _TRAINING = (
-    "adapters",
-    "base_model",
-    "batches",
-    "checkpoints",
     "distributed",
     "engines",
     "evaluate",
@@ -26,12 +22,14 @@ _TRAINING = (
     "gpu",
     "inputs",
     "interrupted",
-    "likelihood",
+    "loss",
+    "matched_alpha",
+    "methods",
+    "model",
     "null_experiment",
     "plan",
     "real_model",
     "resume",
-    "scale",
     "store",
     "train",
 )
@@ -151,7 +149,7 @@ if INSTALLED:
     @pytest.fixture(scope="session")
     def base(make: Callable[..., Any]) -> Any:
         """The tiny model, loaded; what adapts it takes its adapters off again."""
-        from geoprobe.training.base_model import load_base
+        from geoprobe.training.model import load_base
 
         return load_base(make())
 

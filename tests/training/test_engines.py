@@ -9,10 +9,9 @@ from builders import missing
 
 from geoprobe.errors import UsageError
 from geoprobe.training.engines import open_engine
-from geoprobe.training.experiment import Experiment
-from geoprobe.training.records import RunRecord
-from geoprobe.training.runs import final_runs, sweep_runs
-from geoprobe.training.told import Nobody
+from geoprobe.training.experiment import Experiment, final_runs, sweep_runs
+from geoprobe.training.progress import ProgressListener
+from geoprobe.training.records import RunFacts
 
 MEASURED = {"seconds": 0.0, "evaluation_seconds": 0.0, "peak_memory": 0}
 
@@ -35,16 +34,16 @@ def two_workers() -> Iterator[None]:
             ray.shutdown()
 
 
-def _all_records(engine: str, experiment: Experiment) -> tuple[Any, list[RunRecord]]:
+def _all_records(engine: str, experiment: Experiment) -> tuple[Any, list[RunFacts]]:
     setup = experiment.setup
-    with open_engine(engine, experiment, Nobody()) as works:
+    with open_engine(engine, experiment, ProgressListener()) as works:
         start = works.start()
-        scales = {(scale.method, scale.seed): scale for scale in start.scales}
+        alphas = {(alpha.method, alpha.seed): alpha for alpha in start.alphas}
         runs = (
             *sweep_runs(setup, start.training),
             *final_runs(setup, dict.fromkeys(setup.methods, setup.rates[0]), start.training),
         )
-        return start, list(works.runs([(run, scales[run.method, run.seed]) for run in runs]))
+        return start, list(works.runs([(run, alphas[run.method, run.seed]) for run in runs]))
 
 
 def _comparable(record: Any) -> Any:
@@ -62,7 +61,7 @@ def test_ray_gives_the_same_records(two_workers: None, experiment: Callable[...,
     assert [_comparable(record) for record in records] == [_comparable(record) for record in spread]
     assert len(records) == 8
     assert _comparable(here.base) == _comparable(there.base)
-    assert (here.model, here.scales, here.training) == (there.model, there.scales, there.training)
+    assert (here.model, here.alphas, here.training) == (there.model, there.alphas, there.training)
     assert {record.status for record in spread} == {"finished"}
 
 
@@ -76,5 +75,5 @@ def test_a_run_that_fails_on_ray_does_not_lose_the_others(
 
 
 def test_an_unknown_engine_is_refused(experiment: Callable[..., Experiment]) -> None:
-    with pytest.raises(UsageError, match="no engine 'dask'"), open_engine("dask", experiment(), Nobody()):
+    with pytest.raises(UsageError, match="no engine 'dask'"), open_engine("dask", experiment(), ProgressListener()):
         pass

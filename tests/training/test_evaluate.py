@@ -10,11 +10,9 @@ import pytest
 import torch
 
 from geoprobe.stats.hyperbolicity import delta_basepoint_batch
-from geoprobe.training.adapters import adapted, b_matrices
-from geoprobe.training.evaluate import evaluate, sampled
-from geoprobe.training.generate import greedy_answers
-from geoprobe.training.hidden import final_delta
-from geoprobe.training.tasks import load_task
+from geoprobe.training.evaluate import evaluate, final_delta, greedy_answers
+from geoprobe.training.methods import adapted, b_matrices
+from geoprobe.training.tasks import load_task, sampled
 
 PROMPTS = ["One and one", "How many pens has Ann if she finds two more pens?", "Twice seven is", "Count: 1 2 3 4 5 6"]
 

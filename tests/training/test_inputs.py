@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 import geoprobe
-from geoprobe.training.command import command_of
-from geoprobe.training.inputs import Inputs, read_inputs
+from geoprobe.training.inputs import Inputs, command_of, read_inputs
 
 COMMIT = "a1b2c3d4e5f60718293a4b5c6d7e8f9001122334"
 

@@ -6,8 +6,7 @@ import pytest
 
 from geoprobe.training.data import Example, TrainingData, load_training
 from geoprobe.training.leaks import FEWEST, NGRAM, find_leaks
-from geoprobe.training.questions import Question
-from geoprobe.training.tasks import TASKS, LoadedTask, load_task
+from geoprobe.training.tasks import TASKS, LoadedTask, Question, load_task
 
 STORY = (
     "Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May. How many clips did "

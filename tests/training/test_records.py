@@ -1,56 +1,55 @@
-"""Records survive being saved, predictions with any text in them."""
+"""What a training leaves behind as plain values."""
 
-import json
-from pathlib import Path
+import numpy as np
 
-import pytest
-
-from geoprobe.errors import BadDataError
 from geoprobe.training.records import (
     LayerCurvature,
     Prediction,
-    RunRecord,
-    predictions_to_jsonl,
-    read_predictions,
-    record_from_dict,
-    record_to_dict,
-)
-
-PREDICTIONS = (
-    Prediction("addsub/0", "3 + 4\u2028= 7\n#### 7", "7", True),
-    Prediction("addsub/1", 'nul\x00, "quotes" and \ud800', None, False, True),
+    Run,
+    RunFacts,
+    finite,
+    likelihood_rights,
+    rights,
+    unread,
 )
 
 
-def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
-    record = RunRecord(
-        method="hyplora",
-        seed=1,
-        learning_rate=3e-4,
-        purpose="final",
-        train_losses=((1, 2.5), (2, 2.25)),
-        curvatures=(LayerCurvature("layer.0", 0.1, 0.11, 7.5),),
-        hidden_delta={"addsub": 0.25},
-        predictions={"mawps": (), "addsub": PREDICTIONS},
-        tokens=100,
-        seconds=4.0,
+def test_a_runs_folder_says_what_it_is() -> None:
+    assert Run("lora", 2, 3e-4, "final", 5).id == "final-lora-seed2-lr0.0003"
+    assert Run("lora", 2, 1e-3, "final", 5).id != Run("lora", 2, 1.0000001e-3, "final", 5).id
+
+
+def test_speed_is_tokens_over_seconds() -> None:
+    assert RunFacts("lora", 0, 3e-4, "final", "finished", tokens=100, seconds=4.0).tokens_per_second == 25.0
+
+
+def test_predictions_are_reduced_to_right_wrong_and_unread() -> None:
+    predictions = {
+        "mawps": (Prediction("mawps/0", "7", "7", True), Prediction("mawps/1", "?", None, False)),
+        "aqua": (Prediction("aqua/0", "B", "B", False, True), Prediction("aqua/1", "A", "A", True, False)),
+    }
+    assert rights(predictions) == {"mawps": "10", "aqua": "01"}
+    assert likelihood_rights(predictions) == {"aqua": "10"}
+    assert unread(predictions) == {"mawps": 1, "aqua": 0}
+
+
+def test_what_json_cannot_hold_is_left_out_of_a_runs_facts() -> None:
+    nan = float("nan")
+    record = RunFacts(
+        "lora",
+        0,
+        3e-4,
+        "final",
+        status="failed",
+        train_losses=((1, 2.0), (2, nan)),
+        validation_loss=float("inf"),
+        gradient_norm=np.float64(0.5),
+        hidden_delta={"addsub": nan, "mawps": 0.1},
+        curvatures=(LayerCurvature("layers.0.q_proj", 1.0, 2.0, None),),
     )
-    saved = json.loads(json.dumps(record_to_dict(record)))
-    assert saved["predictions"] == ["mawps", "addsub"]
-    assert record_from_dict(saved, record.predictions) == record
-    assert record.tokens_per_second == 25.0
-
-
-def test_predictions_are_one_a_line_whatever_their_text(tmp_path: Path) -> None:
-    path = tmp_path / "addsub.jsonl"
-    path.write_bytes(predictions_to_jsonl(PREDICTIONS))
-    assert path.read_bytes().count(b"\n") == 2
-    assert read_predictions(path) == PREDICTIONS
-
-
-@pytest.mark.parametrize("line", ["not JSON", '{"id": 3}', "[]"])
-def test_a_damaged_file_is_named(tmp_path: Path, line: str) -> None:
-    path = tmp_path / "addsub.jsonl"
-    path.write_text(line + "\n")
-    with pytest.raises(BadDataError, match=r"addsub\.jsonl"):
-        read_predictions(path)
+    facts = finite(record)
+    assert facts.train_losses == ((1, 2.0),)
+    assert facts.validation_loss is None
+    assert type(facts.gradient_norm) is float
+    assert facts.hidden_delta == {"mawps": 0.1}
+    assert facts.curvatures == record.curvatures

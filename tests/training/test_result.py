@@ -17,7 +17,7 @@ from geoprobe.errors import BadDataError, NotFoundError, UsageError
 from geoprobe.report.opening import open_report
 from geoprobe.report.schema import json_schema
 from geoprobe.training.result import FINETUNE_VERSION, ComparisonResult
-from geoprobe.training.result_words import borne_out
+from geoprobe.training.words import borne_out
 
 
 @pytest.fixture(scope="module")

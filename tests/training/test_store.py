@@ -1,22 +1,27 @@
 """An experiment's folder: what is finished, and whether it is the same experiment."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from geoprobe.errors import BadDataError, UsageError
-from geoprobe.training.records import BaseRecord, Prediction, RunRecord
-from geoprobe.training.runs import Run
-from geoprobe.training.scale import Scale
+from geoprobe.training.matched_alpha import MatchedAlpha
+from geoprobe.training.records import BaseFacts, LayerCurvature, Prediction, Run, RunFacts
 from geoprobe.training.setup import Setup
-from geoprobe.training.store import Store
+from geoprobe.training.store import Store, predictions_to_jsonl, read_predictions
 
 SETUP = Setup("demo", "gsm8k", ("mawps",))
 MODEL = {"weights": "ab12", "precision": "float32", "device": "cpu"}
 VERSIONS = {"torch": "2.13.0", "peft": "0.21.2"}
 RUN = Run("lora", 0, 3e-4, "final", 5)
-RECORD = RunRecord("lora", 0, 3e-4, "final", predictions={"mawps": (Prediction("mawps/0", "7", "7", True),)})
+ANSWERS = {"mawps": (Prediction("mawps/0", "7", "7", True),)}
+FACTS = RunFacts("lora", 0, 3e-4, "final", "finished", rights={"mawps": "1"}, unread={"mawps": 0})
+PREDICTIONS = (
+    Prediction("addsub/0", "3 + 4\u2028= 7\n#### 7", "7", True),
+    Prediction("addsub/1", 'nul\x00, "quotes" and \ud800', None, False, True),
+)
 
 
 def test_the_same_experiment_goes_on_only_when_asked(tmp_path: Path) -> None:
@@ -64,8 +69,8 @@ def test_a_record_is_there_once_it_is_saved_whole(tmp_path: Path) -> None:
     store = Store(tmp_path)
     assert store.record(RUN) is None
     (store.folder(RUN) / "checkpoint-5").mkdir(parents=True)
-    store.save(RUN, RECORD)
-    assert store.record(RUN) == RECORD
+    store.save(RUN, FACTS, ANSWERS)
+    assert store.record(RUN) == FACTS
     assert not (store.folder(RUN) / "checkpoint-5").exists()
     assert store.record(replace(RUN, seed=1)) is None
 
@@ -73,26 +78,58 @@ def test_a_record_is_there_once_it_is_saved_whole(tmp_path: Path) -> None:
 def test_a_failed_run_is_not_finished_and_keeps_its_checkpoints(tmp_path: Path) -> None:
     store = Store(tmp_path)
     (store.folder(RUN) / "checkpoint-5").mkdir(parents=True)
-    store.save(RUN, replace(RECORD, status="failed", error="loss is nan"))
+    store.save(RUN, replace(FACTS, status="failed", error="loss is nan"), ANSWERS)
     assert store.record(RUN) is None
     assert (store.folder(RUN) / "checkpoint-5").exists()
 
 
-def test_base_and_scales_come_back(tmp_path: Path) -> None:
+def test_a_record_is_what_a_run_gave_with_its_predictions_in_files_of_their_own(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    facts = replace(
+        FACTS,
+        train_losses=((1, 2.5), (2, 2.25)),
+        curvatures=(LayerCurvature("layer.0", 0.1, 0.11, 7.5),),
+        hidden_delta={"addsub": 0.25},
+        rights={"mawps": "", "addsub": "10"},
+        unread={"mawps": 0, "addsub": 1},
+    )
+    store.save(RUN, facts, {"mawps": (), "addsub": PREDICTIONS})
+    saved = json.loads((store.folder(RUN) / "record.json").read_text())
+    assert list(saved)[-4:] == ["hidden_delta", "predictions", "adapter", "diverged"]
+    assert saved["predictions"] == ["mawps", "addsub"]
+    assert store.record(RUN) == facts
+
+
+def test_base_and_alphas_come_back(tmp_path: Path) -> None:
     store = Store(tmp_path)
     assert store.base_record() is None
-    assert store.scales() == ()
-    base = BaseRecord({"mawps": (), "addsub": RECORD.predictions["mawps"]}, {"mawps": 0.2}, 1.5, 2.0)
-    store.save_base(base)
-    scales = (Scale("lora", 0, 64.0, 0.5, 0.5), Scale("hyplora", 0, 32.0, 0.5, 1.0))
-    store.save_scales(scales)
+    assert store.matched_alphas() == ()
+    base = BaseFacts({"mawps": "", "addsub": "1"}, {}, {"mawps": 0.2}, 1.5)
+    store.save_base(base, {"mawps": (), "addsub": ANSWERS["mawps"]}, 2.0)
+    alphas = (MatchedAlpha("lora", 0, 64.0, 0.5, 0.5), MatchedAlpha("hyplora", 0, 32.0, 0.5, 1.0))
+    store.save_matched_alphas(alphas)
     assert store.base_record() == base
-    assert store.scales() == scales
+    assert store.matched_alphas() == alphas
 
 
 def test_a_damaged_record_is_named(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    store.save(RUN, RECORD)
+    store.save(RUN, FACTS, ANSWERS)
     (store.folder(RUN) / "record.json").write_text("{")
     with pytest.raises(BadDataError, match=r"record\.json cannot be read"):
         store.record(RUN)
+
+
+def test_predictions_are_one_a_line_whatever_their_text(tmp_path: Path) -> None:
+    path = tmp_path / "addsub.jsonl"
+    path.write_bytes(predictions_to_jsonl(PREDICTIONS))
+    assert path.read_bytes().count(b"\n") == 2
+    assert read_predictions(path) == PREDICTIONS
+
+
+@pytest.mark.parametrize("line", ["not JSON", '{"id": 3}', "[]"])
+def test_a_damaged_file_is_named(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "addsub.jsonl"
+    path.write_text(line + "\n")
+    with pytest.raises(BadDataError, match=r"addsub\.jsonl"):
+        read_predictions(path)

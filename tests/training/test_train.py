@@ -13,13 +13,18 @@ import torch
 from builders import Hostile, on
 
 from geoprobe.errors import BadDataError
-from geoprobe.training.adapters import adapted, b_matrices
-from geoprobe.training.batches import collate, response_loss
-from geoprobe.training.checkpoints import last_checkpoint
-from geoprobe.training.runs import Run
-from geoprobe.training.setup import METHODS
-from geoprobe.training.train import ordered_examples, trained
-from geoprobe.training.trainer import DivergedError, StorageError
+from geoprobe.training.loss import collate, response_loss
+from geoprobe.training.methods import METHODS, adapted, b_matrices
+from geoprobe.training.records import Run
+from geoprobe.training.train import (
+    DivergedError,
+    StorageError,
+    clear_checkpoints,
+    last_checkpoint,
+    mark_complete,
+    ordered_examples,
+    trained,
+)
 
 
 def _run(method: str = "lora", *, steps: int = 4, rate: float = 1e-2, seed: int = 0) -> Run:
@@ -150,3 +155,29 @@ def test_a_strangers_checkpoint_runs_no_code(
             shutil.rmtree(folder / "checkpoint-5", ignore_errors=True)  # one that is not read does no harm
         assert not Path("owned").exists(), path.name
         path.write_bytes(kept)
+
+
+def _written(folder: Path, step: int, *, whole: bool) -> Path:
+    checkpoint = folder / f"checkpoint-{step}"
+    checkpoint.mkdir()
+    (checkpoint / "weights").write_text("1")
+    if whole:
+        mark_complete(checkpoint)
+    return checkpoint
+
+
+def test_the_last_whole_checkpoint_is_taken_by_its_number(tmp_path: Path) -> None:
+    assert last_checkpoint(tmp_path) is None
+    assert last_checkpoint(tmp_path / "nowhere") is None
+    _written(tmp_path, 9, whole=True)
+    tenth = _written(tmp_path, 10, whole=True)
+    _written(tmp_path, 20, whole=False)  # killed while it was being written
+    assert last_checkpoint(tmp_path) == tenth
+
+
+def test_a_finished_runs_checkpoints_go_and_nothing_else(tmp_path: Path) -> None:
+    _written(tmp_path, 2, whole=True)
+    _written(tmp_path, 4, whole=False)
+    (tmp_path / "adapter").mkdir()
+    clear_checkpoints(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["adapter"]

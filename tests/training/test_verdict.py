@@ -6,16 +6,14 @@ from experiment_builders import TASKS, make_experiment, make_record
 from scipy import stats
 
 from geoprobe.stats.multiplicity import holm
-from geoprobe.training.facts import RunFacts, run_facts
-from geoprobe.training.records import LayerCurvature, RunRecord
+from geoprobe.training.records import RunFacts
 from geoprobe.training.verdict import ALL, compare_runs
 
 NAMES = [name for name, _, _ in TASKS]
 
 
 def runs(gain: float, *, seeds: int = 4, method: str = "hyplora") -> list[RunFacts]:
-    made = [make_record(name, seed, gain * (name == method)) for name in ("lora", method) for seed in range(seeds)]
-    return [run_facts(record) for record in made]
+    return [make_record(name, seed, gain * (name == method)) for name in ("lora", method) for seed in range(seeds)]
 
 
 def marked(method: str, seed: int, rights: dict[str, str], loss: float | None = None) -> RunFacts:
@@ -129,28 +127,6 @@ def test_sweeps_are_not_compared() -> None:
     made = [dataclasses.replace(run, purpose="sweep") for run in runs(0.3)]
     (found,) = compare_runs(made, ("lora", "hyplora"), NAMES)
     assert found.label == "no verdict"
-
-
-def test_what_json_cannot_hold_is_left_out_of_a_runs_facts() -> None:
-    nan = float("nan")
-    record = RunRecord(
-        "lora",
-        0,
-        3e-4,
-        "final",
-        status="failed",
-        train_losses=((1, 2.0), (2, nan)),
-        validation_loss=float("inf"),
-        gradient_norm=np.float64(0.5),
-        hidden_delta={"addsub": nan, "mawps": 0.1},
-        curvatures=(LayerCurvature("layers.0.q_proj", 1.0, 2.0, None),),
-    )
-    facts = run_facts(record)
-    assert facts.train_losses == ((1, 2.0),)
-    assert facts.validation_loss is None
-    assert type(facts.gradient_norm) is float
-    assert facts.hidden_delta == {"mawps": 0.1}
-    assert facts.curvatures == record.curvatures
 
 
 @pytest.mark.slow

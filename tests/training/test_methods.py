@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from geoprobe.errors import UsageError
-from geoprobe.training.adapters import (
+from geoprobe.training.methods import (
+    METHODS,
     adapted,
     b_matrices,
     count_parameters,
@@ -15,7 +16,6 @@ from geoprobe.training.adapters import (
     geometry_parameters,
     starting_matrices,
 )
-from geoprobe.training.setup import METHODS
 
 LAYERS = 2 * 5
 

@@ -6,17 +6,14 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from statistics import fmean, median
-from typing import TYPE_CHECKING
 
 from geoprobe.figure import Axis, Figure, Forest, Layer, Line, Points, Role, Rule, floats
 from geoprobe.report.text import visible
-from geoprobe.training.result_words import name
+from geoprobe.training.outcome import Outcome
+from geoprobe.training.records import RunFacts
+from geoprobe.training.words import name
 
-if TYPE_CHECKING:
-    from geoprobe.training.facts import RunFacts
-    from geoprobe.training.result import ComparisonResult
-
-__all__ = ["accuracy_figures", "depth", "geometry_figures", "loss_figures", "titles"]
+__all__ = ["accuracy_figures", "depth", "geometry_figures", "loss_figures"]
 
 _ROLES: tuple[Role, ...] = ("data", "fit", "alternative", "null")
 _DEPTH = re.compile(r"(?:^|\.)(\d+)(?=\.)")
@@ -25,39 +22,36 @@ _CURVE_POINTS = 30
 _MOST_TICKS = 5
 
 
-def titles(result: ComparisonResult) -> dict[str, str]:
-    """What each set is called in figures and tables, by its name."""
-    return {task.name: visible(task.title, 16) for task in result.tasks}
-
-
 def depth(module: str) -> int:
     """The layer that a module is in: the first number in its name."""
-    found = _DEPTH.search(module)
-    return int(found[1]) if found else 0
+    match = _DEPTH.search(module)
+    return int(match[1]) if match else 0
 
 
-def accuracy_figures(result: ComparisonResult) -> Iterator[Figure]:
+def accuracy_figures(result: Outcome) -> Iterator[Figure]:
     """Differences with their intervals, and the accuracies themselves."""
     compared = [
-        each for each in result.comparisons if each.overall is not None and each.overall.difference.low is not None
+        method
+        for method in result.comparisons
+        if method.overall is not None and method.overall.difference.low is not None
     ]
-    called = titles(result)
+    called = result.titles
     if compared:
         rows = ("all sets", *(called.get(one.task, visible(one.task, 16)) for one in compared[0].tasks))
         layers: list[Layer] = [Rule(0.0, "no difference", "muted")]
-        for place, each in enumerate(compared):
-            sets = [each.overall, *each.tasks]
-            found = [one.difference for one in sets if one is not None]
-            if len(found) != len(rows):
+        for place, method in enumerate(compared):
+            sets = [method.overall, *method.tasks]
+            differences = [one.difference for one in sets if one is not None]
+            if len(differences) != len(rows):
                 continue
             layers.append(
                 Forest(
                     rows,
-                    floats(100 * one.value for one in found),
-                    floats(100 * min(one.value, _number(one.low, one.value)) for one in found),
-                    floats(100 * max(one.value, _number(one.high, one.value)) for one in found),
-                    f"{name(each.method)} less {name(each.reference)}",
-                    _role(result, each.method),
+                    floats(100 * one.value for one in differences),
+                    floats(100 * min(one.value, _number(one.low, one.value)) for one in differences),
+                    floats(100 * max(one.value, _number(one.high, one.value)) for one in differences),
+                    f"{name(method.method)} less {name(method.reference)}",
+                    _role(result, method.method),
                     _offset(place, len(compared)),
                 )
             )
@@ -74,7 +68,7 @@ def accuracy_figures(result: ComparisonResult) -> Iterator[Figure]:
     yield from _accuracies(result, called)
 
 
-def _accuracies(result: ComparisonResult, called: dict[str, str]) -> Iterator[Figure]:
+def _accuracies(result: Outcome, called: dict[str, str]) -> Iterator[Figure]:
     sets = [task.name for task in result.tasks]
     layers: list[Layer] = []
     rows = tuple(called[task] for task in sets)
@@ -100,7 +94,7 @@ def _accuracies(result: ComparisonResult, called: dict[str, str]) -> Iterator[Fi
         )
 
 
-def loss_figures(result: ComparisonResult) -> Iterator[Figure]:
+def loss_figures(result: Outcome) -> Iterator[Figure]:
     """Training and validation loss over the steps, and the sweep of learning rates."""
     layers: list[Layer] = []
     for method in result.methods:
@@ -127,7 +121,7 @@ def loss_figures(result: ComparisonResult) -> Iterator[Figure]:
     yield from _rates(result)
 
 
-def _rates(result: ComparisonResult) -> Iterator[Figure]:
+def _rates(result: Outcome) -> Iterator[Figure]:
     layers: list[Layer] = []
     swept: set[float] = set()
     for method in result.methods:
@@ -156,10 +150,10 @@ def _rates(result: ComparisonResult) -> Iterator[Figure]:
         )
 
 
-def geometry_figures(result: ComparisonResult) -> Iterator[Figure]:
+def geometry_figures(result: Outcome) -> Iterator[Figure]:
     """δ of the final hidden layer before and after, and the learned curvature by layer."""
     sets = [task.name for task in result.tasks if task.name in result.base.hidden_delta]
-    called = titles(result)
+    called = result.titles
     if sets:
         rows = tuple(called[task] for task in sets)
         before = floats(result.base.hidden_delta[task] for task in sets)
@@ -186,16 +180,16 @@ def geometry_figures(result: ComparisonResult) -> Iterator[Figure]:
 
 
 def _over_seeds(
-    result: ComparisonResult, method: str, place: int, rows: tuple[str, ...], seeds: Sequence[Sequence[float]]
+    result: Outcome, method: str, place: int, rows: tuple[str, ...], seeds: Sequence[Sequence[float]]
 ) -> Forest:
     """A method's means with the lowest and highest seed of each row."""
-    means = [min(max(fmean(each), min(each)), max(each)) for each in seeds]  # a mean of equals may round out of them
+    means = [min(max(fmean(row), min(row)), max(row)) for row in seeds]  # a mean of equals may round out of them
     low, high = floats(map(min, seeds)), floats(map(max, seeds))
     offset = _offset(place, len(result.methods))
     return Forest(rows, floats(means), low, high, name(method), _role(result, method), offset)
 
 
-def _curvatures(result: ComparisonResult, method: str, runs: Sequence[RunFacts]) -> Figure:
+def _curvatures(result: Outcome, method: str, runs: Sequence[RunFacts]) -> Figure:
     by_depth: dict[int, list[float]] = defaultdict(list)
     starts = []
     for run in runs:
@@ -243,7 +237,7 @@ def _number(value: float | None, other: float) -> float:
     return other if value is None else value
 
 
-def _role(result: ComparisonResult, method: str) -> Role:
+def _role(result: Outcome, method: str) -> Role:
     place = result.methods.index(method) if method in result.methods else 0
     return _ROLES[place % len(_ROLES)]
 

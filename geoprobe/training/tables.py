@@ -5,39 +5,34 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from statistics import fmean, median
-from typing import TYPE_CHECKING
 
 from geoprobe.report.text import visible
 from geoprobe.results import Cell, Table
-from geoprobe.training.records import LayerCurvature
-from geoprobe.training.result_figures import depth, titles
-from geoprobe.training.result_words import name, points
-from geoprobe.training.verdict import ALL
-
-if TYPE_CHECKING:
-    from geoprobe.training.facts import RunFacts
-    from geoprobe.training.result import ComparisonResult
-    from geoprobe.training.verdict import MethodComparison, SetDifference
+from geoprobe.training.figures import depth
+from geoprobe.training.outcome import Outcome
+from geoprobe.training.records import LayerCurvature, RunFacts
+from geoprobe.training.verdict import ALL, MethodComparison, SetDifference
+from geoprobe.training.words import name, points
 
 __all__ = ["accuracy_tables", "cost_table", "geometry_tables", "leak_tables", "loss_tables"]
 
 _LEAKS_SHOWN = 200
 
 
-def accuracy_tables(result: ComparisonResult) -> Iterator[Table]:
+def accuracy_tables(result: Outcome) -> Iterator[Table]:
     """Differences by set, accuracy by run, and McNemar's test by seed."""
-    called = titles(result)
+    called = result.titles
     rows: list[tuple[Cell, ...]] = []
     tests: list[tuple[Cell, ...]] = []
-    for each in result.comparisons:
-        for one in (each.overall, *each.tasks):
+    for compared in result.comparisons:
+        for one in (compared.overall, *compared.tasks):
             if one is not None:
                 of = "all sets" if one.task == ALL else called.get(one.task, one.task)
-                rows.append(_difference_row(each, one, of))
-                for each_seed in one.tests:
-                    test = each_seed.test
+                rows.append(_difference_row(compared, one, of))
+                for of_seed in one.tests:
+                    test = of_seed.test
                     counts = (test.only_reference, test.only_method, test.pvalue)
-                    tests.append((name(each.method), of, str(each_seed.seed), *counts))
+                    tests.append((name(compared.method), of, str(of_seed.seed), *counts))
     columns = (
         "method",
         "set",
@@ -72,20 +67,20 @@ def accuracy_tables(result: ComparisonResult) -> Iterator[Table]:
     )
 
 
-def _difference_row(each: MethodComparison, one: SetDifference, of: str) -> tuple[Cell, ...]:
-    found = one.difference
+def _difference_row(compared: MethodComparison, one: SetDifference, of: str) -> tuple[Cell, ...]:
+    difference = one.difference
     return (
-        name(each.method),
+        name(compared.method),
         of,
-        found.questions,
+        difference.questions,
         points(one.reference_accuracy),
         points(one.method_accuracy),
-        points(found.value, sign=True),
-        _points(found.low),
-        _points(found.high),
+        points(difference.value, sign=True),
+        _points(difference.low),
+        _points(difference.high),
         one.label,
         one.corrected,
-        _points(None if found.detectable is None or found.detectable >= 1 else found.detectable),
+        _points(None if difference.detectable is None or difference.detectable >= 1 else difference.detectable),
     )
 
 
@@ -93,7 +88,7 @@ def _points(share: float | None) -> str:
     return "–" if share is None else points(share)
 
 
-def _by_run(result: ComparisonResult, called: dict[str, str]) -> Table:
+def _by_run(result: Outcome, called: dict[str, str]) -> Table:
     sets = [task.name for task in result.tasks]
     rows: list[tuple[Cell, ...]] = []
     if result.base.rights:
@@ -107,12 +102,12 @@ def _by_run(result: ComparisonResult, called: dict[str, str]) -> Table:
 
 def _percents(rights: dict[str, str], sets: Sequence[str]) -> tuple[Cell, ...]:
     marks = [rights.get(task, "") for task in sets]
-    shares = [_points(each.count("1") / len(each) if each else None) for each in marks]
+    shares = [_points(row.count("1") / len(row) if row else None) for row in marks]
     every = "".join(marks)
     return (*shares, _points(every.count("1") / len(every) if every else None))
 
 
-def _likelihoods(result: ComparisonResult, called: dict[str, str]) -> Iterator[Table]:
+def _likelihoods(result: Outcome, called: dict[str, str]) -> Iterator[Table]:
     sets = [task.name for task in result.tasks if any(task.name in run.likelihood_rights for run in result.final())]
     if not sets:
         return
@@ -130,7 +125,7 @@ def _likelihoods(result: ComparisonResult, called: dict[str, str]) -> Iterator[T
     )
 
 
-def loss_tables(result: ComparisonResult) -> Iterator[Table]:
+def loss_tables(result: Outcome) -> Iterator[Table]:
     """Final runs, the sweep, and what failed."""
     rows = tuple(
         (
@@ -169,9 +164,9 @@ def loss_tables(result: ComparisonResult) -> Iterator[Table]:
     yield Table("failed", "Runs that failed", ("method", "purpose", "seed", "learning rate", "steps", "why"), failed)
 
 
-def geometry_tables(result: ComparisonResult) -> Iterator[Table]:
+def geometry_tables(result: Outcome) -> Iterator[Table]:
     """δ by set, and the learned curvatures."""
-    called = titles(result)
+    called = result.titles
     sets = [task.name for task in result.tasks if task.name in result.base.hidden_delta]
     after = {method: result.final(method) for method in result.methods}
     rows: list[tuple[Cell, ...]] = []
@@ -215,31 +210,31 @@ def geometry_tables(result: ComparisonResult) -> Iterator[Table]:
     yield _by_layer(result)
 
 
-def _by_layer(result: ComparisonResult) -> Table:
+def _by_layer(result: Outcome) -> Table:
     """Medians over the modules and seeds of each layer."""
     rows: list[tuple[Cell, ...]] = []
     for method in result.methods:
-        found: dict[int, list[LayerCurvature]] = defaultdict(list)
+        at_depth: dict[int, list[LayerCurvature]] = defaultdict(list)
         for run in result.final(method):
-            for each in run.curvatures:
-                found[depth(each.layer)].append(each)
-        for place, layers in sorted(found.items()):
-            radii = [each.scale for each in layers if each.scale is not None]
-            start, end = median(each.start for each in layers), median(each.end for each in layers)
+            for layer in run.curvatures:
+                at_depth[depth(layer.layer)].append(layer)
+        for place, layers in sorted(at_depth.items()):
+            radii = [layer.scale for layer in layers if layer.scale is not None]
+            start, end = median(layer.start for layer in layers), median(layer.end for layer in layers)
             rows.append((name(method), place, start, end, median(radii) if radii else None))
     columns = ("method", "layer", "K at start", "median K", "median radius")
     return Table("layers", "Learned curvature by layer", columns, tuple(rows))
 
 
 def _by_kind(runs: Sequence[RunFacts]) -> dict[str, list[tuple[float, float, float | None]]]:
-    found: dict[str, list[tuple[float, float, float | None]]] = defaultdict(list)
+    kinds: dict[str, list[tuple[float, float, float | None]]] = defaultdict(list)
     for run in runs:
         for layer in run.curvatures:
-            found[layer.layer.rpartition(".")[2]].append((layer.start, layer.end, layer.scale))
-    return found
+            kinds[layer.layer.rpartition(".")[2]].append((layer.start, layer.end, layer.scale))
+    return kinds
 
 
-def cost_table(result: ComparisonResult) -> Table:
+def cost_table(result: Outcome) -> Table:
     """What a run of each method costs."""
     rows: list[tuple[Cell, ...]] = []
     for method in result.methods:
@@ -261,11 +256,11 @@ def cost_table(result: ComparisonResult) -> Table:
     return Table("cost", "Cost of a run", columns, tuple(rows), note)
 
 
-def leak_tables(result: ComparisonResult) -> Iterator[Table]:
+def leak_tables(result: Outcome) -> Iterator[Table]:
     """Test questions found among the training data."""
     if result.leaks is None:
         return
-    called = titles(result)
+    called = result.titles
     rows = tuple((called.get(t.task, t.task), t.questions, t.exact, t.near) for t in result.leaks.tasks)
     yield Table("leaks", "Test questions in the training data", ("set", "looked for", "word for word", "nearly"), rows)
     listed = tuple(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +15,14 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from geoprobe.errors import BadDataError, NotFoundError, UsageError
 from geoprobe.files import given_path, what_is_at
 from geoprobe.sources.models.demo import DEMO_NAME, demo_model
-from geoprobe.training.facts import TrainedModel
+from geoprobe.training.outcome import TrainedModel
 from geoprobe.training.setup import Setup
 
 __all__ = ["LoadedBase", "fingerprint", "load_base", "model_facts", "training_device"]
 
+# Without it MKL may sum in another order where memory lies otherwise, and `--resume` end in other last digits. It is
+# read at MKL's first product. AUTO takes the processor's best branch.
+os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 
 #: Values of each weight that tell it from another model's.
 _LOOKED_AT = 256
@@ -58,14 +62,7 @@ def training_device() -> torch.device:
 
 
 def load_base(setup: Setup, *, offline: bool = False) -> LoadedBase:
-    """Load the model of a set-up and its tokenizer.
-
-    Parameters
-    ----------
-    setup : Setup
-        Its model: ``demo``, a folder, a ``.gguf`` file (dequantised) or a hub id.
-    offline : bool
-        Ask no network.
+    """Load the model of a set-up (``demo``, a folder, a ``.gguf`` file or a hub id) and its tokenizer.
 
     Raises
     ------

@@ -6,20 +6,21 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from statistics import fmean, median
-from typing import TYPE_CHECKING
 
 from geoprobe.report.scan_view import versions_line
 from geoprobe.report.text import visible
 from geoprobe.report.view import Answer, Card, Section, ShownTable, View, shown_table
 from geoprobe.results import Table, number
-from geoprobe.training.facts import RunFacts
-from geoprobe.training.result_figures import accuracy_figures, geometry_figures, loss_figures, titles
-from geoprobe.training.result_tables import accuracy_tables, cost_table, geometry_tables, leak_tables, loss_tables
-from geoprobe.training.result_words import (
+from geoprobe.training.figures import accuracy_figures, geometry_figures, loss_figures
+from geoprobe.training.methods import METHODS
+from geoprobe.training.outcome import Outcome
+from geoprobe.training.records import RunFacts
+from geoprobe.training.tables import accuracy_tables, cost_table, geometry_tables, leak_tables, loss_tables
+from geoprobe.training.verdict import RULE
+from geoprobe.training.words import (
     accuracy_reason,
     borne_out,
     difference_line,
-    leaks_asked,
     learned_by_heart,
     loss_line,
     loss_reason,
@@ -27,12 +28,8 @@ from geoprobe.training.result_words import (
     percent,
     seen_line,
 )
-from geoprobe.training.verdict import RULE
 
-if TYPE_CHECKING:
-    from geoprobe.training.result import ComparisonResult
-
-__all__ = ["result_view"]
+__all__ = ["experiment_view"]
 
 _VERDICTS = (
     ("helps", "the method does better than the reference, by more than luck of seeds and questions gives"),
@@ -44,9 +41,6 @@ _VERDICTS = (
     ("no verdict", "nothing could be compared"),
 )
 _GLOSSARY = (
-    ("LoRA", "training small added matrices instead of the model itself"),
-    ("HypLoRA", "the same, with what they compute bent through a hyperbolic space, one that branches like a tree"),
-    ("DoRA", "LoRA with the size and the direction of a weight trained apart"),
     ("seed", "one repetition of a training, with another start and order of examples; all methods share them"),
     (
         "interval",
@@ -106,7 +100,7 @@ _SCAN_METHODS = (
 _FIGURE = re.compile(r"[+−]?[\d.,]+(?:e[+−]?\d+)?|–|")
 
 
-def result_view(result: ComparisonResult) -> View:
+def experiment_view(result: Outcome) -> View:
     """Put an experiment into words."""
     return View(
         kind="geoprobe finetune",
@@ -117,19 +111,25 @@ def result_view(result: ComparisonResult) -> View:
         sections=tuple(_sections(result)),
         verdicts=_VERDICTS,
         provenance=_provenance(result),
-        glossary=_GLOSSARY,
+        glossary=_glossary(result),
         warnings=tuple(visible(warning, 600) for warning in _warnings(result)),
     )
 
 
-def _versus(result: ComparisonResult) -> str:
+def _glossary(result: Outcome) -> tuple[tuple[str, str], ...]:
+    """The methods, those of the experiment first, and what else a reader may not know."""
+    order = sorted(METHODS, key=lambda method: method not in result.methods)
+    return (*((METHODS[method].title, METHODS[method].glossary) for method in order), *_GLOSSARY)
+
+
+def _versus(result: Outcome) -> str:
     others = " and ".join(map(name, result.methods[1:]))
     return (
         f"{others} against {name(result.methods[0])}" if others else name(result.methods[0]) if result.methods else ""
     )
 
 
-def _sections(result: ComparisonResult) -> Iterator[Section]:
+def _sections(result: Outcome) -> Iterator[Section]:
     yield _accuracy(result)
     yield _loss(result)
     if result.diagnosis:
@@ -140,10 +140,10 @@ def _sections(result: ComparisonResult) -> Iterator[Section]:
         yield _leaks(result)
 
 
-def _facts(result: ComparisonResult) -> tuple[tuple[str, str], ...]:
+def _facts(result: Outcome) -> tuple[tuple[str, str], ...]:
     model, training = result.model, result.training
     parameters = f", {model.parameters / 1e6:,.0f} million parameters" if model.parameters else ""
-    where = ", ".join(visible(each, 60) for each in (model.dtype, model.device) if each)
+    where = ", ".join(visible(part, 60) for part in (model.dtype, model.device) if part)
     finals = result.final()
     steps = sorted({run.steps for run in finals})
     seeds = sorted({run.seed for run in finals})
@@ -158,20 +158,20 @@ def _facts(result: ComparisonResult) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _asked(result: ComparisonResult) -> Iterator[str]:
-    called = titles(result)
+def _asked(result: Outcome) -> Iterator[str]:
+    called = result.titles
     for task in result.tasks:
         some = f" of {task.of:,}" if task.questions < task.of else ""
         yield f"{called[task.name]} ({task.questions:,}{some} questions)"
 
 
-def _notes(result: ComparisonResult) -> Iterator[str]:
+def _notes(result: Outcome) -> Iterator[str]:
     yield from result.model.notes
     if result.training.note:
         yield f"Training data: {result.training.note}"
 
 
-def _warnings(result: ComparisonResult) -> Iterator[str]:
+def _warnings(result: Outcome) -> Iterator[str]:
     failed = [run for run in result.runs if run.status == "failed"]
     for run in failed:
         what = f"{name(run.method)}, seed {run.seed}, learning rate {run.learning_rate:g}"
@@ -185,7 +185,7 @@ def _warnings(result: ComparisonResult) -> Iterator[str]:
     yield from result.warnings
 
 
-def _accuracy(result: ComparisonResult) -> Section:
+def _accuracy(result: Outcome) -> Section:
     reference = name(result.methods[0]) if result.methods else ""
     single = result.comparisons[0] if len(result.comparisons) == 1 else None
     if single is not None:
@@ -202,8 +202,8 @@ def _accuracy(result: ComparisonResult) -> Section:
         card = Card("accuracy", question, single.label, f"{accuracy_reason(single)}{learned_by_heart(result)}", lines)
     else:
         answers = tuple(
-            Answer(name(each.method), each.label, difference_line(each.overall.difference) if each.overall else "")
-            for each in result.comparisons
+            Answer(name(one.method), one.label, difference_line(one.overall.difference) if one.overall else "")
+            for one in result.comparisons
         )
         reason = " ".join(map(accuracy_reason, result.comparisons)) or "There is one method, so nothing is compared."
         reason += learned_by_heart(result)
@@ -222,9 +222,9 @@ def _accuracy(result: ComparisonResult) -> Section:
     )
 
 
-def _unseen(result: ComparisonResult) -> Iterator[str]:
+def _unseen(result: Outcome) -> Iterator[str]:
     """What this very experiment could not see, set by set."""
-    called = titles(result)
+    called = result.titles
     finals = result.final()
     silent = [
         called[task.name]
@@ -240,7 +240,7 @@ def _unseen(result: ComparisonResult) -> Iterator[str]:
             yield f"{percent(unread / asked)} of the answers to {called[task.name]} hold no {task.kind} to read."
 
 
-def _loss(result: ComparisonResult) -> Section:
+def _loss(result: Outcome) -> Section:
     reference = name(result.methods[0]) if result.methods else ""
     single = result.comparisons[0] if len(result.comparisons) == 1 else None
     if single is not None:
@@ -249,8 +249,8 @@ def _loss(result: ComparisonResult) -> Section:
         card = Card("loss", question, single.loss_label, loss_reason(single), lines)
     else:
         answers = tuple(
-            Answer(name(each.method), each.loss_label, loss_line(each.loss) if each.loss else "")
-            for each in result.comparisons
+            Answer(name(one.method), one.loss_label, loss_line(one.loss) if one.loss else "")
+            for one in result.comparisons
         )
         reason = " ".join(map(loss_reason, result.comparisons)) or "There is one method, so nothing is compared."
         card = Card("loss", f"Do they learn the training data better than {reference}?", "", reason, answers=answers)
@@ -258,36 +258,36 @@ def _loss(result: ComparisonResult) -> Section:
     return Section("loss", "Loss", card, "", (), figures, _shown(loss_tables(result)), _LOSS_METHODS)
 
 
-def _scan(result: ComparisonResult) -> Section:
+def _scan(result: Outcome) -> Section:
     answers = (
         *(
-            Answer(visible(each.question, 200), visible(each.verdict, 40), visible(each.estimate, 200))
-            for each in result.diagnosis
+            Answer(visible(one.question, 200), visible(one.verdict, 40), visible(one.estimate, 200))
+            for one in result.diagnosis
         ),
         *(
             Answer(
-                f"Experiment: does {name(each.method)} help?",
-                each.label,
-                difference_line(each.overall.difference) if each.overall else "",
+                f"Experiment: does {name(one.method)} help?",
+                one.label,
+                difference_line(one.overall.difference) if one.overall else "",
             )
-            for each in result.comparisons
+            for one in result.comparisons
         ),
     )
-    rows = tuple((each.question, each.verdict, each.reason) for each in result.diagnosis)
+    rows = tuple((one.question, one.verdict, one.reason) for one in result.diagnosis)
     tables = (Table("scan", "What the scan said", ("question", "verdict", "reason"), rows),)
     card = Card("scan", "Does the experiment bear out what the geometry said?", "", borne_out(result), answers=answers)
     return Section("scan", "Scan and experiment", card, "", (), (), _shown(tables), _SCAN_METHODS)
 
 
-def _geometry(result: ComparisonResult) -> Section:
+def _geometry(result: Outcome) -> Section:
     parts = []
     base = result.base.hidden_delta
     if base:
         parts.append(f"Relative δ of the final hidden layer is {number(fmean(base.values()))} before training")
         for method in result.methods:
-            found = [delta for run in result.final(method) for delta in run.hidden_delta.values()]
-            if found:
-                parts.append(f"{number(fmean(found))} after {name(method)}")
+            deltas = [delta for run in result.final(method) for delta in run.hidden_delta.values()]
+            if deltas:
+                parts.append(f"{number(fmean(deltas))} after {name(method)}")
     reason = ", ".join(parts) + "." if parts else "δ was not measured."
     for method in result.methods:
         moved = [layer.end / layer.start - 1 for run in result.final(method) for layer in run.curvatures if layer.start]
@@ -307,7 +307,7 @@ def _speed_ratios(runs: Sequence[RunFacts], reference: Sequence[RunFacts]) -> li
     return sorted(run.tokens_per_second / speeds[run.seed] for run in runs if run.seed in speeds)
 
 
-def _cost(result: ComparisonResult) -> Section:
+def _cost(result: Outcome) -> Section:
     parts = []
     reference = result.final(result.methods[0]) if result.methods else ()
     for method in result.methods[1:]:
@@ -331,11 +331,11 @@ def _more(parameters: int, of: int) -> str:
     return f"{number(abs(parameters))} {'more' if parameters > 0 else 'fewer'} parameters{share}"
 
 
-def _leaks(result: ComparisonResult) -> Section:
+def _leaks(result: Outcome) -> Section:
     leaks = result.leaks
     looked = sum(task.questions for task in leaks.tasks) if leaks else 0
     if leaks is not None and leaks.found:
-        asked = leaks_asked(result)
+        asked = result.leaks_asked
         done = f"{asked:,} of them were asked" if asked else "they were left out"
         reason = f"Yes: {len(leaks.leaks):,} of {looked:,}, and {done}. By set: {leaks.summary()}."
     else:
@@ -347,14 +347,14 @@ def _leaks(result: ComparisonResult) -> Section:
 def _shown(tables: Iterable[Table]) -> tuple[ShownTable, ...]:
     """Tables with rows; a column of figures written out, such as percentages, is aligned as numbers are."""
     shown = (shown_table(table) for table in tables if table.rows)
-    return tuple(replace(each, numeric=tuple(map(_figures, zip(*each.rows, strict=True)))) for each in shown)
+    return tuple(replace(table, numeric=tuple(map(_figures, zip(*table.rows, strict=True)))) for table in shown)
 
 
 def _figures(column: tuple[str, ...]) -> bool:
     return all(_FIGURE.fullmatch(cell) for cell in column)
 
 
-def _provenance(result: ComparisonResult) -> tuple[tuple[str, str], ...]:
+def _provenance(result: Outcome) -> tuple[tuple[str, str], ...]:
     chosen = "; ".join(f"{key} {value}" for key, value in result.setup.items())
     return (
         *((("Command", visible(result.command, 600)),) if result.command else ()),

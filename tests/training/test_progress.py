@@ -2,10 +2,8 @@
 
 import pytest
 
-from geoprobe.training.records import Prediction, RunRecord
-from geoprobe.training.terminal import TrainingProgress
-
-RIGHT, WRONG = Prediction("mawps/0", "7", "7", True), Prediction("mawps/1", "8", "8", False)
+from geoprobe.training.progress import TrainingProgress
+from geoprobe.training.records import RunFacts
 
 
 def test_a_finished_run_is_a_line_with_its_loss_and_its_answers(capsys: pytest.CaptureFixture[str]) -> None:
@@ -14,13 +12,13 @@ def test_a_finished_run_is_a_line_with_its_loss_and_its_answers(capsys: pytest.C
         progress.run("lora, seed 0", 5, 5.0)
         progress.advance(5, 1.5)
         progress.finished(
-            RunRecord(
-                *("lora", 0, 3e-4, "final"),
+            RunFacts(
+                *("lora", 0, 3e-4, "final", "finished"),
                 steps=5,
                 validation_loss=1.25,
                 seconds=8.0,
                 evaluation_seconds=2.0,
-                predictions={"mawps": (RIGHT, WRONG)},
+                rights={"mawps": "10"},
             )
         )
         progress.chosen({"lora": 3e-4, "hyplora": None})
@@ -32,7 +30,7 @@ def test_a_finished_run_is_a_line_with_its_loss_and_its_answers(capsys: pytest.C
 
 def test_a_failed_run_says_why_and_hostile_text_is_harmless(capsys: pytest.CaptureFixture[str]) -> None:
     with TrainingProgress() as progress:
-        progress.finished(RunRecord("dora", 1, 1e-3, "sweep", "failed", "\x1b[2J[red]loss is nan"))
+        progress.finished(RunFacts("dora", 1, 1e-3, "sweep", "failed", "\x1b[2J[red]loss is nan"))
     shown = capsys.readouterr().err
     assert "dora, seed 1, rate 0.001: failed." in shown
     assert "[red]loss is nan" in shown
@@ -44,17 +42,17 @@ def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
         progress.begin(1.0)
         progress.run("lora", 1, 1.0)
         progress.advance(1, 0.5)
-        progress.finished(RunRecord("lora", 0, 3e-4, "final"))
+        progress.finished(RunFacts("lora", 0, 3e-4, "final", "finished"))
     assert capsys.readouterr().err == ""
 
 
 def test_long_lines_lose_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     tasks = ("boolq", "piqa", "siqa", "hellaswag", "winogrande", "arc_easy", "arc_challenge", "openbookqa")
-    predictions = dict.fromkeys(tasks, (RIGHT, WRONG))
+    rights = dict.fromkeys(tasks, "10")
     reason = f"OutOfMemoryError: {'tried to allocate ' * 20}2.00 GiB"
     with TrainingProgress() as progress:
-        progress.finished(RunRecord("hyplora", 0, 3e-4, "final", steps=9, seconds=8.0, predictions=predictions))
-        progress.finished(RunRecord("lora", 0, 3e-4, "final", "failed", reason))
+        progress.finished(RunFacts("hyplora", 0, 3e-4, "final", "finished", steps=9, seconds=8.0, rights=rights))
+        progress.finished(RunFacts("lora", 0, 3e-4, "final", "failed", reason))
     shown = capsys.readouterr().err
     assert "openbookqa 1 of 2, 8 s\n" in shown
     assert f"failed. {reason}\n" in shown

@@ -4,13 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from geoprobe.errors import BadDataError
+from geoprobe.errors import BadDataError, UsageError
 from geoprobe.training import data
 from geoprobe.training.data import load_training
-from geoprobe.training.hub_questions import HUB_SETS, instruction_of
-from geoprobe.training.options import options_of
-from geoprobe.training.questions import read_questions
-from geoprobe.training.tasks import TASKS, load_task
+from geoprobe.training.tasks import TASKS, load_task, read_questions
+from geoprobe.training.wording import HUB_SETS, instruction_of, options_of, prompt
 
 ROWS = {
     "gsm8k": {"question": "How many?", "answer": "3 + 4 = <<3+4=7>>7\n#### 7"},
@@ -106,3 +104,24 @@ def test_a_set_of_the_hub_is_trained_on_with_a_response_that_is_read_as_its_answ
     monkeypatch.setattr(data, "hub_records", lambda *_, **__: iter([ROWS[name]]))
     (example,) = load_training(name).examples
     assert TASKS[name].extract(example.response) == ANSWERS[name]
+
+
+def test_the_template_has_alpacas_words() -> None:
+    assert prompt("Add 1 and 2.") == (
+        "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n"
+        "### Instruction:\nAdd 1 and 2.\n\n### Response:\n"
+    )
+    assert prompt("Add.", "1 and 2") == (
+        "Below is an instruction that describes a task, paired with an input that provides further context. "
+        "Write a response that appropriately completes the request.\n\n"
+        "### Instruction:\nAdd.\n\n### Input:\n1 and 2\n\n### Response:\n"
+    )
+
+
+def test_the_plain_template_adds_nothing() -> None:
+    assert prompt("Add.", "1 and 2", "plain") == "Add.\n\n1 and 2\n\n"
+
+
+def test_an_unknown_template_is_refused_by_naming_those_there_are() -> None:
+    with pytest.raises(UsageError, match=r"'chatml'.*\n.*alpaca, plain"):
+        prompt("Add.", template="chatml")

@@ -1,16 +1,105 @@
-"""Test sets on the hub, their rows put into the words that LLM-Adapters asks them in."""
+"""The words of LLM-Adapters: prompts around instructions, hub rows as instructions, and options read back from them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, get_args
 
-from geoprobe.errors import BadDataError
+from geoprobe.errors import BadDataError, UsageError
 from geoprobe.sources.corpora import NAMED_SETS
 from geoprobe.sources.corpora.hub_sets import HubSet
+from geoprobe.training.answers import Kind
+from geoprobe.training.setup import Template
 
-__all__ = ["HUB_SETS", "instruction_of"]
+__all__ = ["HUB_SETS", "Options", "instruction_of", "options_of", "prompt", "stem"]
+
+_TASK = "Below is an instruction that describes a task"
+_ALONE = f"{_TASK}. Write a response that appropriately completes the request."
+_WITH_INPUT = f"{_TASK}, paired with an input that provides further context. " + _ALONE.partition(". ")[2]
+
+
+def prompt(instruction: str, context: str = "", template: str = "alpaca") -> str:
+    """The prompt of an instruction, up to where the response starts.
+
+    Parameters
+    ----------
+    instruction : str
+        What is asked.
+    context : str
+        Further input, often empty.
+    template : {"alpaca", "plain"}
+        ``alpaca``: the words that LLM-Adapters and the paper train and test with, which are Alpaca's; the sixteen
+        spaces before each line in LLM-Adapters' source are left out. ``plain``: the instruction and an empty line.
+
+    Raises
+    ------
+    UsageError
+        When there is no such template.
+    """
+    if template == "plain":
+        return "\n\n".join(part for part in (instruction, context) if part) + "\n\n"
+    if template != "alpaca":
+        raise UsageError(f"There is no prompt template {template!r}.", f"Give one of {', '.join(get_args(Template))}.")
+    if context:
+        return f"{_WITH_INPUT}\n\n### Instruction:\n{instruction}\n\n### Input:\n{context}\n\n### Response:\n"
+    return f"{_ALONE}\n\n### Instruction:\n{instruction}\n\n### Response:\n"
+
+
+_NUMBERED = re.compile(r"\b(Answer|Solution|Option|Ending)([1-9]):\s*")
+_LETTERED = re.compile(r"\(([A-E])\)\s*")
+_FORMAT = re.compile(r"\s*Answer format:.*\Z", re.DOTALL)
+_CHOICES = "Answer Choices:"
+_OPENINGS = re.compile(r"\APlease (?:choose|answer)[^:]*:\s*|\A.*?with true or false, question:\s*")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options in their order: what the set calls each (``answer1``, ``A``, ``true``) and its text."""
+
+    names: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+
+    def index_of(self, answer: str) -> int | None:
+        """Index of the option that the set calls so; None if there is none."""
+        return self.names.index(answer) if answer in self.names else None
+
+
+def options_of(instruction: str, kind: Kind) -> Options:
+    """The options that an instruction lists; none for arithmetic, or where they cannot be told apart.
+
+    What is compared is the option's own text ("light-year."), not its number: texts differ in length, so their
+    log-likelihoods are to be divided by it.
+    """
+    if kind == "number":
+        return Options()
+    if kind == "letter":
+        _, marked, listed = instruction.rpartition(_CHOICES)
+        return _split(_LETTERED, listed, "ABCDE") if marked else Options()
+    body = _FORMAT.sub("", instruction)
+    if "true/false" in instruction[len(body) :]:
+        return Options(("true", "false"), ("true", "false"))
+    return _split(_NUMBERED, body, "123456789")
+
+
+def stem(instruction: str) -> str:
+    """An instruction without the words that every question of its set has: for telling questions apart."""
+    return _OPENINGS.sub("", _FORMAT.sub("", instruction), count=1)
+
+
+def _split(marker: re.Pattern[str], listed: str, order: str) -> Options:
+    markers = list(marker.finditer(listed))
+    signs = "".join(match[match.lastindex or 0] for match in markers)
+    if len(markers) < 2 or signs != order[: len(markers)]:
+        return Options()  # an option's own text looks like a marker
+    ends = [match.start() for match in markers[1:]] + [len(listed)]
+    texts = tuple(listed[match.end() : end].strip() for match, end in zip(markers, ends, strict=True))
+    if not all(texts):
+        return Options()
+    names = ("".join(match.groups()) for match in markers)
+    return Options(tuple(name if len(name) == 1 else name.lower() for name in names), texts)
+
 
 Row = dict[str, Any]
 

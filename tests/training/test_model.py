@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from geoprobe.errors import BadDataError, NotFoundError, UsageError
-from geoprobe.training.base_model import fingerprint, load_base, model_facts
+from geoprobe.training.model import fingerprint, load_base, model_facts
 
 
 def test_a_model_is_loaded_frozen_and_greedy(base: Any, make: Callable[..., Any]) -> None:

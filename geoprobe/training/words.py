@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from geoprobe.report.text import visible
 from geoprobe.results import number
 from geoprobe.stats.paired import Difference
+from geoprobe.training.methods import METHODS
+from geoprobe.training.outcome import Outcome
 from geoprobe.training.verdict import MethodComparison, SetDifference
-
-if TYPE_CHECKING:
-    from geoprobe.training.result import ComparisonResult
 
 __all__ = [
     "accuracy_reason",
     "borne_out",
     "difference_line",
-    "leaks_asked",
     "learned_by_heart",
     "loss_line",
     "loss_reason",
@@ -26,12 +22,10 @@ __all__ = [
     "seen_line",
 ]
 
-_NAMES = {"lora": "LoRA", "dora": "DoRA", "hyplora": "HypLoRA"}
-
 
 def name(method: str) -> str:
     """A method as papers write it."""
-    return _NAMES.get(method, visible(method, 40))
+    return METHODS[method].title if method in METHODS else visible(method, 40)
 
 
 def percent(share: float) -> str:
@@ -72,17 +66,17 @@ def loss_line(difference: Difference) -> str:
     return f"{line} (95% interval {number(difference.low)} to {number(difference.high)})"
 
 
-def accuracy_reason(each: MethodComparison) -> str:
+def accuracy_reason(compared: MethodComparison) -> str:
     """The verdict on accuracy in a sentence or two."""
-    method, reference, overall = name(each.method), name(each.reference), each.overall
+    method, reference, overall = name(compared.method), name(compared.reference), compared.overall
     if overall is None:
         return f"No seed was finished by both {method} and {reference} with answers to compare."
-    found = overall.difference
-    asked = f"{found.questions:,} questions, {_counted(found.seeds, 'seed')}"
+    difference = overall.difference
+    asked = f"{difference.questions:,} questions, {_counted(difference.seeds, 'seed')}"
     if overall.label in ("helps", "hurts"):
         more = "more" if overall.label == "helps" else "fewer"
         return (
-            f"{method} answers {points(abs(found.value))} points {more} of the questions right than {reference}: "
+            f"{method} answers {points(abs(difference.value))} points {more} of the questions right than {reference}: "
             f"{percent(overall.method_accuracy)} against {percent(overall.reference_accuracy)} ({asked}), "
             "and luck of seeds and questions does not explain it."
         )
@@ -93,28 +87,28 @@ def accuracy_reason(each: MethodComparison) -> str:
             f"{method} answers {percent(overall.method_accuracy)} of the questions right and {reference} "
             f"{percent(overall.reference_accuracy)} ({asked}), a difference that luck explains{_several(overall)}."
         )
-    return f"{opening} {_unseen(found)}"
+    return f"{opening} {_unseen(difference)}"
 
 
 def _several(overall: SetDifference) -> str:
     """Why an interval without 0 is still luck: one of several methods would have one so often."""
-    found = overall.difference
-    if found.low is None or found.high is None or found.low <= 0 <= found.high:
+    difference = overall.difference
+    if difference.low is None or difference.high is None or difference.low <= 0 <= difference.high:
         return ""
     return f" once it counts that several methods were tried (p = {number(overall.corrected)})"
 
 
-def _unseen(found: Difference) -> str:
-    if found.detectable is None:
+def _unseen(difference: Difference) -> str:
+    if difference.detectable is None:
         return "With one seed no difference, however large, can be told from luck: train at least three."
-    if found.detectable >= 1:
-        return f"With these {found.seeds} seeds no difference, however large, could have been seen: train more."
-    return f"The smallest difference that this experiment could have seen is {points(found.detectable)} points."
+    if difference.detectable >= 1:
+        return f"With these {difference.seeds} seeds no difference, however large, could have been seen: train more."
+    return f"The smallest difference that this experiment could have seen is {points(difference.detectable)} points."
 
 
-def loss_reason(each: MethodComparison) -> str:
+def loss_reason(compared: MethodComparison) -> str:
     """The verdict on validation loss in a sentence."""
-    method, reference, loss = name(each.method), name(each.reference), each.loss
+    method, reference, loss = name(compared.method), name(compared.reference), compared.loss
     if loss is None:
         return f"No seed has a validation loss of both {method} and {reference}."
     side = "lower" if loss.value < 0 else "higher"
@@ -122,25 +116,16 @@ def loss_reason(each: MethodComparison) -> str:
         f"{method}'s loss on held-out training examples is {number(abs(loss.value))} nats a token {side} than "
         f"{reference}'s ({_counted(loss.seeds, 'seed')})"
     )
-    if each.loss_label in ("helps", "hurts"):
+    if compared.loss_label in ("helps", "hurts"):
         return f"{opening}, more than seeds differ by."
     if loss.detectable is None:
         return f"{opening}; one seed cannot tell that from luck."
     return f"{opening}, which luck explains; {number(loss.detectable)} could have been seen."
 
 
-def leaks_asked(result: ComparisonResult) -> int:
-    """How many test questions that are among the training data were asked."""
-    if result.leaks is None:
-        return 0
-    asked = {question for task in result.tasks for question in task.asked}
-    whole = {task.name for task in result.tasks if not task.asked}
-    return sum(leak.question in asked or leak.question.rpartition("/")[0] in whole for leak in result.leaks.leaks)
-
-
-def learned_by_heart(result: ComparisonResult) -> str:
+def learned_by_heart(result: Outcome) -> str:
     """What leaks add to the verdict: a sentence with a space before it, or nothing."""
-    leaked = leaks_asked(result)
+    leaked = result.leaks_asked
     if not leaked:
         return ""
     asked = sum(task.questions for task in result.tasks)
@@ -150,22 +135,22 @@ def learned_by_heart(result: ComparisonResult) -> str:
     )
 
 
-def borne_out(result: ComparisonResult) -> str:
+def borne_out(result: Outcome) -> str:
     """Whether what a scan said of tree-likeness and what HypLoRA did agree."""
-    said = next((each.verdict for each in result.diagnosis if each.name == "hyperbolicity"), None)
-    compared = next((each for each in result.comparisons if each.method == "hyplora"), None)
-    found = None if compared is None else compared.label
-    if said is None or found in (None, "no verdict"):
+    said = next((one.verdict for one in result.diagnosis if one.name == "hyperbolicity"), None)
+    compared = next((one for one in result.comparisons if one.method == "hyplora"), None)
+    label = None if compared is None else compared.label
+    if said is None or label in (None, "no verdict"):
         return "The scan's answers about the embeddings, and the experiment's about training."
     if said == "inconclusive":
         return "Whether they agree cannot be said: the scan came to no answer about the embeddings."
     seen = None if compared is None or compared.overall is None else compared.overall.difference.detectable
-    if found == "no detectable difference" and (seen is None or seen >= 1):
+    if label == "no detectable difference" and (seen is None or seen >= 1):
         return "Whether they agree cannot be said: the experiment could have seen no difference, however large."
     tree = said in ("supported", "weak")
-    if tree and found == "helps":
+    if tree and label == "helps":
         return "They agree: the embeddings are more tree-like than chance, and hyperbolic adaptation helps."
-    if not tree and found != "helps":
+    if not tree and label != "helps":
         return (
             "They agree: the scan finds no hyperbolic embeddings to build on, and hyperbolic adaptation brings no gain "
             "that this experiment could see."

@@ -1,4 +1,4 @@
-"""The gradient that a method starts with, and the alpha that makes it the reference's.
+"""The alpha with which a method starts with the reference's gradient.
 
 At B = 0 the gradient of B is proportional to alpha, so one measurement of each method gives the alpha that matches
 exactly. Without it, the convention for the scale decides more than the method does.
@@ -12,17 +12,19 @@ from dataclasses import dataclass
 import torch
 
 from geoprobe.errors import GeoprobeError
-from geoprobe.training.adapters import adapted, b_matrices
-from geoprobe.training.base_model import LoadedBase
-from geoprobe.training.batches import collate, response_loss
 from geoprobe.training.examples import Tokens
+from geoprobe.training.loss import collate, response_loss
+from geoprobe.training.methods import adapted, b_matrices
+from geoprobe.training.model import LoadedBase
 from geoprobe.training.setup import Setup
 
-__all__ = ["Scale", "measure_scale"]
+__all__ = ["MatchedAlpha", "match_alpha"]
+
+_ROUNDING = 1e-3
 
 
 @dataclass(frozen=True)
-class Scale:
+class MatchedAlpha:
     """How a method is scaled with one seed.
 
     Parameters
@@ -46,25 +48,17 @@ class Scale:
     unmatched_gradient_norm: float
 
 
-def measure_scale(
-    base: LoadedBase, setup: Setup, method: str, seed: int, first_batch: Sequence[Tokens], reference: Scale | None
-) -> Scale:
-    """Measure a method's gradient at the start and match it to the reference's.
+def match_alpha(
+    base: LoadedBase,
+    setup: Setup,
+    method: str,
+    seed: int,
+    first_batch: Sequence[Tokens],
+    reference: MatchedAlpha | None,
+) -> MatchedAlpha:
+    """Measure a method's gradient at the start, on a run's first batch, and match it to the reference's.
 
-    Parameters
-    ----------
-    base : LoadedBase
-        The model.
-    setup : Setup
-        Its alpha is where matching starts.
-    method : str
-        The method.
-    seed : int
-        Of the run.
-    first_batch : sequence of Tokens
-        What the run's first step sees.
-    reference : Scale or None
-        The first method's with the same seed; None for that method itself, or to match nothing.
+    The reference is the first method's with the same seed; None for that method itself, or to match nothing.
 
     Raises
     ------
@@ -80,11 +74,8 @@ def measure_scale(
     ratio = 1.0 if reference is None else reference.gradient_norm / norm
     # between equal gradients there is rounding only, and an alpha that was asked for is kept
     if abs(ratio - 1) < _ROUNDING:
-        return Scale(method, seed, setup.alpha, norm, norm)
-    return Scale(method, seed, setup.alpha * ratio, norm * ratio, norm)
-
-
-_ROUNDING = 1e-3
+        return MatchedAlpha(method, seed, setup.alpha, norm, norm)
+    return MatchedAlpha(method, seed, setup.alpha * ratio, norm * ratio, norm)
 
 
 def _gradient_norm(base: LoadedBase, setup: Setup, method: str, seed: int, first_batch: Sequence[Tokens]) -> float:

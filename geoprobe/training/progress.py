@@ -1,4 +1,4 @@
-"""An experiment on a terminal: the run with its loss and time left, all of it with its own; a line when one is over."""
+"""What an experiment says of itself while it runs: to a listener, a terminal, or nobody."""
 
 from __future__ import annotations
 
@@ -12,15 +12,37 @@ from rich.text import Text
 
 from geoprobe.report.terminal import Bars
 from geoprobe.report.text import visible
-from geoprobe.training.records import RunRecord
+from geoprobe.training.records import RunFacts
 
-__all__ = ["TrainingProgress"]
+__all__ = ["QUESTION", "ProgressListener", "TrainingProgress"]
+
+#: What answering a question weighs in the time left, where an optimizer step weighs 1.
+QUESTION = 0.1
 
 #: Of a run with all test sets, or that failed for a reason of many words.
 _LONGEST_LINE = 4_000
 
 
-class TrainingProgress:
+class ProgressListener:
+    """Hears how an experiment goes, and says nothing; what shows it says more."""
+
+    def begin(self, weight: float) -> None:
+        """The experiment begins, all of it weighing so much."""
+
+    def run(self, title: str, amount: int, weight: float) -> None:
+        """A run begins, of so many steps or questions."""
+
+    def advance(self, done: int, loss: float | None = None) -> None:
+        """It has done so many, the last with this loss."""
+
+    def finished(self, facts: RunFacts) -> None:
+        """A training is over."""
+
+    def chosen(self, rates: Mapping[str, float | None]) -> None:
+        """The sweep is over; each method's rate."""
+
+
+class TrainingProgress(ProgressListener):
     """Bars where standard error is a terminal, and lines everywhere.
 
     Parameters
@@ -76,19 +98,16 @@ class TrainingProgress:
         if self._whole is not None:
             self._bars.update(self._whole, completed=self._before + self._weight * done / self._amount)
 
-    def finished(self, record: RunRecord) -> None:
+    def finished(self, facts: RunFacts) -> None:
         """A training is over."""
-        title = f"{record.method}, seed {record.seed}, rate {record.learning_rate:g}"
-        if record.status == "failed":
-            self._say(f"{title}: failed. {record.error}")
+        title = f"{facts.method}, seed {facts.seed}, rate {facts.learning_rate:g}"
+        if facts.status == "failed":
+            self._say(f"{title}: failed. {facts.error}")
             return
-        loss = "" if record.validation_loss is None else f"validation loss {record.validation_loss:.4f}, "
-        right = "".join(
-            f"{task} {sum(each.right for each in found)} of {len(found)}, "
-            for task, found in record.predictions.items()
-        )
-        seconds = record.seconds + record.evaluation_seconds
-        self._say(f"{title}, {record.steps} steps: {loss}{right}{seconds:.0f} s")
+        loss = "" if facts.validation_loss is None else f"validation loss {facts.validation_loss:.4f}, "
+        right = "".join(f"{task} {marks.count('1')} of {len(marks)}, " for task, marks in facts.rights.items())
+        seconds = facts.seconds + facts.evaluation_seconds
+        self._say(f"{title}, {facts.steps} steps: {loss}{right}{seconds:.0f} s")
 
     def chosen(self, rates: Mapping[str, float | None]) -> None:
         """The sweep is over; each method's rate."""

@@ -8,9 +8,9 @@ import torch
 from builders import on
 
 from geoprobe.errors import GeoprobeError
-from geoprobe.training.adapters import adapted, b_matrices
-from geoprobe.training.batches import collate, response_loss
-from geoprobe.training.scale import measure_scale
+from geoprobe.training.loss import collate, response_loss
+from geoprobe.training.matched_alpha import match_alpha
+from geoprobe.training.methods import adapted, b_matrices
 
 
 def _norm(base: Any, setup: Any, method: str, alpha: float, examples: Any) -> float:
@@ -28,8 +28,8 @@ def test_the_matched_alpha_gives_the_references_gradient(
 ) -> None:
     setup = make(micro_batch=micro_batch)
     examples = prepared.training[:4]
-    lora = measure_scale(base, setup, "lora", 5, examples, None)
-    hyplora = measure_scale(base, setup, "hyplora", 5, examples, lora)
+    lora = match_alpha(base, setup, "lora", 5, examples, None)
+    hyplora = match_alpha(base, setup, "hyplora", 5, examples, lora)
     assert lora.alpha == setup.alpha
     assert lora.gradient_norm == pytest.approx(_norm(base, setup, "lora", setup.alpha, examples), rel=1e-4)
     assert hyplora.unmatched_gradient_norm == pytest.approx(
@@ -42,7 +42,7 @@ def test_the_matched_alpha_gives_the_references_gradient(
 
 def test_dropout_has_no_part_in_it(base: Any, prepared: Any, make: Callable[..., Any]) -> None:
     plain, dropped = (
-        measure_scale(base, make(dropout=dropout), "hyplora", 0, prepared.training[:4], None) for dropout in (0.0, 0.5)
+        match_alpha(base, make(dropout=dropout), "hyplora", 0, prepared.training[:4], None) for dropout in (0.0, 0.5)
     )
     assert plain == dropped
 
@@ -51,8 +51,8 @@ def test_dora_needs_no_matching_and_keeps_the_alpha_asked_for(
     base: Any, prepared: Any, make: Callable[..., Any]
 ) -> None:
     setup = make()
-    lora = measure_scale(base, setup, "lora", 0, prepared.training[:4], None)
-    assert measure_scale(base, setup, "dora", 0, prepared.training[:4], lora).alpha == setup.alpha
+    lora = match_alpha(base, setup, "lora", 0, prepared.training[:4], None)
+    assert match_alpha(base, setup, "dora", 0, prepared.training[:4], lora).alpha == setup.alpha
 
 
 def test_a_broken_model_is_said(
@@ -64,7 +64,7 @@ def test_a_broken_model_is_said(
         norm.fill_(float("nan"))
     try:
         with pytest.raises(GeoprobeError, match="gradient of lora's B matrices is nan"):
-            measure_scale(base, make(), "lora", 0, prepared.training[:4], None)
+            match_alpha(base, make(), "lora", 0, prepared.training[:4], None)
     finally:
         with torch.no_grad():
             norm.copy_(kept)

@@ -1,4 +1,4 @@
-"""Padding changes no loss, and leaving logits out changes none either."""
+"""Padding changes no loss, nor does leaving logits out; options' likelihoods are those computed token by token."""
 
 from typing import Any
 
@@ -6,8 +6,9 @@ import pytest
 import torch
 from builders import on
 
-from geoprobe.training.batches import IGNORED, collate, response_loss
 from geoprobe.training.examples import Tokens
+from geoprobe.training.loss import IGNORED, collate, likeliest_options, option_likelihoods, response_loss
+from geoprobe.training.tasks import Question
 
 EXAMPLES = (Tokens((5, 6, 7, 8, 2), 3), Tokens((9, 10, 2), 1), Tokens((11, 12, 13, 14, 15, 16, 2), 5))
 
@@ -42,3 +43,32 @@ def test_a_model_that_gives_all_logits_gives_the_same_loss(base: Any) -> None:
     batch = on(base, collate(EXAMPLES[:1], base.padding))
     with torch.no_grad():
         assert float(response_loss(Whole(), batch)[0]) == pytest.approx(float(response_loss(base.model, batch)[0]))
+
+
+PAIRS = [
+    ("Twice two is\n", "4"),
+    ("Twice two is\n", "forty-two apples"),
+    ("A longer question, is it?\n", "true"),
+]
+
+
+def test_a_likelihood_is_the_mean_over_the_options_tokens(base: Any) -> None:
+    by_hand = []
+    for prompt, option in PAIRS:
+        start = base.tokenizer(prompt)["input_ids"]
+        end = base.tokenizer(option, add_special_tokens=False)["input_ids"]
+        with torch.no_grad():
+            logs = base.model(torch.tensor([start + end], device=base.model.device)).logits[0].log_softmax(-1)
+        by_hand.append(sum(float(logs[len(start) + n - 1, token]) for n, token in enumerate(end)) / len(end))
+    for batch in (1, 2, 3):
+        assert option_likelihoods(base.model, base, PAIRS, batch) == pytest.approx(by_hand, rel=1e-4)
+
+
+def test_each_question_has_its_likeliest_option_or_none(base: Any) -> None:
+    options = ("4", "forty-two apples", "true")
+    scores = option_likelihoods(base.model, base, [("Twice two is\n", option) for option in options], 2)
+    questions = [
+        Question("aqua/0", "Twice two is\n", "A", options, 0),
+        Question("addsub/0", "Twice two is\n", "4"),
+    ]
+    assert likeliest_options(base.model, base, questions, 2) == [scores.index(max(scores)), None]
