@@ -122,7 +122,7 @@ class BaseFacts:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """Everything that one finished or failed training gives, its predictions reduced to right and wrong.
+    """One training, as its record says it, its predictions reduced to right and wrong.
 
     Parameters
     ----------

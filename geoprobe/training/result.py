@@ -33,7 +33,10 @@ FINETUNE_VERSION = 1
 
 @dataclass(frozen=True)
 class ComparisonResult(Outcome, Rendered):
-    """Everything that an experiment found; its fields are those of `Outcome`."""
+    """Everything that an experiment found.
+
+    Its fields are those of `geoprobe.training.outcome.Outcome`.
+    """
 
     kind: Literal["finetune"] = "finetune"
     schema_version: int = FINETUNE_VERSION

@@ -12,6 +12,7 @@ from geoprobe.training.records import BaseFacts, LayerCurvature, Prediction, Run
 from geoprobe.training.setup import Setup
 from geoprobe.training.store import Store, predictions_to_jsonl, read_predictions
 
+KEPT = Path(__file__).resolve().parents[2] / "reports"
 SETUP = Setup("demo", "gsm8k", ("mawps",))
 MODEL = {"weights": "ab12", "precision": "float32", "device": "cpu"}
 VERSIONS = {"torch": "2.13.0", "peft": "0.21.2"}
@@ -133,3 +134,28 @@ def test_a_damaged_file_is_named(tmp_path: Path, line: str) -> None:
     path.write_text(line + "\n")
     with pytest.raises(BadDataError, match=r"addsub\.jsonl"):
         read_predictions(path)
+
+
+@pytest.mark.parametrize(
+    "path", sorted(KEPT.glob("*/**/record.json")), ids=lambda path: str(path.parent.relative_to(KEPT))
+)
+def test_a_kept_experiments_record_is_read_and_written_byte_for_byte(path: Path, tmp_path: Path) -> None:
+    content = json.loads(path.read_bytes())
+    predictions = {
+        task: read_predictions(path.parent / "predictions" / f"{task}.jsonl") for task in content["predictions"]
+    }
+    here, there = Store(path.parents[path.parent.name != "base"].parent), Store(tmp_path)
+    if path.parent.name == "base":
+        facts = here.base_record()
+        assert facts is not None
+        there.save_base(facts, predictions, content["evaluation_seconds"])
+    else:
+        run = Run(*(content[name] for name in ("method", "seed", "learning_rate", "purpose", "steps")))
+        saved = here.record(run)
+        assert saved is not None
+        there.save(run, saved, predictions)
+    copy = tmp_path / path.relative_to(here.out)
+    assert copy.read_bytes() == path.read_bytes()
+    for task in predictions:
+        file = Path("predictions", f"{task}.jsonl")
+        assert (copy.parent / file).read_bytes() == (path.parent / file).read_bytes()
