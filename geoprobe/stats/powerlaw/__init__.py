@@ -9,10 +9,12 @@ from geoprobe.stats.powerlaw.goodness import GoodnessOfFit, goodness_of_fit
 from geoprobe.stats.powerlaw.histogram import Histogram, histogram
 from geoprobe.stats.powerlaw.matching import SizeCurve, alpha_over_size, thin
 from geoprobe.stats.powerlaw.rank_frequency import RankFrequency, rank_frequency
+from geoprobe.stats.powerlaw.source import SOURCE_RULE, SourceAssessment, SourceTest, assess_source
 from geoprobe.stats.powerlaw.survival import survival
 from geoprobe.stats.powerlaw.verdict import Assessment, assess, judge
 
 __all__ = [
+    "SOURCE_RULE",
     "Alternative",
     "Assessment",
     "Bootstrap",
@@ -24,10 +26,13 @@ __all__ = [
     "PowerLawFit",
     "RankFrequency",
     "SizeCurve",
+    "SourceAssessment",
+    "SourceTest",
     "XminCurve",
     "alpha_over_size",
     "alpha_over_xmin",
     "assess",
+    "assess_source",
     "bootstrap",
     "compare",
     "document_bootstrap",

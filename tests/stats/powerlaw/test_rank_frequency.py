@@ -46,6 +46,23 @@ def test_maximum_matches_a_general_optimiser_and_the_truth(s, q):
     assert -best.fun <= value + 1e-5
 
 
+@pytest.mark.parametrize("tokens", [2_000_000, 20_000_000])
+def test_a_maximum_is_found_whatever_the_number_of_tokens(tokens):
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        found = rank_frequency(sample(rng, 1.0, 2.7, 49_152, tokens), rng=rng)
+        assert found.limit is None
+        assert found.s == pytest.approx(1.0, abs=0.01)
+
+
+def test_the_bias_of_s_is_what_the_notes_say():
+    fits = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        fits.append(rank_frequency(sample(rng, 1.0, 2.7, 49_152, 155_000), rng=rng).s)
+    assert np.mean(fits) == pytest.approx(1.024, abs=0.004)
+
+
 def test_errors_match_the_spread_over_samples():
     rng = np.random.default_rng(5)
     fits = [fit_zipf_mandelbrot(sample(rng, 1.1, 3.0, 500, 50_000)) for _ in range(200)]
