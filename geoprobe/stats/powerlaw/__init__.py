@@ -9,12 +9,11 @@ from geoprobe.stats.powerlaw.goodness import GoodnessOfFit, goodness_of_fit
 from geoprobe.stats.powerlaw.histogram import Histogram, histogram
 from geoprobe.stats.powerlaw.matching import SizeCurve, alpha_over_size, thin
 from geoprobe.stats.powerlaw.rank_frequency import RankFrequency, rank_frequency
-from geoprobe.stats.powerlaw.source import SOURCE_RULE, SourceAssessment, SourceTest, assess_source
+from geoprobe.stats.powerlaw.source import SourceAssessment, SourceTest, assess_source
 from geoprobe.stats.powerlaw.survival import survival
 from geoprobe.stats.powerlaw.verdict import Assessment, assess, judge
 
 __all__ = [
-    "SOURCE_RULE",
     "Alternative",
     "Assessment",
     "Bootstrap",
