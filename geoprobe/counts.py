@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from geoprobe.errors import UsageError
-from geoprobe.progress import Progress, Silent
+from geoprobe.progress import ProgressListener, SilentListener
 from geoprobe.reading import corpus_note
 from geoprobe.sources.corpora import open_corpus
 from geoprobe.sources.counting import count_tokens
@@ -25,7 +25,7 @@ def count(
     revision: str | None = None,
     engine: str = "local",
     offline: bool = False,
-    progress: Progress | None = None,
+    progress: ProgressListener | None = None,
 ) -> Counts:
     """Count corpora by a model's tokenizer; of a hub model nothing else is fetched.
 
@@ -41,19 +41,19 @@ def count(
     if not corpora:
         raise UsageError("No corpus was given.", "Give one or more by --corpus; `geoprobe corpora` lists names.")
     opened = [open_corpus(str(name), field=field, data=data, offline=offline) for name in corpora]
-    told = progress or Silent()
-    told.step("tokenizer")
+    listener = progress or SilentListener()
+    listener.step("tokenizer")
     tokenizer = open_tokenizer(model, revision=revision, offline=offline)
     counted = []
     for corpus in opened:
-        told.step(f"count {corpus.name}")
+        listener.step(f"count {corpus.name}")
         counts, _ = count_tokens(
             tokenizer,
             corpus,
             rows=tokenizer.size,
             max_prompts=0,
             engine=engine,
-            progress=lambda documents: told.advance(documents, None),
+            progress=lambda documents: listener.advance(documents, None),
         )
         counted.append(Counts.of(counts, corpus_note(corpus.note, counts)))
     return merge_counts(counted, [corpus.name for corpus in opened])

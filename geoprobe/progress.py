@@ -1,4 +1,4 @@
-"""What a long run tells of its steps, and how long each took."""
+"""The steps of a long run: who listens to them, and how long each took."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-__all__ = ["Progress", "Silent", "Steps"]
+__all__ = ["ProgressListener", "SilentListener", "Steps"]
 
 
-class Progress(Protocol):
-    """Told of a run's steps, so that a terminal can show them."""
+class ProgressListener(Protocol):
+    """What hears of a run's steps, so that a terminal can show them."""
 
     def step(self, name: str) -> None:
         """A step begins."""
@@ -20,8 +20,8 @@ class Progress(Protocol):
         """The step has done so much, of so much where that is known."""
 
 
-class Silent:
-    """Told, and tells nobody."""
+class SilentListener:
+    """Hears of steps and shows nothing."""
 
     def step(self, name: str) -> None:
         """A step begins."""
@@ -35,19 +35,19 @@ class Steps:
 
     Parameters
     ----------
-    progress : Progress or None
-        Told of each step.
+    progress : ProgressListener or None
+        Called at each step.
 
     Attributes
     ----------
-    progress : Progress
-        The same, or nobody.
+    progress : ProgressListener
+        The same, or a silent one.
     timings : dict of str to float
         Seconds by step.
     """
 
-    def __init__(self, progress: Progress | None) -> None:
-        self.progress = progress or Silent()
+    def __init__(self, progress: ProgressListener | None) -> None:
+        self.progress = progress or SilentListener()
         self.timings: dict[str, float] = {}
 
     @contextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from geoprobe.data import EmbeddingTable, Prompts, ScanInputs, TokenCounts
+from geoprobe.diagnostics.base import Need
 from geoprobe.errors import UsageError
 from geoprobe.files import escaped_name
 from geoprobe.progress import Steps
@@ -22,13 +23,13 @@ from geoprobe.sources.models.opened import OpenedModel
 from geoprobe.sources.models.states import open_states
 from geoprobe.sources.sampling import QUICK_BYTES, sample_note, sample_weights
 
-__all__ = ["Wanted", "corpus_note", "generator", "read_inputs"]
+__all__ = ["ScanRequest", "corpus_note", "generator", "read_inputs"]
 
 _KEPT_PROMPTS = 1000
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ScanRequest:
     """What to read, each as `geoprobe.scan` takes it."""
 
     model: str | Path
@@ -40,7 +41,7 @@ class Wanted:
     tensor: str | None
     tokenizer: str | Path | None
     quick: bool
-    states: bool
+    needs: frozenset[Need]
     revision: str | None
     offline: bool
     seed: int
@@ -51,7 +52,7 @@ def generator(seed: int, name: str) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(name.encode())])
 
 
-def read_inputs(wanted: Wanted, steps: Steps) -> tuple[ScanInputs, tuple[CorpusFacts, ...]]:
+def read_inputs(request: ScanRequest, steps: Steps) -> tuple[ScanInputs, tuple[CorpusFacts, ...]]:
     """Open the model, count the corpora, read counts files.
 
     Returns
@@ -68,25 +69,26 @@ def read_inputs(wanted: Wanted, steps: Steps) -> tuple[ScanInputs, tuple[CorpusF
     """
     # what can be wrong with names and small files is found before anything large is read
     opened = [
-        open_corpus(str(name), field=wanted.field, data=wanted.data, offline=wanted.offline) for name in wanted.corpora
+        open_corpus(str(name), field=request.field, data=request.data, offline=request.offline)
+        for name in request.corpora
     ]
-    files = [str(file) for file in wanted.counts]
+    files = [str(file) for file in request.counts]
     read = merge_counts([read_counts(file) for file in files], files) if files else None
     with steps.timed("model"):
         model = open_model(
-            wanted.model,
-            tensor=wanted.tensor,
-            tokenizer=wanted.tokenizer,
-            revision=wanted.revision,
-            offline=wanted.offline,
+            request.model,
+            tensor=request.tensor,
+            tokenizer=request.tokenizer,
+            revision=request.revision,
+            offline=request.offline,
             progress=steps.progress.advance,
         )
-        table = None if wanted.quick else model.table()
+        table = None if request.quick else model.table()
     states = None
-    if wanted.states:
+    if "states" in request.needs:
         with steps.timed("weights"):
-            states = open_states(wanted.model, revision=wanted.revision, offline=wanted.offline)
-    counted = [_count(model, corpus, wanted, steps) for corpus in opened]
+            states = open_states(request.model, revision=request.revision, offline=request.offline)
+    counted = [_count(model, corpus, request, steps) for corpus in opened]
     facts = [_facts(corpus.note, counts) for corpus, (counts, _) in zip(opened, counted, strict=True)]
     if read is not None:
         where = ", ".join(escaped_name(Path(file).name) for file in files)
@@ -96,19 +98,20 @@ def read_inputs(wanted: Wanted, steps: Steps) -> tuple[ScanInputs, tuple[CorpusF
     corpora, prompts = tuple(counts for counts, _ in counted), tuple(prompts for _, prompts in counted)
     if table is None:
         with steps.timed("sample"):
-            table = _sampled(model, corpora, prompts, generator(wanted.seed, "sample"))
+            table = _sampled(model, corpora, prompts, generator(request.seed, "sample"))
     return ScanInputs(table, corpora, prompts, states), tuple(facts)
 
 
-def _count(model: OpenedModel, corpus: Corpus, wanted: Wanted, steps: Steps) -> tuple[TokenCounts, Prompts]:
+def _count(model: OpenedModel, corpus: Corpus, request: ScanRequest, steps: Steps) -> tuple[TokenCounts, Prompts]:
     with steps.timed(f"count {corpus.name}"):
         return count_tokens(
             model.tokenizer,
             corpus,
             rows=model.shape[0],
-            max_prompts=_KEPT_PROMPTS,
-            seed=wanted.seed,
-            engine=wanted.engine,
+            # a sample of the rows is made from prompts, too
+            max_prompts=_KEPT_PROMPTS if request.quick or request.needs & {"prompts", "states"} else 0,
+            seed=request.seed,
+            engine=request.engine,
             progress=lambda documents: steps.progress.advance(documents, None),
         )
 

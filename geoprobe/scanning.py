@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from geoprobe.data import EmbeddingTable
-from geoprobe.diagnostics.base import BUILTIN, Analyzer, analyzer_type
-from geoprobe.diagnostics.states.analyzer import StatesAnalyzer
+from geoprobe.diagnostics.base import BUILTIN, Analyzer, analyzer_type, needs_of, with_layers
 from geoprobe.errors import UsageError
 from geoprobe.files import escaped_name
-from geoprobe.progress import Progress, Steps
-from geoprobe.reading import Wanted, generator, read_inputs
+from geoprobe.progress import ProgressListener, Steps
+from geoprobe.reading import ScanRequest, generator, read_inputs
 from geoprobe.report.document import ModelFacts, Report
 from geoprobe.sources.corpora import PYTHON_DOCS
 from geoprobe.versions import versions_of
@@ -41,7 +40,7 @@ def scan(
     quick: bool = False,
     revision: str | None = None,
     offline: bool = False,
-    progress: Progress | None = None,
+    progress: ProgressListener | None = None,
 ) -> Report:
     """Scan a model's token embeddings.
 
@@ -57,8 +56,9 @@ def scan(
     analyzers : str, Analyzer or sequence of them, optional
         Diagnostics by name, or with options of their own; all the built-in ones by default.
     layers : int, str or sequence of them
-        Layers whose hidden states are measured as well, 0 (the embedding) to the number of blocks, or ``final``. This
-        alone runs the model, and so reads all its weights and needs PyTorch.
+        Layers whose hidden states are measured as well, 0 (the embedding) to the number of blocks, or ``final``: by the
+        chosen diagnostics that look at layers or, where none does, by ``states``. This runs the model, and so reads all
+        its weights and needs PyTorch.
     counts : str, Path or sequence of them, optional
         Counts files that ``geoprobe count`` wrote. They hold no prompts: what needs prompts needs a corpus too.
     field : str, optional
@@ -78,8 +78,8 @@ def scan(
         Branch, tag or commit of a hub model.
     offline : bool
         Ask no network.
-    progress : Progress, optional
-        Told of each step.
+    progress : ProgressListener, optional
+        Called at each step.
 
     Returns
     -------
@@ -102,12 +102,12 @@ def scan(
         analyzers = (analyzers,)
     if isinstance(layers, int | str):
         layers = (layers,)
-    chosen = [_analyzer(each) for each in (BUILTIN if analyzers is None else analyzers)]
-    if layers:
-        chosen = [each for each in chosen if each.name != StatesAnalyzer.name]
-        chosen.append(StatesAnalyzer(layers=tuple(_layer(each) for each in layers)))
+    chosen = with_layers(
+        [_analyzer(analyzer) for analyzer in (BUILTIN if analyzers is None else analyzers)],
+        tuple(_layer(layer) for layer in layers),
+    )
     files = _as_sequence(counts)
-    wanted = Wanted(
+    request = ScanRequest(
         model=model,
         corpora=_listed(corpora, bool(files)),
         counts=files,
@@ -117,13 +117,13 @@ def scan(
         tensor=tensor,
         tokenizer=tokenizer,
         quick=quick,
-        states=any(analyzer.name == StatesAnalyzer.name for analyzer in chosen),
+        needs=needs_of(chosen),
         revision=revision,
         offline=offline,
         seed=seed,
     )
     steps = Steps(progress)
-    inputs, facts = read_inputs(wanted, steps)
+    inputs, facts = read_inputs(request, steps)
     results = {}
     for analyzer in chosen:
         with steps.timed(analyzer.name):
@@ -138,7 +138,7 @@ def scan(
         command=_command(
             inputs.embedding.source.model,
             {
-                "--corpus": [fact.name for fact in facts[: len(wanted.corpora)]],
+                "--corpus": [fact.name for fact in facts[: len(request.corpora)]],
                 "--counts": [escaped_name(Path(file).name) for file in files],
                 "--analyzer": analyzers,
                 "--layer": layers,
@@ -161,10 +161,10 @@ def _command(model: str, options: Mapping[str, str | int | bool | Sequence[objec
         if isinstance(value, bool):
             words += [option] if value else []
             continue
-        for each in (value,) if isinstance(value, str | int) else value or ():
-            if not isinstance(each, str | int):
+        for word in (value,) if isinstance(value, str | int) else value or ():
+            if not isinstance(word, str | int):
                 return ""  # a diagnostic with options of its own, which no command line gives
-            words += [option, str(each)]
+            words += [option, str(word)]
     return shlex.join(words)
 
 

@@ -1,6 +1,6 @@
 """What a diagnostic is, and how one is found: built in, or in an installed package's entry point.
 
-A new diagnostic is one file with a frozen dataclass of options that has `run`, and one line in `BUILTIN`.
+A new diagnostic is a frozen dataclass of options that has `run`, and one line in `BUILTIN`.
 Another package adds its own, with no change here, by an entry point::
 
     [project.entry-points."geoprobe.analyzers"]
@@ -9,18 +9,30 @@ Another package adds its own, with no change here, by an entry point::
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 
 from geoprobe.data import ScanInputs
-from geoprobe.errors import NotFoundError
+from geoprobe.errors import NotFoundError, UsageError
 from geoprobe.results import Result
 
-__all__ = ["BUILTIN", "ENTRY_POINT_GROUP", "ON_REQUEST", "Analyzer", "analyzer_type", "available", "result_type"]
+__all__ = [
+    "BUILTIN",
+    "ENTRY_POINT_GROUP",
+    "ON_REQUEST",
+    "Analyzer",
+    "Need",
+    "analyzer_type",
+    "available",
+    "needs_of",
+    "result_type",
+    "with_layers",
+]
 
 ENTRY_POINT_GROUP = "geoprobe.analyzers"
 
@@ -33,10 +45,15 @@ BUILTIN: dict[str, str] = {
 #: Those that run only when asked for.
 ON_REQUEST: dict[str, str] = {"states": "geoprobe.diagnostics.states.analyzer:StatesAnalyzer"}
 
+#: What a diagnostic may ask for beside the embedding; a scan makes what any of its diagnostics needs.
+Need = Literal["counts", "prompts", "states"]
+
 
 @runtime_checkable
 class Analyzer(Protocol):
     """A diagnostic: a frozen dataclass whose fields are its options.
+
+    An option named ``layers`` of one that needs ``states`` is set by a scan's ``layers``.
 
     Attributes
     ----------
@@ -44,6 +61,8 @@ class Analyzer(Protocol):
         What it is called in a report and on the command line.
     result : type of Result
         What `run` returns.
+    needs : frozenset of {"counts", "prompts", "states"}
+        What `run` looks at beside the embedding; one that does not say gets counts and prompts.
     """
 
     name: ClassVar[str]
@@ -75,11 +94,57 @@ def analyzer_type(name: str) -> type[Any]:
             f"There are: {', '.join(known)}. Others come with packages that declare {ENTRY_POINT_GROUP}.",
         )
     module, _, attribute = known[name].partition(":")
-    found: type[Any] = getattr(import_module(module), attribute)
-    return found
+    kind: type[Any] = getattr(import_module(module), attribute)
+    return kind
 
 
 def result_type(name: str) -> type[Result]:
     """The result class of a diagnostic, to read it back from JSON."""
     kind: type[Result] = analyzer_type(name).result
     return kind
+
+
+def needs_of(analyzers: Iterable[Analyzer]) -> frozenset[Need]:
+    """What these diagnostics need, together.
+
+    Raises
+    ------
+    UsageError
+        When one needs what no scan makes.
+    """
+    needs: set[Need] = set()
+    for analyzer in analyzers:
+        own = _needs(analyzer)
+        unknown = sorted(own.difference(get_args(Need)))
+        if unknown:
+            raise UsageError(
+                f"The diagnostic {analyzer.name!r} needs {', '.join(unknown)}, which a scan does not make.",
+                f"A scan makes {', '.join(get_args(Need))}. Is the diagnostic for a newer geoprobe?",
+            )
+        needs |= own
+    return frozenset(needs)
+
+
+def with_layers(analyzers: Sequence[Analyzer], layers: tuple[int, ...]) -> list[Analyzer]:
+    """These diagnostics, those that look at layers of hidden states with these layers.
+
+    Where layers are given and none of them looks at any, the built-in ones that run on request and do are added.
+    """
+    chosen = list(analyzers)
+    if layers and not any(map(_takes_layers, chosen)):
+        chosen += filter(_takes_layers, (analyzer_type(name)() for name in ON_REQUEST))
+    return [_replaced(analyzer, layers) if layers and _takes_layers(analyzer) else analyzer for analyzer in chosen]
+
+
+def _needs(analyzer: Analyzer) -> frozenset[Need]:
+    return getattr(analyzer, "needs", frozenset({"counts", "prompts"}))
+
+
+def _takes_layers(analyzer: Analyzer) -> bool:
+    has_option = is_dataclass(analyzer) and any(option.name == "layers" for option in fields(analyzer))
+    return "states" in _needs(analyzer) and has_option
+
+
+def _replaced(analyzer: Any, layers: tuple[int, ...]) -> Analyzer:
+    changed: Analyzer = replace(analyzer, layers=layers)
+    return changed

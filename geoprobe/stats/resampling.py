@@ -1,12 +1,34 @@
 """Resampling: bootstrap intervals and Monte-Carlo p-values."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 from scipy.special import ndtri, stdtrit
 
-__all__ = ["bootstrap_mean", "monte_carlo_pvalue"]
+__all__ = ["MonteCarloTest", "bootstrap_mean", "monte_carlo_pvalue", "monte_carlo_test"]
+
+
+@dataclass(frozen=True)
+class MonteCarloTest:
+    """A statistic beside draws of it under a null.
+
+    Attributes
+    ----------
+    observed, null_mean, null_sd : float
+        The statistic, and mean and standard deviation of the draws; the latter 0 for one draw.
+    z : float or None
+        (observed - mean) / sd; None where the draws do not vary.
+    pvalue : float
+        As `monte_carlo_pvalue` gives it.
+    """
+
+    observed: float
+    null_mean: float
+    null_sd: float
+    z: float | None
+    pvalue: float
 
 
 def bootstrap_mean(
@@ -82,3 +104,22 @@ def monte_carlo_pvalue(
     if alternative == "less":
         return below
     return above if alternative == "greater" else min(1.0, 2 * min(below, above))
+
+
+def monte_carlo_test(
+    observed: float, null: Float[np.ndarray, " replicates"], alternative: Literal["less", "greater", "two-sided"]
+) -> MonteCarloTest:
+    """A statistic against draws of it under a null.
+
+    Parameters
+    ----------
+    observed, null, alternative
+        As for `monte_carlo_pvalue`.
+
+    Returns
+    -------
+    MonteCarloTest
+    """
+    mean, spread = float(null.mean()), float(null.std(ddof=1)) if null.size > 1 else 0.0
+    z = (observed - mean) / spread if spread > 0 else None
+    return MonteCarloTest(observed, mean, spread, z, monte_carlo_pvalue(observed, null, alternative))

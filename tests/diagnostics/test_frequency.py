@@ -5,9 +5,10 @@ import pytest
 from builders import scan_inputs
 
 from geoprobe.data import ScanInputs, TokenCounts
-from geoprobe.diagnostics.frequency.analyzer import FrequencyAnalyzer, FrequencyResult
+from geoprobe.diagnostics.frequency.analyzer import FrequencyAnalyzer
 from geoprobe.diagnostics.frequency.figures import log_binned
 from geoprobe.diagnostics.frequency.fit import TailFit
+from geoprobe.diagnostics.frequency.result import FrequencyResult
 from geoprobe.figure import Line
 from geoprobe.stats import powerlaw
 from geoprobe.stats.powerlaw.zeta_kernels import scaled_zeta

@@ -6,7 +6,8 @@ import pytest
 from builders import scan_inputs
 
 from geoprobe.data import Prompts, ScanInputs
-from geoprobe.diagnostics.hyperbolicity.analyzer import HyperbolicityAnalyzer, HyperbolicityResult
+from geoprobe.diagnostics.hyperbolicity.analyzer import HyperbolicityAnalyzer
+from geoprobe.diagnostics.hyperbolicity.result import HyperbolicityResult
 
 RNG = np.random.default_rng
 

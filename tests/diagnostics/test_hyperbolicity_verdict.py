@@ -2,8 +2,9 @@
 
 import pytest
 
+from geoprobe.diagnostics.hyperbolicity.delta import DeltaTest
 from geoprobe.diagnostics.hyperbolicity.treelikeness import CLUSTERED, MATCHED, ROTATED, NullTest, TreeLikeness
-from geoprobe.diagnostics.hyperbolicity.verdict import DeltaTest, judge
+from geoprobe.diagnostics.hyperbolicity.verdict import judge
 from geoprobe.results import Interval, NullDistribution
 
 DELTA = DeltaTest(0.2, 0.01, Interval(0.19, 0.21, "bootstrap"), NullDistribution("m", "s", 0.2, (0.1,), "less", 0.5))

@@ -7,9 +7,10 @@ from builders import scan_inputs
 from scipy import stats
 
 from geoprobe.data import ArrayRows, EmbeddingTable, ScanInputs, TokenCounts
-from geoprobe.diagnostics.norms.analyzer import NormsAnalyzer, NormsResult
-from geoprobe.diagnostics.norms.correlations import HELD, KENDALL, PEARSON, SEEN, SPEARMAN, WHOLE, Association
+from geoprobe.diagnostics.norms.analyzer import NormsAnalyzer
+from geoprobe.diagnostics.norms.correlations import CONTROLLED, KENDALL, PEARSON, SEEN, SPEARMAN, WHOLE, Correlation
 from geoprobe.diagnostics.norms.distances import FROM_MEAN, FROM_MEDIAN, NORM
+from geoprobe.diagnostics.norms.result import NormsResult
 from geoprobe.diagnostics.paper import WORD_GROUPS
 
 
@@ -104,7 +105,7 @@ def test_a_relation_that_bends_at_the_head_is_weak_and_says_where() -> None:
     assert result.verdict.label == "weak"
     assert "it bends" in result.verdict.reason
     assert result.curve is not None
-    assert result.curve.bent
+    assert result.curve.non_monotone
     assert result.curve.turn_kind == "lowest"
     assert 25 <= (result.curve.turn or 0) <= 100
     assert 10 <= result.curve.run[0] <= 200
@@ -173,7 +174,7 @@ def test_a_words_spelling_with_a_space_comes_first() -> None:
     assert "apple" in result.groups[3].several_tokens
 
 
-def association(result: NormsResult, name: str, coefficient: str = SPEARMAN) -> Association:
+def correlation(result: NormsResult, name: str, coefficient: str = SPEARMAN) -> Correlation:
     return next(each for each in result.associations if (each.name, each.coefficient) == (name, coefficient))
 
 
@@ -193,7 +194,7 @@ def test_coefficients_match_scipy() -> None:
         ("tokens seen at least 10 times", SPEARMAN): stats.spearmanr(counts[head], lengths[head]).statistic,
     }
     for (name, coefficient), value in expected.items():
-        assert association(result, name, coefficient).value == pytest.approx(value, abs=2e-3)
+        assert correlation(result, name, coefficient).value == pytest.approx(value, abs=2e-3)
 
 
 def test_a_relation_that_turns_round_among_the_frequent_is_said() -> None:
@@ -215,7 +216,7 @@ def test_a_relation_made_by_the_tokens_text_vanishes_when_that_is_held() -> None
     result = run(3 - space + 0.2 * rng.random(2000), counts, words)
     assert result.estimate.value is not None
     assert result.estimate.value < -0.5
-    assert abs(association(result, HELD).value) < 0.1
+    assert abs(correlation(result, CONTROLLED).value) < 0.1
     held = {each.trait: each.held for each in result.confounds}
     assert abs(held["starts a word"] or 0) < 0.1
     assert "little is left once traits of the text are held" in result.verdict.reason
@@ -252,7 +253,7 @@ def test_partial_coefficients_and_their_order_match_pingouin() -> None:
     def partial(covariates: list[str]) -> float:
         return float(pingouin.partial_corr(frame, "x", "y", covariates, method="spearman")["r"].item())
 
-    assert association(result, HELD).value == pytest.approx(partial(written), abs=1e-6)
+    assert correlation(result, CONTROLLED).value == pytest.approx(partial(written), abs=1e-6)
     held = {confound.trait: confound.held for confound in result.confounds}
     assert held == pytest.approx({names[int(column[1:])]: partial([column]) for column in columns}, abs=1e-6)
 
@@ -344,7 +345,7 @@ def test_rows_of_zeros_are_kept_counted_and_named() -> None:
 def test_rows_beyond_the_tokenizer_are_counted_and_stay_out_of_the_vocabulary() -> None:
     result = spoilt({}, unnamed=30)
     assert result.n_unnamed == 30
-    assert association(result, WHOLE).n == 970
+    assert correlation(result, WHOLE).n == 970
     assert result.unusual.references == 30
     assert result.warnings == ("Rows of no token: 30 (970, 971, 972, 973, 974, 975, 976, 977, 978, 979, …).",)
 

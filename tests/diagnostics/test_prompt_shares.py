@@ -1,6 +1,6 @@
 import pytest
 
-from geoprobe.diagnostics.hyperbolicity.prompt_shares import even_shares
+from geoprobe.diagnostics.hyperbolicity.points import even_shares
 
 
 @pytest.mark.parametrize(

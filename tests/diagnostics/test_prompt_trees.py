@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from geoprobe.diagnostics.hyperbolicity.prompt_trees import PromptTree, _legible, join_prompt, tree_figure
+from geoprobe.diagnostics.hyperbolicity.prompt_trees import PromptTree, _leaf_name, join_prompt, tree_figure
 from geoprobe.figure import Labels, Line
 
 
@@ -55,4 +55,4 @@ def test_no_edges_cross_as_leaves_below_a_node_are_neighbours() -> None:
     ],
 )
 def test_labels_are_letters_that_every_font_has(token: str, shown: str) -> None:
-    assert _legible(token) == shown
+    assert _leaf_name(token) == shown

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from builders import WORDS, scan_inputs
 
-from geoprobe.diagnostics.states.analyzer import StatesAnalyzer, StatesResult, _judge
+from geoprobe.diagnostics.states.analyzer import StatesAnalyzer
 from geoprobe.diagnostics.states.layers import measure_layer
+from geoprobe.diagnostics.states.result import StatesResult
+from geoprobe.diagnostics.states.verdict import judge
 from geoprobe.errors import UsageError
 from geoprobe.stats.spaces import hierarchy
 
@@ -119,7 +121,7 @@ def test_the_layer_that_is_quoted_is_the_layer_that_is_meant() -> None:
     assert "at layer 2), " in reason
     shallow = replace(run(0, 2).layers[1], layer=0)
     deep = replace(run(0, 2).layers[0], layer=2)
-    assert "at layer 0), " in _judge((shallow, deep)).reason
+    assert "at layer 0), " in judge((shallow, deep)).reason
 
 
 def test_a_corpus_without_prompts_takes_none_away() -> None:

@@ -6,7 +6,7 @@ import pytest
 from builders import scan_inputs
 
 from geoprobe.data import ArrayRows, EmbeddingTable
-from geoprobe.diagnostics.norms.undertrained import LISTED, UnusualRow, known_unused, survey
+from geoprobe.diagnostics.norms.undertrained import LISTED, UndertrainedToken, known_unused, survey
 
 N, WIDTH = 1500, 128
 #: Rows that no training touched, in a table where all others were.
@@ -24,14 +24,14 @@ def table(*, output: np.ndarray | None = None, names: dict[int, str] | None = No
     return replace(made, output=None if output is None else ArrayRows(output.astype(np.float32)))
 
 
-def evidence(found: tuple[UnusualRow, ...], row: int) -> tuple[str, ...]:
+def evidence(found: tuple[UndertrainedToken, ...], row: int) -> tuple[str, ...]:
     return next((each.evidence for each in found if each.row == row), ())
 
 
 def test_rows_in_the_direction_of_a_reserved_one_are_named() -> None:
     made = table(names={100: "<reserved_0>", 101: "[unused3]"})
     surveyed = survey(made, np.zeros(N, dtype=np.int64))
-    found = surveyed.unusual
+    found = surveyed.undertrained
     there = surveyed.there
     flagged = surveyed.flagged
     assert there is None
@@ -50,7 +50,7 @@ def test_of_an_untied_model_directions_are_the_output_matrix_s() -> None:
     output[list(UNTOUCHED)] = 1 + 0.05 * rng.standard_normal((len(UNTOUCHED), WIDTH))
     made = table(output=output, names={100: "<reserved_0>"})
     surveyed = survey(made, np.zeros(N, dtype=np.int64))
-    found = surveyed.unusual
+    found = surveyed.undertrained
     there = surveyed.there
     flagged = surveyed.flagged
     assert there is not None
@@ -78,7 +78,7 @@ def test_equal_and_nearly_equal_rows_name_each_other() -> None:
     vectors[70] = 40 * vectors[71]  # far out, so a candidate
     vectors[71] *= 39
     surveyed = survey(replace(made, vectors=ArrayRows(vectors)), np.zeros(N, dtype=np.int64))
-    found = surveyed.unusual
+    found = surveyed.undertrained
     assert "equal to row 60" in evidence(found.listed, 50)
     assert evidence(found.listed, 70) == ("large norm", "cosine 1.000 with row 71")
     assert dict(found.counts)["equal to another row"] == 2
@@ -89,7 +89,7 @@ def test_rows_that_are_not_finite_or_zero_are_listed_first() -> None:
     vectors = made.vectors.read(0, N).copy()
     vectors[5, 3], vectors[6] = np.inf, 0
     surveyed = survey(replace(made, vectors=ArrayRows(vectors)), np.zeros(N, dtype=np.int64))
-    found = surveyed.unusual
+    found = surveyed.undertrained
     here = surveyed.here
     flagged = surveyed.flagged
     assert {each.row for each in found.listed[:2]} == {5, 6}
@@ -103,7 +103,7 @@ def test_a_table_of_zeros_or_of_equal_rows_is_no_crash() -> None:
     for vectors in (np.zeros((N, WIDTH)), np.ones((N, WIDTH)), np.full((N, WIDTH), np.nan)):
         made = replace(table(), vectors=ArrayRows(vectors.astype(np.float32)))
         surveyed = survey(made, np.zeros(N, dtype=np.int64))
-        found, flagged = surveyed.unusual, surveyed.flagged
+        found, flagged = surveyed.undertrained, surveyed.flagged
         assert flagged.all()
         assert len(found.listed) == LISTED
 
@@ -119,7 +119,7 @@ def test_the_demos_untouched_tokens_are_found(demo: Path) -> None:
 
     embedding = open_model("demo").table()
     surveyed = survey(embedding, np.zeros(embedding.size, dtype=np.int64))
-    found = surveyed.unusual
+    found = surveyed.undertrained
     flagged = surveyed.flagged
     listed = {each.token: each for each in found.listed}
     for token in ("ManagementPlaneProtection", " InstancePreprocess", "<jupyter_code>"):
@@ -138,7 +138,7 @@ def test_an_output_matrix_of_another_length_is_read_as_far_as_both_go(rows: int)
     rng = np.random.default_rng(2)
     made = table(output=rng.standard_normal((rows, WIDTH)), names={100: "<reserved_0>"})
     surveyed = survey(made, np.zeros(N, dtype=np.int64))
-    found = surveyed.unusual
+    found = surveyed.undertrained
     there = surveyed.there
     flagged = surveyed.flagged
     assert there is not None
@@ -152,7 +152,7 @@ def test_rows_that_were_not_read_are_no_evidence() -> None:
     vectors = whole.vectors.read(0, N)
     vectors[~read] = np.nan
     sampled = replace(whole, vectors=ArrayRows(vectors), weights=read.astype(np.float64) * 1.5)
-    found = survey(sampled, np.zeros(N, dtype=np.int64)).unusual
+    found = survey(sampled, np.zeros(N, dtype=np.int64)).undertrained
     assert dict(found.counts)["NaN or infinite"] == 0
     assert all(read[each.row] for each in found.listed)
     assert found.references == 1  # row 105 was not read

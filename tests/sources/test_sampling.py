@@ -10,7 +10,7 @@ import geoprobe
 from geoprobe import reading
 from geoprobe.data import ArrayRows, EmbeddingTable, ModelSource, Prompts, SampledRows, ScanInputs
 from geoprobe.diagnostics.hyperbolicity.analyzer import HyperbolicityAnalyzer
-from geoprobe.diagnostics.hyperbolicity.treelikeness import _draw, drawable
+from geoprobe.diagnostics.hyperbolicity.points import draw_rows, drawable
 from geoprobe.diagnostics.norms.analyzer import NormsAnalyzer
 from geoprobe.sources.sampling import sample_note, sample_weights
 
@@ -90,7 +90,7 @@ def test_drawing_by_weight_reaches_each_row_of_the_table_equally() -> None:
     n = min(100, drawable(inputs, rows))
     hits = np.zeros(V)
     for _ in range(2000):
-        chosen = _draw(inputs, rows, n, rng)
+        chosen = draw_rows(inputs, rows, n, rng)
         assert len(np.unique(chosen)) == n
         hits[chosen] += 1
     expected = 2000 * n * drawn / V

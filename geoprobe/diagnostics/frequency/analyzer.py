@@ -8,141 +8,19 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Int64
 
-from geoprobe.data import ScanInputs
-from geoprobe.diagnostics.frequency.figures import frequency_figures
-from geoprobe.diagnostics.frequency.fit import TailFit, describe_tail, law_name
-from geoprobe.diagnostics.paper import CITATION, GAMMA_RANGE
-from geoprobe.figure import Figure, floats
-from geoprobe.results import Estimate, NullDistribution, Result, Row, Table, Verdict, number
+from geoprobe.data import ScanInputs, TokenCounts
+from geoprobe.diagnostics.base import Need
+from geoprobe.diagnostics.frequency.fit import describe_tail
+from geoprobe.diagnostics.frequency.result import CorpusFit, FrequencyResult
+from geoprobe.diagnostics.frequency.verdict import RULE, judge
+from geoprobe.figure import floats
+from geoprobe.results import Estimate, NullDistribution, Result, Verdict
 from geoprobe.stats import powerlaw
-from geoprobe.stats.powerlaw.verdict import LEVEL, RULE, better
 from geoprobe.stats.resampling import monte_carlo_pvalue
 
-__all__ = ["CorpusFit", "FrequencyAnalyzer", "FrequencyResult"]
+__all__ = ["FrequencyAnalyzer"]
 
 MIN_DISTINCT = 10
-
-
-@dataclass(frozen=True)
-class CorpusFit:
-    """The fit to one corpus alone."""
-
-    corpus: str
-    n_documents: int
-    n_tokens: int
-    n_types: int
-    gamma: float | None
-    xmin: int | None
-    ks: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class FrequencyResult(Result):
-    """A power law fitted to how often tokens occur.
-
-    Attributes
-    ----------
-    fit : TailFit or None
-        None where there is too little data.
-    values, multiplicities : tuple of int
-        The whole histogram: how many types occur how often.
-    vocabulary : int
-        V, seen or not.
-    corpora : tuple of CorpusFit
-        Each corpus by itself.
-    frequent : tuple of (str, int)
-        The most frequent tokens and their counts.
-    """
-
-    name: ClassVar[str] = "frequency"
-    title: ClassVar[str] = "Token frequency"
-    question: ClassVar[str] = "Is token frequency a power law?"
-
-    fit: TailFit | None
-    values: tuple[int, ...]
-    multiplicities: tuple[int, ...]
-    vocabulary: int
-    corpora: tuple[CorpusFit, ...]
-    frequent: tuple[tuple[str, int], ...]
-
-    @property
-    def n_types(self) -> int:
-        """Different tokens seen."""
-        return sum(self.multiplicities)
-
-    @property
-    def n_tokens(self) -> int:
-        """Tokens counted."""
-        return sum(value * types for value, types in zip(self.values, self.multiplicities, strict=True))
-
-    def rows(self) -> tuple[Row, ...]:
-        """Every quantity of the result, the estimate first."""
-        counted = (
-            Row("types seen", self.n_types, note=f"of {self.vocabulary:,} in the vocabulary"),
-            Row("tokens counted", self.n_tokens),
-        )
-        if self.fit is None:
-            return (Row("count exponent γ", None), *counted)
-        fit = self.fit
-        return (
-            *(
-                Row("count exponent γ" + more, fit.gamma, each.low, each.high, each.method)
-                for each, more in zip(fit.intervals, ("", ", interval 2", ", interval 3"), strict=False)
-            ),
-            Row("smallest count in the tail, x_min", fit.xmin, *fit.xmin_interval, "bootstrap over types"),
-            Row("Kolmogorov-Smirnov distance", fit.ks),
-            Row("p of the fit", self.null.pvalue, note=self.null.model),
-            Row("types in the tail", fit.n_tail),
-            Row("share of types in the tail", fit.type_share),
-            Row("share of tokens in the tail", fit.token_share),
-            Row("Zipf's rank exponent s", fit.s, note="Zipf-Mandelbrot, ranks and frequencies from different halves"),
-            Row("Mandelbrot's shift q", fit.q),
-            *counted,
-        )
-
-    def by_size(self) -> tuple[tuple[int, float], ...]:
-        """The exponent at several sizes of corpus, as it depends on them."""
-        return () if self.fit is None else _gamma_by_size(self.fit)
-
-    def figures(self) -> tuple[Figure, ...]:
-        """Survival with alternatives, frequency of frequencies, γ over x_min, ranks, and the null of the distance."""
-        return frequency_figures(self)
-
-    def tables(self) -> tuple[Table, ...]:
-        """Alternatives, each corpus by itself, γ by corpus size, and the most frequent tokens."""
-        total = max(self.n_tokens, 1)
-        corpora = Table(
-            "corpora",
-            "The same fit, corpus by corpus",
-            ("corpus", "documents", "tokens", "types", "γ", "x_min", "KS distance"),
-            tuple((c.corpus, c.n_documents, c.n_tokens, c.n_types, c.gamma, c.xmin, c.ks) for c in self.corpora),
-            f"γ depends on the size of the corpus, so compare at equal token counts. The paper reports "
-            f"{GAMMA_RANGE[0]} to {GAMMA_RANGE[1]} with another tokenizer ({CITATION}).",
-        )
-        frequent = Table(
-            "frequent",
-            "Most frequent tokens",
-            ("token", "occurrences", "share of all"),
-            tuple((token, count, count / total) for token, count in self.frequent),
-        )
-        if self.fit is None:
-            return (corpora, frequent)
-        return (_alternatives(self.fit), corpora, _sizes(self.fit), frequent)
-
-    def methods(self) -> tuple[str, ...]:
-        """How the numbers were made and what they do not show."""
-        return (
-            "γ is the maximum-likelihood exponent of the discrete power law p(k) = k^-γ / ζ(γ, x_min), with x_min "
-            "where the Kolmogorov-Smirnov distance is least (Clauset, Shalizi and Newman 2009). p is the share of "
-            "synthetic data sets, drawn from the fit above x_min and from the data below it and each fitted anew, that "
-            "lie at least as far from their own fit: large where a power law is plausible, small where it is not.",
-            "A large p alone is no support: far out in a tail nearly every smooth law looks like a power law. So the "
-            "verdict also asks how many of the types the tail covers, and whether another law describes the tail or "
-            "the whole range better (Vuong's test).",
-            "γ describes how many types occur k times. It is not Zipf's rank exponent s; γ = 1 + 1/s holds only "
-            "asymptotically. Resampling whole documents answers how γ would move with other texts of the same source; "
-            "resampling types, how it would move with another vocabulary.",
-        )
 
 
 @dataclass(frozen=True)
@@ -163,6 +41,7 @@ class FrequencyAnalyzer:
 
     name: ClassVar[str] = "frequency"
     result: ClassVar[type[Result]] = FrequencyResult
+    needs: ClassVar[frozenset[Need]] = frozenset({"counts"})
 
     replicates: int = 1000
     bootstrap: int = 200
@@ -198,7 +77,7 @@ class FrequencyAnalyzer:
                 pvalue=monte_carlo_pvalue(fit.ks, closer, "greater"),
             )
             estimate = Estimate("γ", "count exponent", fit.gamma, fit.intervals[0])
-            verdict = _verdict(assessed, null.pvalue)
+            verdict = judge(assessed, null.pvalue)
         return FrequencyResult(
             estimate=estimate,
             null=null,
@@ -207,7 +86,7 @@ class FrequencyAnalyzer:
             values=tuple(int(value) for value in values),
             multiplicities=tuple(int(types) for types in multiplicities),
             vocabulary=inputs.embedding.size,
-            corpora=tuple(_corpus_fit(each.corpus, each.n_documents, each.counts) for each in inputs.corpora),
+            corpora=tuple(_corpus_fit(corpus) for corpus in inputs.corpora),
             frequent=tuple(
                 (inputs.embedding.tokens[row], int(inputs.counts[row])) for row in top if inputs.counts[row]
             ),
@@ -219,64 +98,10 @@ def _histogram(counts: Int64[np.ndarray, " v"]) -> tuple[Int64[np.ndarray, " k"]
     return values, multiplicities
 
 
-def _corpus_fit(corpus: str, n_documents: int, counts: Int64[np.ndarray, " v"]) -> CorpusFit:
-    values, multiplicities = _histogram(counts)
-    n_tokens, n_types = int(counts.sum()), int(multiplicities.sum())
+def _corpus_fit(corpus: TokenCounts) -> CorpusFit:
+    values, multiplicities = _histogram(corpus.counts)
+    size = (corpus.corpus, corpus.n_documents, corpus.n_tokens, corpus.n_types)
     if values.size < MIN_DISTINCT:
-        return CorpusFit(corpus, n_documents, n_tokens, n_types, None, None, None)
+        return CorpusFit(*size, None, None, None)
     fitted = powerlaw.fit(values, multiplicities)
-    return CorpusFit(corpus, n_documents, n_tokens, n_types, fitted.alpha, fitted.xmin, fitted.ks)
-
-
-def _verdict(assessed: powerlaw.Assessment, pvalue: float | None) -> Verdict:
-    """The rule's label, with its grounds in plain words."""
-    fitted, label = assessed.goodness.fit, assessed.label
-    if label == "inconclusive":
-        return Verdict("inconclusive", f"{assessed.inconclusive}. Give a larger corpus.", RULE)
-    covered = f"counts of {fitted.xmin:,} and more, {fitted.type_share:.0%} of the types"
-    fits = assessed.goodness.pvalue >= LEVEL
-    first = (
-        f"For {covered}, a power law is not ruled out (p = {number(pvalue)})"
-        if fits
-        else f"Even in its best range, {covered}, the counts lie further from a power law than samples of one "
-        f"(p = {number(pvalue)})"
-    )
-    return Verdict(label, f"{first}; {_rivals(assessed)}.", RULE)
-
-
-def _rivals(assessed: powerlaw.Assessment) -> str:
-    on_tail, on_whole = (", ".join(map(law_name, better(each))) for each in (assessed.tail, assessed.whole))
-    if not on_tail and not on_whole:
-        return "no other law describes the counts better"
-    if on_tail == on_whole:
-        return f"better there and over the whole range: {on_tail}"
-    parts = [f"better there: {on_tail}"] if on_tail else []
-    return "; ".join([*parts, *([f"better over the whole range: {on_whole}"] if on_whole else [])])
-
-
-def _alternatives(fit: TailFit) -> Table:
-    return Table(
-        "alternatives",
-        "Other laws on the same counts",
-        ("law", "from", "log-likelihood ratio", "p", "favours", "note"),
-        tuple(
-            (each.name, each.xmin, each.loglikelihood_ratio, each.pvalue, each.favours, each.limit or "")
-            for each in (*fit.tail, *fit.whole)
-        ),
-        "Log-likelihood of the power law less that of the other law, in nats: negative speaks for the other. "
-        "From x_min the same tail is compared, from 1 the whole range.",
-    )
-
-
-def _gamma_by_size(fit: TailFit) -> tuple[tuple[int, float], ...]:
-    return tuple((int(tokens), gamma) for tokens, gamma in zip(fit.gamma_by_size.x, fit.gamma_by_size.y, strict=True))
-
-
-def _sizes(fit: TailFit) -> Table:
-    return Table(
-        "sizes",
-        "γ at matched corpus sizes",
-        ("tokens", "γ"),
-        _gamma_by_size(fit),
-        "Mean over random subsets of the corpus's tokens; compare models or corpora in the same row.",
-    )
+    return CorpusFit(*size, fitted.alpha, fitted.xmin, fitted.ks)

@@ -1,46 +1,57 @@
-"""The figures of the frequency diagnostic, described from its result."""
+"""The figures of the frequency diagnostic: the histogram of counts, the fit and its null, as data to draw."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Float64
 
+from geoprobe.diagnostics.frequency.fit import TailFit
 from geoprobe.diagnostics.null_figure import null_figure
 from geoprobe.figure import Axis, Figure, Layer, Line, Points, Rule, floats
-from geoprobe.results import number
+from geoprobe.results import NullDistribution, number
 from geoprobe.stats.powerlaw.zeta_kernels import scaled_zeta
 
-if TYPE_CHECKING:
-    from geoprobe.diagnostics.frequency.analyzer import FrequencyResult
-    from geoprobe.diagnostics.frequency.fit import TailFit
+__all__ = ["frequency_figures", "log_binned"]
 
-__all__ = ["frequency_figures"]
+Counts = Float64[np.ndarray, " k"]
 
 
-def frequency_figures(result: FrequencyResult) -> tuple[Figure, ...]:
-    """Survival with alternatives, frequency of frequencies, γ over x_min, ranks, and the null of the distance."""
-    if not result.values:
+def frequency_figures(
+    values: Sequence[int], multiplicities: Sequence[int], fit: TailFit | None, null: NullDistribution
+) -> tuple[Figure, ...]:
+    """Survival with alternatives, frequency of frequencies, γ over x_min, ranks, and the null of the distance.
+
+    Parameters
+    ----------
+    values, multiplicities : sequence of int
+        (k,) the histogram: how many types occur how often, by rising count.
+    fit : TailFit or None
+        The fitted tail.
+    null : NullDistribution
+        Of the distance from the fit.
+    """
+    if not values:
         return ()
-    if result.fit is None:
-        return (_frequencies(result),)
-    drawn = [_survival(result, result.fit), _frequencies(result), _bounds(result.fit), _ranks(result.fit)]
-    return (*drawn, _null(result)) if result.null.distribution else tuple(drawn)
+    counts, types = np.array(values, dtype=np.float64), np.array(multiplicities, dtype=np.float64)
+    if fit is None:
+        return (_frequencies(counts, types, None),)
+    drawn = (_survival(counts, types, fit), _frequencies(counts, types, fit), _bounds(fit), _ranks(fit))
+    return (*drawn, _null(null)) if null.distribution else drawn
 
 
-def _survival(result: FrequencyResult, fit: TailFit) -> Figure:
-    values = np.array(result.values, dtype=np.float64)
-    types = np.array(result.multiplicities, dtype=np.float64)
+def _survival(values: Counts, types: Counts, fit: TailFit) -> Figure:
     share = types[::-1].cumsum()[::-1] / types.sum()
     layers: list[Layer] = [Points(floats(values), floats(share), "tokens", "data", 2.6)]
     for curve in fit.survival[1:]:
-        better = any(each.name == curve.name and each.favours == "alternative" for each in fit.tail)
+        better = any(row.name == curve.name and row.favours == "alternative" for row in fit.tail)
         # laws that no test prefers are one family of grey lines; naming each would hide the data
         label = curve.name if better else ""
         layers.append(Line(curve.x, curve.y, label, "alternative" if better else "muted", dashed=True))
-    law = fit.survival[0]
-    layers.append(Line(law.x, law.y, f"power law, γ = {number(fit.gamma)}", "fit"))
+    fitted = fit.survival[0]
+    layers.append(Line(fitted.x, fitted.y, f"power law, γ = {number(fit.gamma)}", "fit"))
     floor = share[-1] / 3
     return Figure(
         "survival",
@@ -53,19 +64,16 @@ def _survival(result: FrequencyResult, fit: TailFit) -> Figure:
     )
 
 
-def _frequencies(result: FrequencyResult) -> Figure:
-    values = np.array(result.values, dtype=np.float64)
-    types = np.array(result.multiplicities, dtype=np.float64)
+def _frequencies(values: Counts, types: Counts, fit: TailFit | None) -> Figure:
     layers: list[Layer] = [
         Points(floats(values), floats(types), "each count", "muted", 2.0),
         Points(*log_binned(values, types), "averaged over equal ratios", "data", 4.5),
     ]
     caption = (
-        f"How many of the {result.n_types:,} token types occur exactly k times. "
+        f"How many of the {int(types.sum()):,} token types occur exactly k times. "
         "A power law is a straight line of slope -γ here."
     )
-    if result.fit is not None:
-        fit = result.fit
+    if fit is not None:
         x = np.geomspace(fit.xmin, values[-1], 60)
         # by the ratio to x_min: of a steep tail, powers and zeta apart would be 0 and 0
         y = fit.n_tail * (x / fit.xmin) ** -fit.gamma / scaled_zeta(fit.gamma, float(fit.xmin))
@@ -115,9 +123,9 @@ def _bounds(fit: TailFit) -> Figure:
 
 def _ranks(fit: TailFit) -> Figure:
     seen = [(x, y) for x, y in zip(fit.ranks.x, fit.ranks.y, strict=True) if y > 0]
-    law = "Zipf-Mandelbrot"
+    label = "Zipf-Mandelbrot"
     if fit.s is not None and fit.q is not None:
-        law += f", s = {number(fit.s)}, q = {number(fit.q)}"
+        label += f", s = {number(fit.s)}, q = {number(fit.q)}"
     return Figure(
         "ranks",
         "Rank and frequency",
@@ -126,20 +134,20 @@ def _ranks(fit: TailFit) -> Figure:
         Axis("rank in one half", "log"),
         Axis("occurrences in the other half", "log"),
         (
-            Line(fit.ranks_fitted.x, fit.ranks_fitted.y, law, "fit"),
+            Line(fit.ranks_fitted.x, fit.ranks_fitted.y, label, "fit"),
             Points(floats(x for x, _ in seen), floats(y for _, y in seen), "tokens", "data", 3.4),
         ),
     )
 
 
-def _null(result: FrequencyResult) -> Figure:
+def _null(null: NullDistribution) -> Figure:
     return null_figure(
-        result.null,
+        null,
         title="Distance from the fit, beside samples of a power law",
         caption="Kolmogorov-Smirnov distance of the data from their fit (line), and of synthetic power-law samples "
         "from theirs (bars). A power law is plausible where the line lies among the bars.",
         axis="Kolmogorov-Smirnov distance",
         draws="synthetic data sets",
         bars="synthetic",
-        line=f"data, p = {number(result.null.pvalue)}",
+        line=f"data, p = {number(null.pvalue)}",
     )

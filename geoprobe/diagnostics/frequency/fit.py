@@ -12,7 +12,7 @@ from geoprobe.figure import floats
 from geoprobe.results import Interval
 from geoprobe.stats import powerlaw
 
-__all__ = ["AlternativeFit", "Curve", "TailFit", "describe_tail", "law_name"]
+__all__ = ["AlternativeFit", "Curve", "TailFit", "describe_tail", "distribution_name"]
 
 MIN_DOCUMENTS = 20
 #: Corpus sizes, in tokens, at which every report gives γ, so that reports can be compared.
@@ -30,12 +30,12 @@ class Curve:
 
 @dataclass(frozen=True)
 class AlternativeFit:
-    """Another law on the same counts.
+    """Another distribution on the same counts.
 
     Parameters
     ----------
     name : str
-        The law.
+        The distribution.
     xmin : int
         Smallest count of the comparison.
     loglikelihood_ratio : float
@@ -174,21 +174,21 @@ def _intervals(
 ) -> tuple[Interval, ...]:
     """Intervals of γ: by documents where they are known, by types, and asymptotic."""
 
-    def around(error: float, method: str) -> Interval:
+    def about(error: float, method: str) -> Interval:
         return Interval(fitted.alpha - 1.96 * error, fitted.alpha + 1.96 * error, method)
 
-    found = [Interval(by_types.alpha.low, by_types.alpha.high, "bootstrap over types")]
+    intervals = [Interval(by_types.alpha.low, by_types.alpha.high, "bootstrap over types")]
     if documents is not None and len(documents) >= MIN_DOCUMENTS:
         drawn = powerlaw.document_bootstrap(documents.starts, documents.ids, replicates=resamples, rng=rng)
         # a resample holds some documents twice and so fewer types: its spread is the estimate's, its centre is not
-        found.insert(0, around(drawn.alpha.se, "standard error over resampled documents"))
-    return (*found, around(fitted.alpha_se_asymptotic, "asymptotic, x_min taken as known"))
+        intervals.insert(0, about(drawn.alpha.se, "standard error over resampled documents"))
+    return (*intervals, about(fitted.alpha_se_asymptotic, "asymptotic, x_min taken as known"))
 
 
 def _compared(comparison: powerlaw.Comparison) -> tuple[AlternativeFit, ...]:
     return tuple(
         AlternativeFit(
-            law_name(row.name),
+            distribution_name(row.name),
             comparison.xmin,
             row.loglikelihood_ratio,
             row.pvalue,
@@ -205,9 +205,9 @@ def _survival_curves(assessed: powerlaw.Assessment, largest: int) -> tuple[Curve
     x = np.unique(np.round(np.geomspace(fitted.xmin, largest, 60)))
     curves = {"power law": powerlaw.survival(fitted, x)}
     curves |= {row.name: powerlaw.survival(row.distribution, x) for row in assessed.tail if not row.degenerate}
-    return tuple(Curve(law_name(name), floats(x), floats(fitted.type_share * y)) for name, y in curves.items())
+    return tuple(Curve(distribution_name(name), floats(x), floats(fitted.type_share * y)) for name, y in curves.items())
 
 
-def law_name(name: str) -> str:
-    """A law as a reader calls it."""
+def distribution_name(name: str) -> str:
+    """A distribution as a reader calls it."""
     return {"yule": "Yule", "power_law_with_cutoff": "power law with cut-off"}.get(name, name.replace("_", " "))

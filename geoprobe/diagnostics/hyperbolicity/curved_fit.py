@@ -8,9 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
+from geoprobe.results import Table
 from geoprobe.stats.hyperbolicity import euclidean_distances, stress_of_points
 
-__all__ = ["CurvedFit", "fit_spaces"]
+__all__ = ["CurvedFit", "fit_spaces", "fit_table"]
+
+SPACES = {"E": "flat", "H": "hyperbolic", "S": "spherical"}
 
 
 @dataclass(frozen=True)
@@ -50,28 +53,16 @@ class CurvedFit:
 def fit_spaces(
     sets: Mapping[str, Float64[np.ndarray, "_ _"]], dimension: int, replicates: int, rng: np.random.Generator
 ) -> tuple[CurvedFit, ...]:
-    """Embed every set in E^k, H^k and S^k, and draws of its null (covariance and norms about the mean kept) too.
-
-    Parameters
-    ----------
-    sets : mapping of str to array
-        Subject to points (n, d); the time grows with n².
-    dimension : int
-        k.
-    replicates : int
-        Draws of the null.
-    rng : numpy.random.Generator
-        Spawned once a set.
-    """
-    found: list[CurvedFit] = []
+    """Embed every set (n, d) in E^k, H^k and S^k, and draws that keep covariance and norms too; time grows with n²."""
+    fits: list[CurvedFit] = []
     for (subject, points), stream in zip(sets.items(), rng.spawn(len(sets)), strict=True):
         fitted = stress_of_points(points - points.mean(axis=0), dimension, replicates=replicates, rng=stream)
         about = (subject, len(points), dimension)
         square = float(euclidean_distances(points).max()) ** 2
-        found.append(CurvedFit(*about, "E", 0.0, fitted.euclidean.stress, None, None, None, None))
+        fits.append(CurvedFit(*about, "E", 0.0, fitted.euclidean.stress, None, None, None, None))
         for place, (space, made) in enumerate((("H", fitted.hyperbolic), ("S", fitted.spherical))):
             z = float(fitted.z[place])
-            found.append(
+            fits.append(
                 CurvedFit(
                     *about,
                     space,
@@ -83,4 +74,31 @@ def fit_spaces(
                     float(fitted.pvalue[place]),
                 )
             )
-    return tuple(found)
+    return tuple(fits)
+
+
+def fit_table(fits: tuple[CurvedFit, ...]) -> Table:
+    """The embeddings as a table of a report."""
+    return Table(
+        "fits",
+        "Embedded in few dimensions",
+        ("tokens", "space", "points", "curvature", "stress", "saved", "saved by the null", "z", "p"),
+        tuple(
+            (
+                fit.subject,
+                f"{SPACES.get(fit.space, fit.space)} {fit.space}{fit.dimension}",
+                fit.n_points,
+                fit.curvature,
+                fit.stress,
+                fit.gain,
+                fit.null_gain,
+                fit.z,
+                fit.pvalue,
+            )
+            for fit in fits
+        ),
+        "Kruskal's stress of the best embedding found, and the share of the flat one's that curvature saves. A "
+        "hyperbolic space has more room at every radius, so it fits any cloud of many dimensions better: only "
+        "what it saves beyond the null's draws (covariance and norms kept) says anything. Curvature is for the "
+        "largest distance 1.",
+    )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from geoprobe.data import ScanInputs
+from geoprobe.diagnostics.hyperbolicity.points import first_distinct, vectors_of
 from geoprobe.figure import Axis, Figure, Labels, Line, floats
 from geoprobe.results import number
 from geoprobe.stats.hyperbolicity import euclidean_distances, neighbour_joining
 
-__all__ = ["FEWEST", "MOST", "PromptTree", "join_prompt", "tree_figure"]
+__all__ = ["PromptTree", "extreme_prompts", "join_prompt", "tree_figure"]
 
 #: Fewest and most distinct tokens of a prompt that is drawn.
 FEWEST, MOST = 10, 40
@@ -55,6 +58,25 @@ def join_prompt(
     )
 
 
+def extreme_prompts(
+    inputs: ScanInputs, chosen: Sequence[tuple[str, Int64[np.ndarray, " _"]]], holland: Float64[np.ndarray, " m"]
+) -> tuple[PromptTree, ...]:
+    """The prompts with the lowest and the highest Holland index, among those long enough to be worth a look."""
+    long_enough = [place for place, (_, ids) in enumerate(chosen) if len(np.unique(ids)) >= FEWEST]
+    if len(long_enough) < 2:
+        return ()
+    trees = []
+    for which, place in (
+        ("most", min(long_enough, key=lambda place: holland[place])),
+        ("least", max(long_enough, key=lambda place: holland[place])),
+    ):
+        corpus, ids = chosen[place]
+        rows = first_distinct(ids, MOST)
+        tokens = tuple(inputs.embedding.tokens[row] for row in rows)
+        trees.append(join_prompt(which, corpus, float(holland[place]), tokens, vectors_of(inputs, rows)))
+    return tuple(trees)
+
+
 def tree_figure(tree: PromptTree) -> Figure:
     """The tree from its root on the left to the tokens on the right, edges to scale."""
     parents = np.array(tree.parents)
@@ -70,7 +92,7 @@ def tree_figure(tree: PromptTree) -> Figure:
     ]
     leaves = range(len(tree.tokens))
     margin = 0.02 * max(depth)
-    names = tuple(_legible(token) for token in tree.tokens)
+    names = tuple(_leaf_name(token) for token in tree.tokens)
     labels = Labels(floats(depth[leaf] + margin for leaf in leaves), floats(height[leaf] for leaf in leaves), names)
     return Figure(
         f"tree-{tree.which}",
@@ -109,8 +131,8 @@ def _layout(
     return depth, height
 
 
-def _legible(token: str) -> str:
+def _leaf_name(token: str) -> str:
     """A token in letters that every font has."""
-    shown = token.strip(" ").encode("ascii", "backslashreplace").decode().replace("\n", "\\n").replace("\t", "\\t")
-    shown = "".join(character if character.isprintable() else f"\\x{ord(character):02x}" for character in shown)
-    return shown[:18] or "space"
+    name = token.strip(" ").encode("ascii", "backslashreplace").decode().replace("\n", "\\n").replace("\t", "\\t")
+    name = "".join(character if character.isprintable() else f"\\x{ord(character):02x}" for character in name)
+    return name[:18] or "space"

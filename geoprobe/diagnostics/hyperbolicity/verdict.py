@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from geoprobe.diagnostics.hyperbolicity.delta import DeltaTest
 from geoprobe.diagnostics.hyperbolicity.treelikeness import CLUSTERED, MATCHED, ROTATED, NullTest, TreeLikeness
-from geoprobe.results import Interval, NullDistribution, Verdict, VerdictLabel, number
+from geoprobe.results import Verdict, VerdictLabel, number
 
-__all__ = ["MIN_PROMPTS", "RULE", "DeltaTest", "judge"]
+__all__ = ["MIN_PROMPTS", "RULE", "judge"]
 
 PVALUE = 0.05
 MIN_PROMPTS = 10
@@ -21,47 +20,14 @@ RULE = (
 )
 
 
-@dataclass(frozen=True)
-class DeltaTest:
-    """The paper's statistic, mean over prompts, against Gaussian vectors of the same shape.
-
-    Parameters
-    ----------
-    mean, sd : float
-        Of relative δ over prompts.
-    interval : Interval
-        Of the mean.
-    null : NullDistribution
-        The mean on each draw.
-    """
-
-    mean: float
-    sd: float
-    interval: Interval
-    null: NullDistribution
-
-
 def judge(delta: DeltaTest, tree: TreeLikeness) -> Verdict:
-    """Answer apart: is δ below its null; are prompts, is the vocabulary more tree-like than matched nulls.
-
-    Parameters
-    ----------
-    delta : DeltaTest
-        The paper's statistic.
-    tree : TreeLikeness
-        Holland's index and NJ* against matched nulls.
-
-    Returns
-    -------
-    Verdict
-        By `RULE`.
-    """
+    """Answer apart: is δ below its null; are prompts, is the vocabulary more tree-like than matched nulls."""
     rotated = tree.test("prompts", "Holland", ROTATED)
     joined = tree.test("prompts", "NJ*", ROTATED)
     matched = tree.test("prompts", "Holland", MATCHED)
     vocabulary = tree.test("random tokens", "Holland", ROTATED)
     clustered = tree.test("random tokens", "Holland", CLUSTERED)
-    answers = [each.more_treelike for each in (rotated, joined, matched, vocabulary, clustered)]
+    answers = [test.more_treelike for test in (rotated, joined, matched, vocabulary, clustered)]
     label: VerdictLabel = "not supported"
     if all(answers):
         label = "supported"

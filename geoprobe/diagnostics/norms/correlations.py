@@ -9,29 +9,34 @@ from jaxtyping import Float64, Int64
 
 from geoprobe.data import ScanInputs
 from geoprobe.diagnostics.norms.token_traits import TOKEN_ID, token_traits
-from geoprobe.stats.correlation import codes_of, correlation_matrix, fisher_interval, partial_correlation
+from geoprobe.figure import Axis, Figure, Forest, Rule
+from geoprobe.results import Table
+from geoprobe.stats.correlation import codes_of, correlation_matrix, fisher_interval, partial_correlation, spearman
 from geoprobe.stats.document_bootstrap import around, document_bootstrap
 from geoprobe.stats.rank_kernels import ranks_within, tau_b
 
 __all__ = [
+    "CONTROLLED",
     "HEAD",
-    "HELD",
     "KENDALL",
     "MIN_SEEN",
     "PEARSON",
     "SEEN",
     "SPEARMAN",
-    "Association",
-    "Associations",
     "Confound",
-    "associate",
+    "Correlation",
+    "Correlations",
+    "confound_figure",
+    "confound_table",
+    "correlate",
+    "correlation_figure",
 ]
 
 MIN_SEEN = 50
 MIN_DOCUMENTS = 20
 HEAD_THRESHOLDS = (10, 100, 1_000)
 SPEARMAN, KENDALL, PEARSON = "Spearman's ρ", "Kendall's τ-b", "Pearson's r with log frequency"
-SEEN, WHOLE, HELD = "all seen tokens", "whole vocabulary, frequency plus one", "traits of the text held"
+SEEN, WHOLE, CONTROLLED = "all seen tokens", "whole vocabulary, frequency plus one", "traits of the text held"
 HEAD = "tokens seen at least"
 BY_DOCUMENTS = "standard error over resampled documents"
 BY_TOKENS = "Fisher's z, tokens taken as independent"
@@ -39,7 +44,7 @@ _FISHER = {SPEARMAN: "spearman", KENDALL: "kendall", PEARSON: "pearson"}
 
 
 @dataclass(frozen=True)
-class Association:
+class Correlation:
     """One coefficient of frequency and norm, over `n` tokens; no interval where none is known."""
 
     name: str
@@ -52,7 +57,7 @@ class Association:
 
 @dataclass(frozen=True)
 class Confound:
-    """A trait of tokens: its rank correlation with frequency and with norm, and the partial ρ with it held."""
+    """A trait of tokens: its rank correlation with frequency and with norm, and the partial ρ controlling for it."""
 
     trait: str
     with_frequency: float
@@ -63,12 +68,12 @@ class Confound:
 
 
 @dataclass(frozen=True)
-class Associations:
+class Correlations:
     """All coefficients, that of all seen tokens first, and how their intervals were made."""
 
-    coefficients: tuple[Association, ...]
+    coefficients: tuple[Correlation, ...]
     confounds: tuple[Confound, ...]
-    distances: tuple[Association, ...]
+    distances: tuple[Correlation, ...]
     method: str
 
 
@@ -90,12 +95,12 @@ class _Statistics:
         # rows that a second matrix spoils have no place in its order: they get the middle one
         self.codes = [_codes(np.where(np.isfinite(c), c, np.median(c[np.isfinite(c)]))) for c in map(_some, columns)]
         self.first_trait = 2 + len(others)
-        # the id is the order of merges, frequency in the tokenizer's own training text: to hold it is to hold what
-        # is asked
+        # the id is the order of merges, frequency in the tokenizer's own training text: to control for it is to
+        # control for what is asked
         self.written = [self.first_trait + i for i, name in enumerate(self.traits) if name != TOKEN_ID]
         self.names = [
             (SEEN, SPEARMAN),
-            (HELD, SPEARMAN),
+            (CONTROLLED, SPEARMAN),
             (WHOLE, SPEARMAN),
             (SEEN, KENDALL),
             (WHOLE, KENDALL),
@@ -115,7 +120,7 @@ class _Statistics:
         whole = np.stack([ranks_within(codes, levels), ranks_within(norm_codes, norm_levels)])
         log, log_plus_one = np.log(np.maximum(distinct, 1))[codes[seen]], np.log1p(distinct)[codes]
         traits = range(self.first_trait, matrix.shape[0])
-        found = [
+        coefficients = [
             _off_diagonal(matrix, 1),
             partial_correlation(matrix, 0, 1, self.written),
             _off_diagonal(correlation_matrix(whole), 1),
@@ -126,7 +131,7 @@ class _Statistics:
             *(_off_diagonal(matrix, 2 + other) for other in range(len(self.others))),
             *(partial_correlation(matrix, 0, 1, [trait]) for trait in traits),
         ]
-        return np.array(found, dtype=np.float64)
+        return np.array(coefficients, dtype=np.float64)
 
     def matrix(
         self, codes: Int64[np.ndarray, " r"], levels: int, seen: Int64[np.ndarray, " n"]
@@ -136,29 +141,15 @@ class _Statistics:
         return correlation_matrix(np.stack([ranks_within(column[seen], extent) for column, extent in pairs]))
 
 
-def associate(
+def correlate(
     inputs: ScanInputs,
     norms: Float64[np.ndarray, " v"],
     others: dict[str, Float64[np.ndarray, " v"]],
     *,
     bootstrap: int,
     rng: np.random.Generator,
-) -> Associations:
-    """Every coefficient with its interval.
-
-    Parameters
-    ----------
-    inputs : ScanInputs
-        Counts, documents and tokens.
-    norms : array of float
-        (V,) NaN where a row is not finite.
-    others : dict of str to array of float
-        (V,) other distances that frequency may go with.
-    bootstrap : int
-        Resamples of documents.
-    rng : numpy.random.Generator
-        Source of randomness.
-    """
+) -> Correlations:
+    """Every coefficient of frequency and norm (V,), and of other distances (V,) by name, with its interval."""
     statistics = _Statistics(inputs, norms, others)
     values = statistics(inputs.counts)
     counts = inputs.counts[statistics.rows]
@@ -168,18 +159,19 @@ def associate(
     if documents is not None and len(documents) >= MIN_DOCUMENTS:
         drawn = document_bootstrap(documents.ids, documents.starts, inputs.counts.size, statistics, bootstrap, rng)
 
-    def ends(place: int, coefficient: str, n: int, held: int) -> tuple[float | None, float | None]:
+    def ends(place: int, coefficient: str, n: int, controlled: int) -> tuple[float | None, float | None]:
         if drawn is not None:
             return _known(around(float(values[place]), drawn[:, place]))
-        return _known(fisher_interval(float(values[place]), n, _FISHER[coefficient], held=held))
+        return _known(fisher_interval(float(values[place]), n, _FISHER[coefficient], held=controlled))
 
-    found = []
+    coefficients = []
     for place, ((name, coefficient), n) in enumerate(zip(statistics.names, sizes, strict=True)):
-        held = len(statistics.written) if name == HELD else 0
-        found.append(Association(name, coefficient, float(values[place]), *ends(place, coefficient, n, held), n))
+        controlled = len(statistics.written) if name == CONTROLLED else 0
+        interval = ends(place, coefficient, n, controlled)
+        coefficients.append(Correlation(name, coefficient, float(values[place]), *interval, n))
     first = len(statistics.names)
     distances = [
-        Association(name, SPEARMAN, float(values[place]), *ends(place, SPEARMAN, seen.size, 0), seen.size)
+        Correlation(name, SPEARMAN, float(values[place]), *ends(place, SPEARMAN, seen.size, 0), seen.size)
         for place, name in enumerate(statistics.others, start=first)
     ]
     codes, distinct = codes_of(counts)
@@ -197,29 +189,27 @@ def associate(
                     *ends(place, SPEARMAN, seen.size, 1),
                 )
             )
-    return Associations(
-        tuple(each for each in [found[0], found[1], *_head(counts, statistics.norms), *found[2:]] if _exists(each)),
+    return Correlations(
+        tuple(filter(_exists, [*coefficients[:2], *_head(counts, statistics.norms), *coefficients[2:]])),
         tuple(confounds),
-        tuple(each for each in distances if _exists(each)),
+        tuple(filter(_exists, distances)),
         BY_TOKENS if drawn is None else BY_DOCUMENTS,
     )
 
 
-def _head(counts: Int64[np.ndarray, " r"], norms: Float64[np.ndarray, " r"]) -> list[Association]:
+def _head(counts: Int64[np.ndarray, " r"], norms: Float64[np.ndarray, " r"]) -> list[Correlation]:
     """ρ among ever more frequent tokens: few, so that chance over tokens, not over documents, is what matters."""
-    from geoprobe.stats.correlation import spearman
-
-    found = []
+    correlations = []
     for least in HEAD_THRESHOLDS:
         frequent = counts >= least
         if frequent.sum() >= MIN_SEEN:
             one = spearman(counts[frequent], norms[frequent])
-            found.append(Association(f"{HEAD} {least:,} times", SPEARMAN, one.value, one.low, one.high, one.n))
-    return found
+            correlations.append(Correlation(f"{HEAD} {least:,} times", SPEARMAN, one.value, one.low, one.high, one.n))
+    return correlations
 
 
-def _exists(association: Association) -> bool:
-    return bool(np.isfinite(association.value))
+def _exists(correlation: Correlation) -> bool:
+    return bool(np.isfinite(correlation.value))
 
 
 def _known(ends: tuple[float, float]) -> tuple[float | None, float | None]:
@@ -240,3 +230,58 @@ def _codes(column: Float64[np.ndarray, " r"]) -> tuple[Int64[np.ndarray, " r"], 
 def _some(column: Float64[np.ndarray, " r"]) -> Float64[np.ndarray, " r"]:
     """The column, or zeros where none of it is finite."""
     return column if np.isfinite(column).any() else np.zeros_like(column)
+
+
+def confound_table(confounds: tuple[Confound, ...]) -> Table:
+    """The traits as a table of a report."""
+    return Table(
+        "confounds",
+        "What else goes with frequency",
+        ("trait", "ρ with frequency", "ρ with norm", "ρ of frequency and norm, trait held", "from", "to"),
+        tuple((c.trait, c.with_frequency, c.with_norm, c.held, c.low, c.high) for c in confounds),
+        "Partial rank correlations: a relation that vanishes once a trait is held is that trait's. The order "
+        "of merges is frequency in the tokenizer's own training text: to hold it is to hold what is asked.",
+    )
+
+
+def correlation_figure(correlations: tuple[Correlation, ...]) -> Figure:
+    """Every rank correlation with its interval."""
+    rows = [row for row in correlations if row.coefficient == SPEARMAN]
+    return Figure(
+        "associations",
+        "The relation, asked in several ways",
+        "Rank correlation of frequency and norm over all seen tokens, with the tokens' traits held, among tokens "
+        "that occur ever more often, and over the whole vocabulary. A relation that holds everywhere stays on one side "
+        "of 0.",
+        Axis("Spearman's ρ"),
+        Axis(""),
+        (_forest([(row.name, row.value, row.low, row.high) for row in rows]), Rule(0.0, "", "muted")),
+    )
+
+
+def confound_figure(confounds: tuple[Confound, ...], whole: Correlation) -> Figure:
+    """The relation controlling for each trait, beside the whole one."""
+    return Figure(
+        "confounds",
+        "The relation with each trait held",
+        "Rank correlation of frequency and norm over the seen tokens (line), and the partial one with one trait of "
+        "the tokens held at a time. A trait that stands behind the relation brings it to 0.",
+        Axis("partial ρ of frequency and norm"),
+        Axis(""),
+        (
+            _forest([(c.trait, c.held, c.low, c.high) for c in confounds]),
+            Rule(0.0, "", "muted"),
+            Rule(whole.value, "nothing held", "data"),
+        ),
+    )
+
+
+def _forest(rows: list[tuple[str, float | None, float | None, float | None]]) -> Forest:
+    """Those rows that have a value and an interval."""
+    known = [
+        (name, value, low, high)
+        for name, value, low, high in rows
+        if value is not None and low is not None and high is not None
+    ]
+    names, values, lows, highs = zip(*known, strict=True) if known else ((), (), (), ())
+    return Forest(names, values, lows, highs)

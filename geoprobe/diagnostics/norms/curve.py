@@ -13,10 +13,10 @@ from geoprobe.results import Row, number
 from geoprobe.stats.monotone import class_means, isotonic, monotone_test
 from geoprobe.stats.smooth import Turn, smooth_curve
 
-__all__ = ["BENT", "NormCurve", "curve_rows", "norm_curve"]
+__all__ = ["MONOTONE_LEVEL", "NormCurve", "curve_rows", "norm_curve"]
 
 #: Level of the test that a relation is monotone.
-BENT = 0.05
+MONOTONE_LEVEL = 0.05
 REPLICATES = 999
 
 
@@ -57,9 +57,9 @@ class NormCurve:
     turn_share: float | None = None
 
     @property
-    def bent(self) -> bool:
+    def non_monotone(self) -> bool:
         """Whether a monotone relation is ruled out."""
-        return self.pvalue <= BENT
+        return self.pvalue <= MONOTONE_LEVEL
 
     def describe_turn(self) -> str:
         """Where it turns, in words; empty where it does not."""
@@ -127,7 +127,7 @@ def _turn(turn: Turn | None) -> dict[str, Any]:
 
 def curve_rows(curve: NormCurve) -> tuple[Row, ...]:
     """The test and the turn as quantities of a report."""
-    answer = "ruled out" if curve.bent else "not ruled out"
+    answer = "ruled out" if curve.non_monotone else "not ruled out"
     first, last = (number(round(end)) for end in curve.run)
     rows = [
         Row("a monotone relation", answer, note=f"{curve.direction}; p = {number(curve.pvalue)} for a monotone one"),

@@ -5,17 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, Int64
 
-from geoprobe.diagnostics.norms.correlations import Association
-from geoprobe.diagnostics.norms.row_geometry import RowGeometry
+from geoprobe.data import Rows, native_reader
+from geoprobe.diagnostics.norms.correlations import Correlation
 from geoprobe.results import Table
+from geoprobe.stats.centres import geometric_median, principal_direction
+from geoprobe.stats.rows import RowStatistics, project
 
-__all__ = ["FROM_MEAN", "NORM", "Distance", "distance_table", "other_distances", "summarise"]
+__all__ = [
+    "FROM_MEAN",
+    "MEDIAN_SAMPLE",
+    "NORM",
+    "Distance",
+    "RowGeometry",
+    "distance_table",
+    "other_distances",
+    "row_geometry",
+    "summarise",
+]
 
 NORM, SCALED = "norm: distance from the origin", "norm after the look-up factor"
 FROM_MEAN, FROM_MEDIAN = "distance from the mean vector", "distance from the geometric median"
 OUTPUT = "output matrix: "
+#: Rows, evenly spread over the table, from which the geometric median and the principal direction are taken.
+MEDIAN_SAMPLE = 4096
 
 
 @dataclass(frozen=True)
@@ -33,17 +47,62 @@ class Distance:
     high: float | None
 
 
+@dataclass(frozen=True, eq=False)
+class RowGeometry:
+    """Lengths and distances of the rows of one matrix; NaN where a row is not finite.
+
+    Attributes
+    ----------
+    norms, from_mean, from_median : array of float
+        (V,) distance from the origin, the mean row and the geometric median.
+    from_unused : array of float or None
+        (V,) cosine distance from the mean of the reference rows, the first principal component taken out of all of
+        them; None without reference rows. NaN also for rows of zeros.
+    """
+
+    norms: Float64[np.ndarray, " v"]
+    from_mean: Float64[np.ndarray, " v"]
+    from_median: Float64[np.ndarray, " v"]
+    from_unused: Float64[np.ndarray, " v"] | None
+
+
+def row_geometry(rows: Rows, statistics: RowStatistics, unused: Int64[np.ndarray, " r"]) -> RowGeometry:
+    """Measure all rows (V, d) in a second pass; `unused` (r,) are rows known to be so, the reference for directions."""
+    norms = np.where(statistics.finite, statistics.norms, np.nan)
+    usable = np.flatnonzero(statistics.finite & ~statistics.zero)
+    if usable.size == 0:
+        return RowGeometry(norms, norms, norms, None)
+    sample = rows.take(usable[np.linspace(0, usable.size - 1, min(usable.size, MEDIAN_SAMPLE)).astype(np.int64)])
+    median, component = geometric_median(sample), principal_direction(sample)
+    directions = [statistics.mean, median, component]
+    reference = unused[statistics.finite[unused] & ~statistics.zero[unused]]
+    if reference.size:
+        mean = rows.take(reference).astype(np.float64).mean(axis=0)
+        directions.append(mean - (mean @ component) * component)
+    with np.errstate(invalid="ignore", over="ignore"):  # rows that are not finite
+        products = project(native_reader(rows), rows.shape, np.stack(directions))
+        from_mean, from_median = (
+            np.sqrt(np.maximum(norms**2 - 2 * products[:, lane] + centre @ centre, 0))
+            for lane, centre in enumerate((statistics.mean, median))
+        )
+        if not reference.size:
+            return RowGeometry(norms, from_mean, from_median, None)
+        left = np.sqrt(np.maximum(norms**2 - products[:, 2] ** 2, 0)) * np.linalg.norm(directions[3])
+        cosines = np.divide(products[:, 3], left, out=np.full(norms.size, np.nan), where=left > 0)
+    return RowGeometry(norms, from_mean, from_median, 1 - cosines)
+
+
 def other_distances(here: RowGeometry, there: RowGeometry | None, size: int) -> dict[str, Float64[np.ndarray, " v"]]:
     """Every distance but the norm itself, by name; of an output matrix of other length, the rows that both have."""
-    found = {FROM_MEAN: here.from_mean, FROM_MEDIAN: here.from_median}
+    distances = {FROM_MEAN: here.from_mean, FROM_MEDIAN: here.from_median}
     if there is not None:
         outside = {NORM: there.norms, FROM_MEAN: there.from_mean, FROM_MEDIAN: there.from_median}
         for name, values in outside.items():
             fitted = np.full(size, np.nan)
             taken = min(size, values.size)
             fitted[:taken] = values[:taken]
-            found[OUTPUT + name] = fitted
-    return found
+            distances[OUTPUT + name] = fitted
+    return distances
 
 
 def summarise(
@@ -51,35 +110,23 @@ def summarise(
     others: dict[str, Float64[np.ndarray, " v"]],
     seen: Bool[np.ndarray, " v"],
     scale: float,
-    first: Association | None,
-    rest: tuple[Association, ...],
+    first: Correlation | None,
+    rest: tuple[Correlation, ...],
 ) -> tuple[Distance, ...]:
-    """Each distance over the seen tokens.
-
-    Parameters
-    ----------
-    norms, others
-        (V,) distances.
-    seen : array of bool
-        (V,) tokens that occur, and whose row is finite.
-    scale : float
-        The factor that the model applies after look-up.
-    first, rest : Association
-        Of the norm, and of the others by name.
-    """
-    known = {each.name: each for each in rest}
-    columns: list[tuple[str, Float64[np.ndarray, " v"], Association | None]] = [(NORM, norms, first)]
+    """Each distance (V,) over the seen tokens; `first` is the correlation of the norm, `rest` those of the others."""
+    known = {correlation.name: correlation for correlation in rest}
+    columns: list[tuple[str, Float64[np.ndarray, " v"], Correlation | None]] = [(NORM, norms, first)]
     if scale != 1.0:
         columns.append((SCALED, norms * scale, first))
     columns += [(name, values, known.get(name)) for name, values in others.items()]
     return tuple(
-        _distance(name, values[seen & np.isfinite(values)], found)
-        for name, values, found in columns
+        _distance(name, values[seen & np.isfinite(values)], correlation)
+        for name, values, correlation in columns
         if (seen & np.isfinite(values)).any()
     )
 
 
-def _distance(name: str, values: Float64[np.ndarray, " n"], found: Association | None) -> Distance:
+def _distance(name: str, values: Float64[np.ndarray, " n"], correlation: Correlation | None) -> Distance:
     return Distance(
         name,
         float(values.mean()),
@@ -87,9 +134,9 @@ def _distance(name: str, values: Float64[np.ndarray, " n"], found: Association |
         float(values.min()),
         float(values.max()),
         values.size,
-        None if found is None else found.value,
-        None if found is None else found.low,
-        None if found is None else found.high,
+        None if correlation is None else correlation.value,
+        None if correlation is None else correlation.low,
+        None if correlation is None else correlation.high,
     )
 
 

@@ -20,12 +20,12 @@ RESAMPLES = 100
 
 @dataclass(frozen=True)
 class RadialLink:
-    """The law of radii, the exponent that it implies for counts, and the one that counts have.
+    """The distribution of radii, the exponent that it implies for counts, and the one that counts have.
 
     Attributes
     ----------
     zeta, zeta_low, zeta_high : float
-        Rate of the law, in units of one over the norm, and its bootstrap interval over tokens.
+        Rate of the distribution, in units of one over the norm, and its bootstrap interval over tokens.
     smallest, largest : float
         Radii between which it is fitted.
     ks, pvalue : float
@@ -60,22 +60,7 @@ class RadialLink:
 def link_radii(
     counts: Int64[np.ndarray, " n"], radii: Float64[np.ndarray, " n"], rng: np.random.Generator
 ) -> RadialLink | None:
-    """Fit both laws to the seen tokens, each of them once.
-
-    Parameters
-    ----------
-    counts : array of int
-        (n,) positive.
-    radii : array of float
-        (n,) their norms.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    RadialLink or None
-        None where there is too little data for either.
-    """
+    """Fit both distributions to counts (n,) and norms (n,) of the seen tokens; None where there is too little data."""
     fitted = fit_radial(radii)
     if fitted is None or np.unique(counts).size < MIN_DISTINCT:
         return None

@@ -16,11 +16,12 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from geoprobe.data import EmbeddingTable
-from geoprobe.diagnostics.norms.row_geometry import RowGeometry, row_geometry
+from geoprobe.diagnostics.norms.distances import RowGeometry, row_geometry
 from geoprobe.diagnostics.norms.token_traits import byte_values
+from geoprobe.results import Table
 from geoprobe.stats.duplicates import equal_rows, nearest_cosines
 
-__all__ = ["LISTED", "Survey", "UnusualRow", "UnusualRows", "known_unused", "survey"]
+__all__ = ["Survey", "UndertrainedToken", "UndertrainedTokens", "known_unused", "survey", "undertrained_table"]
 
 #: Robust z-scores beyond which a row's norm or direction is an outlier.
 NORM_Z, DIRECTION_Z = 6.0, 6.0
@@ -34,7 +35,7 @@ _RESERVED = re.compile(r"unused|reserved|extra_id|placeholder", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class UnusualRow:
+class UndertrainedToken:
     """A row with the evidence against it.
 
     Attributes
@@ -65,14 +66,14 @@ class UnusualRow:
 
 
 @dataclass(frozen=True)
-class UnusualRows:
+class UndertrainedTokens:
     """What is unusual in a table, counted over all of it and listed as far as `LISTED` goes.
 
     Attributes
     ----------
     counts : tuple of (str, int)
         How many rows, by kind of evidence.
-    listed : tuple of UnusualRow
+    listed : tuple of UndertrainedToken
         The most unusual first.
     n : int
         Rows with evidence, listed or not.
@@ -83,7 +84,7 @@ class UnusualRows:
     """
 
     counts: tuple[tuple[str, int], ...]
-    listed: tuple[UnusualRow, ...]
+    listed: tuple[UndertrainedToken, ...]
     n: int
     references: int
     matrix: str
@@ -118,15 +119,15 @@ class Survey:
 
     Attributes
     ----------
-    unusual : UnusualRows
-        What was found.
+    undertrained : UndertrainedTokens
+        Rows with evidence.
     here, there : RowGeometry
         Of the input embedding, and of the output matrix where it is another one.
     flagged, equal : array of bool
         (V,) rows with evidence; rows that equal another.
     """
 
-    unusual: UnusualRows
+    undertrained: UndertrainedTokens
     here: RowGeometry
     there: RowGeometry | None
     flagged: Bool[np.ndarray, " v"]
@@ -134,15 +135,7 @@ class Survey:
 
 
 def survey(table: EmbeddingTable, counts: Int64[np.ndarray, " v"]) -> Survey:
-    """Look a table through.
-
-    Parameters
-    ----------
-    table : EmbeddingTable
-        The embedding.
-    counts : array of int
-        (V,) occurrences in the corpora.
-    """
+    """Look a table through; `counts` (V,) are occurrences in the corpora."""
     statistics = table.row_statistics
     equal = equal_rows(statistics.norms, table.vectors.take)
     read = table.rows_at_hand
@@ -184,7 +177,7 @@ def survey(table: EmbeddingTable, counts: Int64[np.ndarray, " v"]) -> Survey:
     needless = np.array([_needless(table.tokens[row]) and np.isfinite(rank[row]) for row in order], dtype=np.bool_)
     order = order[np.lexsort((rank[order], needless))][:LISTED]
     listed = tuple(
-        UnusualRow(
+        UndertrainedToken(
             int(row),
             table.tokens[row],
             _kind(table, int(row)),
@@ -200,14 +193,14 @@ def survey(table: EmbeddingTable, counts: Int64[np.ndarray, " v"]) -> Survey:
         )
         for row in order
     )
-    unusual_ones = UnusualRows(
+    undertrained = UndertrainedTokens(
         counts=tuple((name, int(mask.sum())) for name, mask in evidence.items()),
         listed=listed,
         n=int(flagged.sum()),
         references=int(unused.size),
         matrix="input embedding" if there is None else "output matrix",
     )
-    return Survey(unusual_ones, here, there, flagged, evidence["equal to another row"])
+    return Survey(undertrained, here, there, flagged, evidence["equal to another row"])
 
 
 def _rows(values: Float64[np.ndarray, " w"] | None, size: int) -> Float64[np.ndarray, " v"]:
@@ -252,3 +245,24 @@ def _kind(table: EmbeddingTable, row: int) -> str:
 
 def _number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
+
+
+def undertrained_table(tokens: UndertrainedTokens) -> Table:
+    """The listed rows as a table of a report."""
+    more = f" The first {LISTED} of {tokens.n:,} are listed." if tokens.n > len(tokens.listed) else ""
+    reference = (
+        f"Direction is that of the {tokens.matrix}, beside {tokens.references:,} rows known to be unused."
+        if tokens.references
+        else "No row is known to be unused, so there is no direction to compare with."
+    )
+    return Table(
+        "unusual",
+        "Rows that look hardly trained or unused",
+        ("row", "token", "kind", "seen", "norm", "z", "from unused", "z", "evidence"),
+        tuple(
+            (r.row, r.token, r.kind, r.occurrences, r.norm, r.norm_z, r.distance, r.distance_z, "; ".join(r.evidence))
+            for r in tokens.listed
+        ),
+        f"{reference} z is in robust standard deviations from the median. Near-duplicates (cosine of at least {NEAR}) "
+        f"are sought among the {CANDIDATES:,} most unusual rows only, equal rows in the whole table.{more}",
+    )

@@ -1,21 +1,20 @@
-"""The verdict on norms and frequency, and the kinds of evidence it weighs."""
+"""The verdict on norms and frequency."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float64
 
-from geoprobe.diagnostics.norms.correlations import HEAD, HELD, MIN_SEEN, Association
-from geoprobe.diagnostics.norms.curve import BENT, NormCurve
+from geoprobe.diagnostics.norms.correlations import CONTROLLED, HEAD, MIN_SEEN, Correlation
+from geoprobe.diagnostics.norms.curve import MONOTONE_LEVEL, NormCurve
 from geoprobe.diagnostics.norms.distances import FROM_MEAN
 from geoprobe.diagnostics.norms.word_groups import WordGroup
 from geoprobe.results import Interval, Verdict, number
 from geoprobe.stats.correlation import fisher_interval
 
-__all__ = ["RULE", "FrequencyClass", "judge"]
+__all__ = ["RULE", "judge"]
 
 LITTLE = -0.1
 STRONG = -0.3
@@ -24,31 +23,14 @@ BY_CHANCE = 0.05
 NO_SPREAD = 0.01
 RULE = (
     f"Supported where Spearman's ρ of frequency and norm is at most {STRONG}, its interval lies below 0, permutations "
-    f"of the norms seldom give as much (p at most {BY_CHANCE}), a monotone relation is not ruled out (p above {BENT}), "
-    "the relation does not turn round among frequent tokens nor when distance is taken from the mean vector instead of "
-    f"the origin, at most {LITTLE} is left once traits of the tokens' text are held, and those of the paper's word "
-    "groups that the vocabulary has rise in its order; weak where ρ is below 0 by interval and p but one of the others "
-    "fails or could not be tested; contradicted where ρ is above 0 by both; not supported where the interval holds 0, "
-    f"permutations often give as much, or norms vary by less than {NO_SPREAD:.0%}; inconclusive with fewer than "
-    f"{MIN_SEEN} tokens seen, or where all occur equally often."
+    f"of the norms seldom give as much (p at most {BY_CHANCE}), a monotone relation is not ruled out (p above "
+    f"{MONOTONE_LEVEL}), the relation does not turn round among frequent tokens nor when distance is taken from the "
+    f"mean vector instead of the origin, at most {LITTLE} is left once traits of the tokens' text are held, and those "
+    "of the paper's word groups that the vocabulary has rise in its order; weak where ρ is below 0 by interval and p "
+    "but one of the others fails or could not be tested; contradicted where ρ is above 0 by both; not supported where "
+    f"the interval holds 0, permutations often give as much, or norms vary by less than {NO_SPREAD:.0%}; inconclusive "
+    f"with fewer than {MIN_SEEN} tokens seen, or where all occur equally often."
 )
-
-
-@dataclass(frozen=True)
-class FrequencyClass:
-    """Tokens that occur `low` to `high` times: how many, and mean and standard deviation of their norms."""
-
-    low: int
-    high: int
-    n: int
-    centre: float
-    mean: float
-    sd: float
-
-    @property
-    def name(self) -> str:
-        """The class as a reader calls it: ``1``, ``2-4``."""
-        return f"{self.low:,}" if self.low == self.high else f"{self.low:,}–{self.high:,}"
 
 
 def judge(
@@ -58,25 +40,12 @@ def judge(
     norms: Float64[np.ndarray, " n"],
     curve: NormCurve | None,
     groups: tuple[WordGroup, ...],
-    associations: tuple[Association, ...],
-    distances: tuple[Association, ...],
+    correlations: tuple[Correlation, ...],
+    distances: tuple[Correlation, ...],
 ) -> Verdict:
     """The verdict by `RULE`, with everything that speaks against the relation in its reason.
 
-    Parameters
-    ----------
-    rho : float
-        Spearman's ρ over the seen tokens; NaN where there is none.
-    interval : Interval or None
-        Of ρ.
-    pvalue : float or None
-        Two-sided, of ρ among permutations of the norms.
-    norms : array of float
-        (n,) norms of the seen tokens.
-    curve : NormCurve or None
-        The relation's shape.
-    groups, associations, distances
-        The relation in the paper's word groups, asked in other ways, and of distances from other points.
+    `rho` is over the seen tokens, NaN where there is none; `pvalue` is two-sided, among permutations; `norms` (n,).
     """
     if norms.size < MIN_SEEN:
         return Verdict("inconclusive", f"Only {norms.size} tokens were seen. Give a larger corpus.", RULE)
@@ -103,35 +72,35 @@ def judge(
         against.append("the relation is loose")
     if curve is None:
         against.append("whether it is monotone could not be tested")
-    elif curve.bent:
+    elif curve.non_monotone:
         turn = f": {curve.describe_turn()}" if curve.describe_turn() else ""
         against.append(f"it bends (p = {number(curve.pvalue)} for a monotone one){turn}")
     means = [group.mean for group in groups if group.mean is not None]
     if any(later <= earlier for earlier, later in pairwise(means)):
         against.append("the paper's word groups do not rise in its order")
     against += [
-        f"among {each.name} it is turned round (ρ = {number(each.value)})"
-        for each in associations
-        if each.name.startswith(HEAD) and _rises(each)
+        f"among {row.name} it is turned round (ρ = {number(row.value)})"
+        for row in correlations
+        if row.name.startswith(HEAD) and _rises(row)
     ][:1]
     against += [
-        f"seen from the mean vector, frequent tokens are the far ones (ρ = {number(each.value)})"
-        for each in distances
-        if each.name == FROM_MEAN and _rises(each)
+        f"seen from the mean vector, frequent tokens are the far ones (ρ = {number(row.value)})"
+        for row in distances
+        if row.name == FROM_MEAN and _rises(row)
     ]
     against += [
-        f"little is left once traits of the text are held (ρ = {number(each.value)})"
-        for each in associations
-        if each.name == HELD and each.value > LITTLE
+        f"little is left once traits of the text are held (ρ = {number(row.value)})"
+        for row in correlations
+        if row.name == CONTROLLED and row.value > LITTLE
     ]
-    if not any(each.name == HELD for each in associations):
+    if not any(row.name == CONTROLLED for row in correlations):
         against.append("traits of the text could not be held")
     if not against:
         return Verdict("supported", f"The more frequent a token, the smaller its norm (ρ = {number(rho)}).", RULE)
     return Verdict("weak", f"On the whole yes (ρ = {number(rho)}), but {'; '.join(against)}.", RULE)
 
 
-def _rises(association: Association) -> bool:
+def _rises(correlation: Correlation) -> bool:
     """Whether ρ is above 0 by its interval, which may be over documents, and by chance over tokens."""
-    low, _ = fisher_interval(association.value, association.n, "spearman")
-    return (association.low or 0) > 0 and low > 0
+    low, _ = fisher_interval(correlation.value, correlation.n, "spearman")
+    return (correlation.low or 0) > 0 and low > 0

@@ -10,9 +10,10 @@ from jaxtyping import Float64
 
 from geoprobe.data import ScanInputs
 from geoprobe.diagnostics.paper import CITATION, WORD_GROUP_NORMS, WORD_GROUPS
+from geoprobe.figure import Axis, Figure, Line, Points, floats
 from geoprobe.results import Cell, Table, number
 
-__all__ = ["WordGroup", "group_tables", "word_groups"]
+__all__ = ["WordGroup", "group_figure", "group_tables", "word_groups"]
 
 MODEL_HERE = "this model"
 #: Stands for a leading space in a table.
@@ -34,7 +35,7 @@ def word_groups(inputs: ScanInputs, norms: Float64[np.ndarray, " v"]) -> tuple[W
 
 
 def _group(words: tuple[str, ...], inputs: ScanInputs, norms: Float64[np.ndarray, " v"]) -> WordGroup:
-    found: list[tuple[str, float, int]] = []
+    known: list[tuple[str, float, int]] = []
     missing: list[str] = []
     for word in words:
         spellings = (row for row in map(inputs.embedding.find, (f" {word}", word)) if row is not None)
@@ -42,9 +43,9 @@ def _group(words: tuple[str, ...], inputs: ScanInputs, norms: Float64[np.ndarray
         if row is None or not math.isfinite(norms[row]):
             missing.append(word)
         else:
-            found.append((inputs.embedding.tokens[row], float(norms[row]), int(inputs.counts[row])))
-    mean = math.fsum(norm for _, norm, _ in found) / len(found) if found else None
-    return WordGroup(tuple(found), tuple(missing), mean)
+            known.append((inputs.embedding.tokens[row], float(norms[row]), int(inputs.counts[row])))
+    mean = math.fsum(norm for _, norm, _ in known) / len(known) if known else None
+    return WordGroup(tuple(known), tuple(missing), mean)
 
 
 def group_tables(groups: tuple[WordGroup, ...]) -> tuple[Table, ...]:
@@ -74,5 +75,26 @@ def group_tables(groups: tuple[WordGroup, ...]) -> tuple[Table, ...]:
             ("model", *(f"group {position}" for position, _ in enumerate(WORD_GROUPS, start=1))),
             ((MODEL_HERE, *(group.mean for group in groups)), *models),
             f"As printed in {CITATION}; norms of different models are on different scales, so compare their order.",
+        ),
+    )
+
+
+def group_figure(groups: tuple[WordGroup, ...]) -> Figure:
+    """Norms of the groups' words, and each group's mean."""
+    members = [(position, norm) for position, group in enumerate(groups, 1) for _, norm, _ in group.words]
+    means = [(float(position), group.mean) for position, group in enumerate(groups, 1) if group.mean is not None]
+    return Figure(
+        "groups",
+        "The paper's word groups",
+        "Norms of the paper's words, group 1 (function words) to 4 (particular things), and each group's mean. "
+        "In the paper's models the means rise from left to right.",
+        Axis("word group", limits=(0.5, 4.5), ticks=(1, 2, 3, 4)),
+        Axis("norm of the embedding"),
+        (
+            Points(
+                floats(position for position, _ in members), floats(norm for _, norm in members), "words", "muted", 4.0
+            ),
+            Line(floats(position for position, _ in means), floats(mean for _, mean in means), "", "data"),
+            Points(floats(position for position, _ in means), floats(mean for _, mean in means), "mean", "data", 7.0),
         ),
     )

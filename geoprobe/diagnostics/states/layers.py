@@ -17,7 +17,7 @@ from geoprobe.diagnostics.hyperbolicity.treelikeness import PROMPT_POINTS
 from geoprobe.figure import floats
 from geoprobe.stats.hyperbolicity import delta_basepoint_batch, euclidean_distances, four_point_batch
 from geoprobe.stats.nulls import delta_basepoint_gaussian_null, reduced_points, row_rotation
-from geoprobe.stats.resampling import bootstrap_mean, monte_carlo_pvalue
+from geoprobe.stats.resampling import bootstrap_mean, monte_carlo_pvalue, monte_carlo_test
 
 __all__ = ["LEVEL", "LayerStates", "StatesTest", "measure_layer"]
 
@@ -101,24 +101,7 @@ class LayerStates:
 def measure_layer(
     layer: int, clouds: Sequence[Float64[np.ndarray, "_ d"]], draws: int, rng: np.random.Generator
 ) -> LayerStates:
-    """Measure the states of several prompts at one layer.
-
-    Parameters
-    ----------
-    layer : int
-        For the record.
-    clouds : sequence of array
-        (tokens, d) a prompt, at least five tokens each.
-    draws : int
-        Of each null.
-    rng : numpy.random.Generator
-        Spawned once a null.
-
-    Returns
-    -------
-    LayerStates
-        Its p not yet corrected.
-    """
+    """The states (tokens, d) of several prompts, at least five tokens each; p are not yet corrected."""
     gaussian_rng, rotation_rng, interval_rng, mixing_rng = rng.spawn(4)
     relative = delta_basepoint_batch(clouds).relative
     # at layer 0 a repeated token is one point, and δ grows with their number
@@ -143,14 +126,13 @@ def measure_layer(
         high=high,
         rotated=_test(observed, four_point_batch(rotated).mean.reshape(draws, -1).mean(axis=1)),
         mixed=_test(observed, _mixed(heads, draws, mixing_rng)),
-        first_norm=float(np.median([each[0] / max(each[1:].mean(), 1e-300) for each in norms])),
+        first_norm=float(np.median([of[0] / max(of[1:].mean(), 1e-300) for of in norms])),
     )
 
 
 def _test(observed: float, null: Float64[np.ndarray, " draws"]) -> StatesTest:
-    mean, spread = float(null.mean()), float(null.std(ddof=1))
-    pvalue = monte_carlo_pvalue(observed, null, "less")
-    return StatesTest(floats(null), mean, (observed - mean) / spread if spread > 0 else None, pvalue, pvalue)
+    test = monte_carlo_test(observed, null, "less")
+    return StatesTest(floats(null), test.null_mean, test.z, test.pvalue, holm=test.pvalue)
 
 
 def _mixed(

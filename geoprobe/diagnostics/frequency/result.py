@@ -1,0 +1,164 @@
+"""What is known of the distribution of token frequencies: the fit, its test, and how they are shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from geoprobe.diagnostics.frequency.figures import frequency_figures
+from geoprobe.diagnostics.frequency.fit import TailFit
+from geoprobe.diagnostics.paper import CITATION, GAMMA_RANGE
+from geoprobe.figure import Figure
+from geoprobe.results import Result, Row, Table
+
+__all__ = ["CorpusFit", "FrequencyResult"]
+
+
+@dataclass(frozen=True)
+class CorpusFit:
+    """The fit to one corpus alone."""
+
+    corpus: str
+    n_documents: int
+    n_tokens: int
+    n_types: int
+    gamma: float | None
+    xmin: int | None
+    ks: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrequencyResult(Result):
+    """A power law fitted to how often tokens occur.
+
+    Attributes
+    ----------
+    fit : TailFit or None
+        None where there is too little data.
+    values, multiplicities : tuple of int
+        The whole histogram: how many types occur how often.
+    vocabulary : int
+        V, seen or not.
+    corpora : tuple of CorpusFit
+        Each corpus by itself.
+    frequent : tuple of (str, int)
+        The most frequent tokens and their counts.
+    """
+
+    name: ClassVar[str] = "frequency"
+    title: ClassVar[str] = "Token frequency"
+    question: ClassVar[str] = "Is token frequency a power law?"
+
+    fit: TailFit | None
+    values: tuple[int, ...]
+    multiplicities: tuple[int, ...]
+    vocabulary: int
+    corpora: tuple[CorpusFit, ...]
+    frequent: tuple[tuple[str, int], ...]
+
+    @property
+    def n_types(self) -> int:
+        """Different tokens seen."""
+        return sum(self.multiplicities)
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens counted."""
+        return sum(value * types for value, types in zip(self.values, self.multiplicities, strict=True))
+
+    def rows(self) -> tuple[Row, ...]:
+        """Every quantity of the result, the estimate first."""
+        counted = (
+            Row("types seen", self.n_types, note=f"of {self.vocabulary:,} in the vocabulary"),
+            Row("tokens counted", self.n_tokens),
+        )
+        if self.fit is None:
+            return (Row("count exponent γ", None), *counted)
+        fit = self.fit
+        return (
+            *(
+                Row("count exponent γ" + more, fit.gamma, interval.low, interval.high, interval.method)
+                for interval, more in zip(fit.intervals, ("", ", interval 2", ", interval 3"), strict=False)
+            ),
+            Row("smallest count in the tail, x_min", fit.xmin, *fit.xmin_interval, "bootstrap over types"),
+            Row("Kolmogorov-Smirnov distance", fit.ks),
+            Row("p of the fit", self.null.pvalue, note=self.null.model),
+            Row("types in the tail", fit.n_tail),
+            Row("share of types in the tail", fit.type_share),
+            Row("share of tokens in the tail", fit.token_share),
+            Row("Zipf's rank exponent s", fit.s, note="Zipf-Mandelbrot, ranks and frequencies from different halves"),
+            Row("Mandelbrot's shift q", fit.q),
+            *counted,
+        )
+
+    def by_size(self) -> tuple[tuple[int, float], ...]:
+        """The exponent at several sizes of corpus, as it depends on them."""
+        return () if self.fit is None else _gamma_by_size(self.fit)
+
+    def figures(self) -> tuple[Figure, ...]:
+        """Survival with alternatives, frequency of frequencies, γ over x_min, ranks, and the null of the distance."""
+        return frequency_figures(self.values, self.multiplicities, self.fit, self.null)
+
+    def tables(self) -> tuple[Table, ...]:
+        """Alternatives, each corpus by itself, γ by corpus size, and the most frequent tokens."""
+        total = max(self.n_tokens, 1)
+        corpora = Table(
+            "corpora",
+            "The same fit, corpus by corpus",
+            ("corpus", "documents", "tokens", "types", "γ", "x_min", "KS distance"),
+            tuple((c.corpus, c.n_documents, c.n_tokens, c.n_types, c.gamma, c.xmin, c.ks) for c in self.corpora),
+            f"γ depends on the size of the corpus, so compare at equal token counts. The paper reports "
+            f"{GAMMA_RANGE[0]} to {GAMMA_RANGE[1]} with another tokenizer ({CITATION}).",
+        )
+        frequent = Table(
+            "frequent",
+            "Most frequent tokens",
+            ("token", "occurrences", "share of all"),
+            tuple((token, count, count / total) for token, count in self.frequent),
+        )
+        if self.fit is None:
+            return (corpora, frequent)
+        return (_alternatives(self.fit), corpora, _sizes(self.fit), frequent)
+
+    def methods(self) -> tuple[str, ...]:
+        """How the numbers were made and what they do not show."""
+        return (
+            "γ is the maximum-likelihood exponent of the discrete power law p(k) = k^-γ / ζ(γ, x_min), with x_min "
+            "where the Kolmogorov-Smirnov distance is least (Clauset, Shalizi and Newman 2009). p is the share of "
+            "synthetic data sets, drawn from the fit above x_min and from the data below it and each fitted anew, that "
+            "lie at least as far from their own fit: large where a power law is plausible, small where it is not.",
+            "A large p alone is no support: far out in a tail nearly every smooth law looks like a power law. So the "
+            "verdict also asks how many of the types the tail covers, and whether another law describes the tail or "
+            "the whole range better (Vuong's test).",
+            "γ describes how many types occur k times. It is not Zipf's rank exponent s; γ = 1 + 1/s holds only "
+            "asymptotically. Resampling whole documents answers how γ would move with other texts of the same source; "
+            "resampling types, how it would move with another vocabulary.",
+        )
+
+
+def _alternatives(fit: TailFit) -> Table:
+    return Table(
+        "alternatives",
+        "Other laws on the same counts",
+        ("law", "from", "log-likelihood ratio", "p", "favours", "note"),
+        tuple(
+            (row.name, row.xmin, row.loglikelihood_ratio, row.pvalue, row.favours, row.limit or "")
+            for row in (*fit.tail, *fit.whole)
+        ),
+        "Log-likelihood of the power law less that of the other law, in nats: negative speaks for the other. "
+        "From x_min the same tail is compared, from 1 the whole range.",
+    )
+
+
+def _gamma_by_size(fit: TailFit) -> tuple[tuple[int, float], ...]:
+    return tuple((int(tokens), gamma) for tokens, gamma in zip(fit.gamma_by_size.x, fit.gamma_by_size.y, strict=True))
+
+
+def _sizes(fit: TailFit) -> Table:
+    return Table(
+        "sizes",
+        "γ at matched corpus sizes",
+        ("tokens", "γ"),
+        _gamma_by_size(fit),
+        "Mean over random subsets of the corpus's tokens; compare models or corpora in the same row.",
+    )
