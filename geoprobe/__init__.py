@@ -13,7 +13,7 @@ from geoprobe.versions import __version__, install_command
 
 if TYPE_CHECKING:
     from geoprobe.comparing import compare
-    from geoprobe.report.document import Report
+    from geoprobe.report.scan import Report
     from geoprobe.scanning import scan
     from geoprobe.training.finetuning import finetune
 
@@ -21,7 +21,7 @@ __all__ = ["Report", "__version__", "compare", "finetune", "scan"]
 
 # imported when first used: `import geoprobe` stays below a tenth of a second
 _LAZY = {
-    "Report": "geoprobe.report.document",
+    "Report": "geoprobe.report.scan",
     "compare": "geoprobe.comparing",
     "finetune": "geoprobe.training.finetuning",
     "scan": "geoprobe.scanning",

@@ -6,13 +6,16 @@ import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from geoprobe import __version__
+from geoprobe.diagnostics.base import analyzer_type
 from geoprobe.errors import UsageError
-from geoprobe.report.comparison import ComparedAnswer, ComparedModel, ComparedQuestion, Comparison
-from geoprobe.report.document import Report
+from geoprobe.report.compared import ComparedAnswer, ComparedModel, ComparedQuestion
+from geoprobe.report.comparison import Comparison
+from geoprobe.report.scan import Report
 from geoprobe.results import Result
 from geoprobe.sources.sampling import QUICK_SCAN
 
@@ -61,12 +64,12 @@ def _labels(reports: Sequence[Report]) -> list[str]:
     of_name: defaultdict[str, list[tuple[str, ...]]] = defaultdict(list)
     for report in reports:
         of_name[report.model.source.name].append(_marks(report))
-    places = {name: _telling(marks) for name, marks in of_name.items()}
+    places = {name: _distinguishing(marks) for name, marks in of_name.items()}
     names = []
     for report in reports:
         name = report.model.source.name
-        told = [_marks(report)[place] for place in places[name] if _marks(report)[place]]
-        names.append(f"{name} ({', '.join(told)})" if told else name)
+        marks = [_marks(report)[place] for place in places[name] if _marks(report)[place]]
+        names.append(f"{name} ({', '.join(marks)})" if marks else name)
     seen: Counter[str] = Counter()
     labels = []
     for name in names:
@@ -80,11 +83,11 @@ def _marks(report: Report) -> tuple[str, ...]:
     return source.model, source.revision or "", f"tensor {source.sha256[:8]}"
 
 
-def _telling(marks: Sequence[tuple[str, ...]]) -> list[int]:
+def _distinguishing(marks: Sequence[tuple[str, ...]]) -> list[int]:
     """Places of the first marks that it takes to tell apart what can be told apart."""
     places: list[int] = []
     for place, values in enumerate(zip(*marks, strict=True)):
-        if len({tuple(each[at] for at in places) for each in marks}) == len(marks):
+        if len({tuple(of[at] for at in places) for of in marks}) == len(marks):
             break
         if len(set(values)) > 1:
             places.append(place)
@@ -138,10 +141,10 @@ def _answer(label: str, result: Result) -> ComparedAnswer:
 
 
 def _obstacles(models: Sequence[ComparedModel], reports: Sequence[Report], shared: Sequence[str]) -> list[str]:
-    found = []
+    obstacles = []
     if len({model.documents for model in models}) > 1:
         listed = "; ".join(f"{m.label}: {', '.join(c.name for c in m.corpora)}" for m in models)
-        found.append(
+        obstacles.append(
             f"The scans are not of the same documents ({listed}). What differs may be the text and not the models: "
             "scan them over the same corpora."
         )
@@ -154,35 +157,36 @@ def _obstacles(models: Sequence[ComparedModel], reports: Sequence[Report], share
             and not set.intersection(*({size for size, _ in report[name].by_size()} for report in reports))
         ]
         if unmatched:
-            found.append(
+            obstacles.append(
                 f"Token counts differ ({counts}), and there is no size at which every scan has an estimate of "
                 f"{', '.join(unmatched)}: scan more text."
             )
     dropped = sorted({name for report in reports for name in report.results} - set(shared))
     if dropped:
-        found.append(f"Not every scan has the diagnostics {', '.join(dropped)}; they are left out.")
-    return [*found, *_differences([model.label for model in models], reports, shared)]
+        obstacles.append(f"Not every scan has the diagnostics {', '.join(dropped)}; they are left out.")
+    return [*obstacles, *_differences([model.label for model in models], reports, shared)]
 
 
 def _differences(labels: Sequence[str], reports: Sequence[Report], shared: Sequence[str]) -> Iterator[str]:
     """How the scans were made, where that was not the same way."""
-    for what, found in (
+    for what, stated in (
         ("geoprobe", {report.versions.get("geoprobe", "unknown") for report in reports}),
         ("seed", {str(report.seed) for report in reports}),
     ):
-        if len(found) > 1:
-            yield f"The scans differ in {what}: {', '.join(sorted(found))}."
+        if len(stated) > 1:
+            yield f"The scans differ in {what}: {', '.join(sorted(stated))}."
     sampled = [any(note.startswith(QUICK_SCAN) for note in report.model.source.notes) for report in reports]
     if len(set(sampled)) > 1:
         quick = ", ".join(label for label, some in zip(labels, sampled, strict=True) if some)
         yield f"Of some models a sample of the rows was read ({quick}), of others all: scan without --quick."
     for name in shared:
-        options = [report.options.get(name, {}) for report in reports]
-        keys = dict.fromkeys(key for each in options for key in each)
-        written = {key: [_written(each, key) for each in options] for key in keys}
-        told = [f"{key} {_by_value(labels, values)}" for key, values in written.items() if len(set(values)) > 1]
-        if told:
-            yield f"The scans differ in options of {name}: {'; '.join(told)}."
+        defaults = _defaults(name)
+        options = [defaults | dict(report.options.get(name, {})) for report in reports]
+        keys = dict.fromkeys(key for values in options for key in values)
+        written = {key: [_written(values, key) for values in options] for key in keys}
+        different = [f"{key} {_by_value(labels, values)}" for key, values in written.items() if len(set(values)) > 1]
+        if different:
+            yield f"The scans differ in options of {name}: {'; '.join(different)}."
         results = [report.results[name] for report in reports]
         # how many prompts there were to take a mean over is no other statistic
         for what, values in (
@@ -191,6 +195,14 @@ def _differences(labels: Sequence[str], reports: Sequence[Report], shared: Seque
         ):
             if len(set(values)) > 1:
                 yield f"The {what} of {name} is not the same quantity in every scan: {_by_value(labels, values)}."
+
+
+def _defaults(name: str) -> dict[str, Any]:
+    """What an option is that a report does not state: the report is older than the option, and had its default."""
+    kind = analyzer_type(name)
+    if not is_dataclass(kind):
+        return {}
+    return {option.name: option.default for option in fields(kind) if option.default is not MISSING}
 
 
 def _written(options: Mapping[str, Any], key: str) -> str:

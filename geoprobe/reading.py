@@ -14,7 +14,7 @@ from geoprobe.diagnostics.base import Need
 from geoprobe.errors import UsageError
 from geoprobe.files import escaped_name
 from geoprobe.progress import Steps
-from geoprobe.report.document import CorpusFacts
+from geoprobe.report.scan import CorpusFacts
 from geoprobe.sources.corpora import Corpus, open_corpus
 from geoprobe.sources.counting import count_tokens
 from geoprobe.sources.counts_file import Counts, merge_counts, read_counts

@@ -14,7 +14,7 @@ from geoprobe.errors import UsageError
 from geoprobe.files import escaped_name
 from geoprobe.progress import ProgressListener, Steps
 from geoprobe.reading import ScanRequest, generator, read_inputs
-from geoprobe.report.document import ModelFacts, Report
+from geoprobe.report.scan import ModelFacts, Report
 from geoprobe.sources.corpora import PYTHON_DOCS
 from geoprobe.versions import versions_of
 

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import geoprobe
-from geoprobe.report.opening import open_report
+from geoprobe.report.formats import open_report
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 
 import geoprobe
-from geoprobe.report.document import Report
+from geoprobe.report.scan import Report
 from geoprobe.report.terminal import ScanProgress
 
 HERE = Path(__file__).parent

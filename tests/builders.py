@@ -12,7 +12,7 @@ import pytest
 from geoprobe.data import ArrayRows, EmbeddingTable, ModelSource, ScanInputs, TokenCounts
 from geoprobe.diagnostics.base import BUILTIN, analyzer_type
 from geoprobe.figure import Axis
-from geoprobe.report.document import CorpusFacts, ModelFacts, Report
+from geoprobe.report.scan import CorpusFacts, ModelFacts, Report
 from geoprobe.scatter import VocabularyScatter, pack_scatter
 from geoprobe.sources.corpora import Corpus
 from geoprobe.sources.counting import count_tokens
@@ -162,6 +162,13 @@ FEW: dict[str, dict[str, int]] = {
     "frequency": {"replicates": 19, "bootstrap": 19, "repeats": 1},
     "norms": {"replicates": 19, "bootstrap": 19},
     "hyperbolicity": {"prompts": 9, "replicates": 19, "tested": 2, "tokens": 40, "draws": 2},
+}
+
+#: Options with which every table and figure has rows, for what is about how a report looks.
+SOME: dict[str, dict[str, int]] = {
+    "frequency": {"replicates": 99, "bootstrap": 49},
+    "norms": {"replicates": 99, "bootstrap": 49},
+    "hyperbolicity": {"replicates": 49, "tested": 8, "tokens": 64, "draws": 49, "other_draws": 3, "fit_draws": 2},
 }
 
 

@@ -42,7 +42,7 @@ settings.load_profile("untimed")
 # before anything else of geoprobe is imported
 install_import_hook(_annotated_modules(), "annotations_checked.checked")
 
-from builders import WORDS, make_model, make_report, missing, scan_inputs  # noqa: E402
+from builders import SOME, WORDS, make_model, make_report, missing, scan_inputs  # noqa: E402
 
 
 @pytest.fixture
@@ -122,13 +122,13 @@ def run_cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str,
 @pytest.fixture(scope="session")
 def report() -> "geoprobe.Report":
     """A report of made-up data with every built-in diagnostic."""
-    return make_report()
+    return make_report(options=SOME)
 
 
 @pytest.fixture(scope="session")
 def hostile_report() -> "geoprobe.Report":
     """A report whose model, corpora and tokens are all hostile text."""
-    return make_report(hostile=True)
+    return make_report(hostile=True, options=SOME)
 
 
 @pytest.fixture
@@ -144,4 +144,4 @@ def zipf_texts() -> list[str]:
 def hyperbolicity_result(zipf_texts: list[str]) -> "geoprobe.results.Result":
     from geoprobe.diagnostics.hyperbolicity.analyzer import HyperbolicityAnalyzer
 
-    return HyperbolicityAnalyzer(replicates=19).run(scan_inputs(zipf_texts), np.random.default_rng(0))
+    return HyperbolicityAnalyzer(**SOME["hyperbolicity"]).run(scan_inputs(zipf_texts), np.random.default_rng(0))

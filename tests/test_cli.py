@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hub_server import Hub, serve
 
-from geoprobe.report.document import Report
+from geoprobe.report.scan import Report
 
 Run = Callable[..., tuple[int, str, str]]
 

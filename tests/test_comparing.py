@@ -9,8 +9,8 @@ import pytest
 import geoprobe
 from geoprobe.errors import BadDataError, UsageError
 from geoprobe.report.comparison import Comparison
-from geoprobe.report.document import Report
-from geoprobe.report.opening import open_report
+from geoprobe.report.formats import open_report
+from geoprobe.report.scan import Report
 
 
 def changed(report: Report, name: str, **facts: object) -> Report:

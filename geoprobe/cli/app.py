@@ -147,7 +147,7 @@ def report(
     """Draw a saved report again; the model need not be there."""
     with errors(debug):
         from geoprobe.files import check_folder
-        from geoprobe.report.opening import content_of, open_report
+        from geoprobe.report.formats import content_of, open_report
         from geoprobe.report.terminal import show_report
 
         chosen = formats_of(formats)
@@ -222,7 +222,7 @@ def corpora(
     with errors(debug):
         import json
 
-        from geoprobe.report.corpora_list import list_corpora, show_corpora
+        from geoprobe.cli.corpora import list_corpora, show_corpora
 
         listed = list_corpora(data)
         if json_output:
@@ -248,7 +248,7 @@ def compare(
     with errors(debug):
         from geoprobe.comparing import compare as run
         from geoprobe.files import check_folder
-        from geoprobe.report.opening import content_of
+        from geoprobe.report.formats import content_of
         from geoprobe.report.terminal import show_report
 
         chosen = formats_of(formats)

@@ -80,10 +80,10 @@ def _finetune(
             **{choice.name: _read(choice, given[choice.name]) for choice in _options()},
         }
         if dry_run:
-            from geoprobe.report.text import shown
+            from geoprobe.report.text import escape_all
             from geoprobe.training.plan import plan_finetune
 
-            for line in shown(plan_finetune(model, **asked).lines()):
+            for line in escape_all(plan_finetune(model, **asked).lines()):
                 typer.echo(line)
             return
         from geoprobe.report.terminal import show_report

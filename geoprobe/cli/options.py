@@ -98,8 +98,8 @@ def errors(debug: bool, *, interrupted: str = "") -> Iterator[None]:
 
 def _say(*lines: str) -> None:
     """Print on standard error, a line each: names from strangers' files steer no terminal."""
-    from geoprobe.report.text import visible
+    from geoprobe.report.text import escape
 
     for line in lines:
         if line:
-            typer.echo(visible(line, _LONGEST_LINE), err=True)
+            typer.echo(escape(line, _LONGEST_LINE), err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,99 +11,18 @@ from typing import Any, ClassVar
 import msgspec
 
 from geoprobe.errors import BadDataError
-from geoprobe.report.comparison_view import comparison_view
-from geoprobe.report.document import CorpusFacts
+from geoprobe.report.compared import LONGEST_NAME, ComparedModel, ComparedQuestion, question_section
 from geoprobe.report.formats import Rendered, checked_version, read_json
-from geoprobe.report.text import shown, visible
+from geoprobe.report.scan import GLOSSARY, VERDICTS, versions_line
+from geoprobe.report.text import distinct, escape, escape_all
 from geoprobe.report.view import View
-from geoprobe.results import Estimate, Row, Verdict, from_builtins
+from geoprobe.results import from_builtins
 
-__all__ = ["COMPARISON_VERSION", "ComparedAnswer", "ComparedModel", "ComparedQuestion", "Comparison"]
+__all__ = ["COMPARISON_VERSION", "Comparison"]
 
 COMPARISON_VERSION = 1
 #: What a diagnostic may be called: the page uses it as the name of a place.
 _NAME = re.compile(r"\w[\w.-]*")
-
-
-@dataclass(frozen=True)
-class ComparedModel:
-    """What was scanned, and how: of each model as much as tells whether two scans are comparable."""
-
-    label: str
-    model: str
-    tensor_sha256: str
-    rows: int
-    dimension: int
-    corpora: tuple[CorpusFacts, ...]
-    seed: int
-    versions: dict[str, str]
-
-    @property
-    def n_tokens(self) -> int:
-        """Tokens counted, over all corpora."""
-        return sum(corpus.n_tokens for corpus in self.corpora)
-
-    @property
-    def documents(self) -> frozenset[str]:
-        """Hashes of what was counted."""
-        return frozenset(corpus.sha256 for corpus in self.corpora)
-
-
-@dataclass(frozen=True)
-class ComparedAnswer:
-    """One model's answer to one question.
-
-    Parameters
-    ----------
-    label : str
-        Of the model.
-    verdict : Verdict
-        The answer.
-    estimate : Estimate
-        With its interval.
-    statistic, null_model : str
-        What was tested, against what.
-    observed, null_mean, null_low, null_high, pvalue : float or None
-        The statistic here, and its null: the mean and the middle 95%.
-    by_size : tuple of (int, float)
-        The estimate on random subsets of so many tokens, where its size depends on theirs.
-    rows : tuple of Row
-        Every quantity of the result.
-    """
-
-    label: str
-    verdict: Verdict
-    estimate: Estimate
-    statistic: str
-    null_model: str
-    observed: float | None
-    null_mean: float | None
-    null_low: float | None
-    null_high: float | None
-    pvalue: float | None
-    by_size: tuple[tuple[int, float], ...]
-    rows: tuple[Row, ...]
-
-
-@dataclass(frozen=True)
-class ComparedQuestion:
-    """A question and every model's answer.
-
-    Parameters
-    ----------
-    name, title, question : str
-        Of the diagnostic.
-    answers : tuple of ComparedAnswer
-        In the order of the models.
-    size : int or None
-        Where token counts differ, the largest number of tokens at which every model has an estimate.
-    """
-
-    name: str
-    title: str
-    question: str
-    answers: tuple[ComparedAnswer, ...]
-    size: int | None
 
 
 @dataclass(frozen=True)
@@ -136,7 +56,32 @@ class Comparison(Rendered):
 
     def view(self) -> View:
         """The comparison in words, as every format shows it."""
-        return shown(comparison_view(self))
+        names = distinct([model.label for model in self.models], LONGEST_NAME)
+        view = View(
+            kind="geoprobe compare",
+            title=", ".join(names),
+            version=escape(self.versions.get("geoprobe", "")),
+            facts=tuple((name, _facts(model)) for name, model in zip(names, self.models, strict=True)),
+            notes=() if self.obstacles else (self._comparable(),),
+            warnings=tuple(escape(obstacle, 600) for obstacle in self.obstacles),
+            sections=tuple(question_section(question) for question in self.questions),
+            verdicts=VERDICTS,
+            provenance=tuple(
+                row for name, model in zip(names, self.models, strict=True) for row in _provenance(name, model)
+            ),
+            glossary=GLOSSARY,
+        )
+        return escape_all(view)
+
+    def _comparable(self) -> str:
+        counts = {model.n_tokens for model in self.models}
+        if len(counts) == 1:
+            return f"All scans are of the same documents, {counts.pop():,} tokens each."
+        sizes = sorted({question.size for question in self.questions if question.size is not None})
+        matched = ", ".join(f"{size:,}" for size in sizes)
+        how = f"; what depends on their number is compared at {matched} tokens each, too" if matched else ""
+        other = "which the models' tokenizers split into other numbers of tokens"
+        return f"All scans are of the same documents, {other}{how}."
 
     @classmethod
     def from_dict(cls, data: object) -> Comparison:
@@ -153,7 +98,7 @@ class Comparison(Rendered):
         for question in read.questions:
             if not _NAME.fullmatch(question.name) or question.name in seen:
                 raise BadDataError(
-                    f"The comparison has a question named {visible(question.name)!r}"
+                    f"The comparison has a question named {escape(question.name)!r}"
                     f"{' twice' if question.name in seen else ', which is no name of a diagnostic'}.",
                     "Was the file edited? Compare the scans again to make a new one.",
                 )
@@ -172,3 +117,17 @@ class Comparison(Rendered):
             When it is no comparison, or of a version that cannot be read.
         """
         return cls.from_dict(read_json(path, "comparison.json"))
+
+
+def _facts(model: ComparedModel) -> str:
+    corpora = ", ".join(escape(corpus.name, 60) for corpus in model.corpora)
+    return f"{model.rows:,} tokens × {model.dimension:,}; {corpora}: {model.n_tokens:,} tokens"
+
+
+def _provenance(label: str, model: ComparedModel) -> Iterable[tuple[str, str]]:
+    if len(model.label) > LONGEST_NAME:
+        yield f"{label}, in full", escape(model.label, 600)
+    yield f"{label}, SHA-256 of the tensor", escape(model.tensor_sha256)
+    for corpus in model.corpora:
+        yield f"{label}, SHA-256 of {escape(corpus.name, 60)}", escape(corpus.sha256)
+    yield f"{label}, seed and versions", f"{model.seed}; {versions_line(model.versions)}"

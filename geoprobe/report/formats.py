@@ -1,23 +1,31 @@
-"""The formats that every report is written in, whatever it reports: JSON, HTML, PDF, Markdown."""
+"""The formats that every report is written in, whatever it reports: JSON, HTML, PDF, Markdown; and reading it back."""
 
 from __future__ import annotations
 
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
-from geoprobe.errors import AccessError, BadDataError, NotFoundError, UsageError
+from geoprobe.errors import AccessError, BadDataError, GeoprobeError, NotFoundError, UsageError, is_failure
 from geoprobe.files import write_whole
-from geoprobe.report.text import visible
+from geoprobe.report.text import escape
 from geoprobe.report.view import View
 
-__all__ = ["FORMATS", "Rendered", "checked_version", "read_json"]
+__all__ = ["FORMATS", "Rendered", "checked_version", "content_of", "open_report", "read_json", "report_type"]
 
 #: Formats, and the suffix of each.
 FORMATS: tuple[str, ...] = ("json", "html", "pdf", "md")
+#: Value of the JSON's ``kind``, which a scan does without, to the class that reads it.
+_KINDS: dict[str, tuple[str, str]] = {
+    "scan": ("geoprobe.report.scan", "Report"),
+    "comparison": ("geoprobe.report.comparison", "Comparison"),
+    "finetune": ("geoprobe.training.result", "ComparisonResult"),
+}
 
 
 class Rendered(ABC):
@@ -169,23 +177,78 @@ def checked_version(data: object, reads: int, what: str, kind: str) -> None:
     BadDataError
         Naming the geoprobe that wrote it.
     """
-    found = data.get("schema_version") if isinstance(data, dict) else None
-    if not isinstance(data, dict) or not isinstance(found, int):
+    version = data.get("schema_version") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(version, int):
         raise BadDataError(f"This is no geoprobe {what}: it has no schema_version.", "Give JSON that geoprobe wrote.")
     other = data.get("kind", "scan")
     if other != kind:
         raise BadDataError(
-            f"This is no geoprobe {what} but of the kind {visible(str(other))!r}.",
+            f"This is no geoprobe {what} but of the kind {escape(str(other))!r}.",
             f"Give the JSON of a {kind}; `geoprobe report` shows any kind.",
         )
-    if found != reads:
+    if version != reads:
         versions = data.get("versions")
         writer = versions.get("geoprobe") if isinstance(versions, dict) else None
         raise BadDataError(
-            f"The {what} has schema version {found}; this geoprobe reads {reads}.",
-            f"The geoprobe that wrote it, {visible(str(writer)) if writer else 'of another version'}, reads it: "
+            f"The {what} has schema version {version}; this geoprobe reads {reads}.",
+            f"The geoprobe that wrote it, {escape(str(writer)) if writer else 'of another version'}, reads it: "
             "install that one, or make the file again.",
         )
+
+
+def open_report(path: str | Path) -> Rendered:
+    """Read a saved ``scan.json``, ``comparison.json`` or ``finetune.json``.
+
+    Raises
+    ------
+    NotFoundError
+        When there is no such file.
+    BadDataError
+        When it is none of geoprobe's, or of a version that cannot be read.
+    """
+    data = read_json(path, "scan.json, comparison.json or finetune.json")
+    kind = data.get("kind", "scan") if isinstance(data, dict) else "scan"
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise BadDataError(
+            f"{path} is a report of an unknown kind, {escape(str(kind))!r}.", "Was it written by another version?"
+        )
+    reader: Any = report_type(kind)
+    opened: Rendered = reader.from_dict(data)
+    return opened
+
+
+def report_type(kind: str) -> type[Rendered]:
+    """The class of reports of a kind: named here and imported when asked for, as some stand above this package."""
+    module, name = _KINDS[kind]
+    kind_of: type[Rendered] = getattr(import_module(module), name)
+    return kind_of
+
+
+@contextmanager
+def content_of(*saved: str | Path) -> Iterator[None]:
+    """Say of a fault in drawing or comparing saved reports that their values contradict one another.
+
+    Every value has been checked by itself when they were opened. That they fit together, as the two columns of a curve
+    do, only those that geoprobe wrote can be relied on for.
+
+    Raises
+    ------
+    BadDataError
+        In place of whatever a drawing library says of such values.
+    """
+    try:
+        yield
+    except (GeoprobeError, OSError, MemoryError):
+        raise
+    except BaseException as error:
+        # a panic of the typesetter's Rust code is no Exception
+        if not is_failure(error):
+            raise
+        named = " or ".join(map(str, saved))
+        raise BadDataError(
+            f"{named} holds values that contradict one another ({type(error).__name__}: {error}).",
+            "Was the file edited? Scan the model again to make a new one; if it was not, report it with the file.",
+        ) from error
 
 
 def _unknown(kind: str) -> UsageError:

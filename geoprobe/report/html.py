@@ -13,8 +13,7 @@ from typing import Any
 import msgspec
 from markupsafe import Markup
 
-from geoprobe.report.density import density_figure
-from geoprobe.report.figures import figure_svg
+from geoprobe.report.svg import density_figure, figure_svg
 from geoprobe.report.view import View, tone
 from geoprobe.scatter import VocabularyScatter
 

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from functools import lru_cache
 from importlib import resources
+from importlib.util import find_spec
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from geoprobe.report.density import density_figure
-from geoprobe.report.figures import figure_svg
-from geoprobe.report.glyphs import font_folders, legible
+from geoprobe.report.svg import density_figure, figure_svg
 from geoprobe.report.view import View, tone
 
-__all__ = ["render_pdf"]
+__all__ = ["add_codes", "font_folders", "render_pdf"]
 
 #: Written into the file instead of the time of typesetting: equal reports are equal files.
 _TIMESTAMP = 0
 #: Figures are drawn this wide and set three in a row, so that their labels come out at 5 to 6 points.
 _FIGURE_INCHES = 3.6
+#: Distributions of fonts under the Open Font License that are used where installed (extra ``fonts``).
+_FONT_PACKAGES = ("noto_cjk_sans_jp_regular",)
 
 
 def render_pdf(view: View) -> bytes:
@@ -37,10 +42,10 @@ def render_pdf(view: View) -> bytes:
             still = () if section.scatter is None else (density_figure(section.scatter),)
             for number, figure in enumerate((*section.figures, *still)):
                 file = f"{place}-{number}.svg"  # by count: an anchor may come from a stranger's file
-                svg = figure_svg(legible(figure), prefix="f", themed=False, width=_FIGURE_INCHES)
+                svg = figure_svg(add_codes(figure), prefix="f", themed=False, width=_FIGURE_INCHES)
                 (folder / file).write_text(svg, encoding="utf-8")
                 shown["figures"].append({"file": file, "title": figure.title, "caption": figure.caption})
-        (folder / "report.json").write_text(json.dumps(legible(document)), encoding="utf-8")
+        (folder / "report.json").write_text(json.dumps(add_codes(document)), encoding="utf-8")
         template = resources.files("geoprobe.report").joinpath("templates", "report.typ").read_text(encoding="utf-8")
         source = folder / "report.typ"
         source.write_text(template, encoding="utf-8")
@@ -85,3 +90,49 @@ def _document(view: View) -> dict[str, Any]:
         "provenance": view.provenance,
         "tones": {word: tone(word) for word in sorted(words)},
     }
+
+
+def font_folders() -> list[str]:
+    """Where typst looks for fonts: matplotlib's own, which figures are drawn with, and installed packages."""
+    import matplotlib
+
+    folders = [str(Path(matplotlib.get_data_path()) / "fonts" / "ttf")]
+    for name in _FONT_PACKAGES:
+        package = find_spec(name)
+        if package is not None and package.origin is not None:
+            folders.append(str(Path(package.origin).parent))
+    return folders
+
+
+def add_codes(value: Any) -> Any:
+    r"""Every string in tuples, lists, mappings and dataclasses, with ``[\u{e44}]`` after what no font here has."""
+    if isinstance(value, str):
+        return value if value.isascii() else _spelled(value)
+    if isinstance(value, Mapping):
+        return {name: add_codes(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(add_codes(part) for part in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{field.name: add_codes(getattr(value, field.name)) for field in fields(value)})
+    return value
+
+
+def _spelled(text: str) -> str:
+    known = _known()
+    parts = []
+    for has, run in groupby(text, key=lambda character: ord(character) in known):
+        joined = "".join(run)
+        parts.append(
+            joined if has else joined + "[" + "".join(f"\\u{{{ord(character):x}}}" for character in joined) + "]"
+        )
+    return "".join(parts)
+
+
+@lru_cache(maxsize=1)
+def _known() -> frozenset[int]:
+    from matplotlib.ft2font import FT2Font
+
+    fonts = [Path(font_folders()[0]) / "DejaVuSans.ttf"]
+    for folder in font_folders()[1:]:
+        fonts += sorted(Path(folder).glob("*.[ot]tf"))
+    return frozenset(code for path in fonts for code in FT2Font(str(path)).get_charmap())

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from geoprobe.diagnostics.base import BUILTIN, ON_REQUEST, result_type
-from geoprobe.report.document import SCHEMA_VERSION, Envelope
-from geoprobe.report.opening import report_type
+from geoprobe.report.formats import report_type
+from geoprobe.report.scan import SCHEMA_VERSION, Envelope
 
 __all__ = ["json_schema"]
 

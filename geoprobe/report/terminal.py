@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from geoprobe.report.text import visible
+from geoprobe.report.text import escape
 from geoprobe.report.view import View, tone
 
 __all__ = ["Bars", "ScanProgress", "show_report"]
@@ -65,7 +65,7 @@ class ScanProgress:
         """A step begins; the one before it is done."""
         if self._task is not None:
             self._bars.update(self._task, total=1, completed=1)
-        self._task = self._bars.add_task(visible(name), total=None, amount="")
+        self._task = self._bars.add_task(escape(name), total=None, amount="")
 
     def advance(self, done: int, total: int | None) -> None:
         """The step has done so much, of so much where that is known."""

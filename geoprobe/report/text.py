@@ -1,4 +1,4 @@
-"""Strangers' text made visible: nothing that hides, reorders, breaks or floods a page gets through."""
+"""Strangers' text escaped: nothing that hides, reorders, breaks or floods a page gets through."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import TypeVar, cast
 
-__all__ = ["distinct", "shown", "visible"]
+__all__ = ["distinct", "escape", "escape_all"]
 
 T = TypeVar("T")
 
@@ -16,7 +16,7 @@ _NAMED = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
-def visible(text: str, limit: int = 120) -> str:
+def escape(text: str, limit: int = 120) -> str:
     r"""Text that can be shown on one line: what cannot be seen is written as its escape.
 
     Parameters
@@ -32,7 +32,7 @@ def visible(text: str, limit: int = 120) -> str:
         Control, format (bidi, zero-width), surrogate, private and unassigned characters as ``\u{202e}``;
         spaces at either end as ``␣``.
     """
-    shown = "".join(_escape(character) for character in text[:limit])
+    shown = "".join(_escape_character(character) for character in text[:limit])
     if len(text) > limit:
         return f"{shown}… ({len(text):,} characters)"
     inner = shown.strip(" ")
@@ -64,28 +64,28 @@ def distinct(names: Sequence[str], limit: int) -> list[str]:
 
 def _shortened(name: str, limit: int) -> str:
     if len(name) <= limit:
-        return visible(name, limit)
+        return escape(name, limit)
     head = limit // 3
-    return f"{visible(name[:head].rstrip(' '))}…{visible(name[head + 1 - limit :].lstrip(' '))}"
+    return f"{escape(name[:head].rstrip(' '))}…{escape(name[head + 1 - limit :].lstrip(' '))}"
 
 
-def shown(part: T) -> T:
+def escape_all(part: T) -> T:
     """The same view, section, figure or table with no character in it that cannot be seen; lines and spaces stay."""
     if isinstance(part, str):
-        return cast("T", part if part.isprintable() else "\n".join(map(_escaped, part.split("\n"))))
+        return cast("T", part if part.isprintable() else "\n".join(map(_escape_line, part.split("\n"))))
     if isinstance(part, tuple):
-        holds_text = any(isinstance(each, str | tuple) or is_dataclass(each) for each in part)
-        return cast("T", tuple(map(shown, part)) if holds_text else part)
+        holds_text = any(isinstance(inner, str | tuple) or is_dataclass(inner) for inner in part)
+        return cast("T", tuple(map(escape_all, part)) if holds_text else part)
     if is_dataclass(part) and not isinstance(part, type):
-        return cast("T", replace(part, **{field.name: shown(getattr(part, field.name)) for field in fields(part)}))
+        return cast("T", replace(part, **{field.name: escape_all(getattr(part, field.name)) for field in fields(part)}))
     return part
 
 
-def _escaped(line: str) -> str:
-    return "".join(map(_escape, line))
+def _escape_line(line: str) -> str:
+    return "".join(map(_escape_character, line))
 
 
-def _escape(character: str) -> str:
+def _escape_character(character: str) -> str:
     if character in _NAMED:
         return _NAMED[character]
     category = unicodedata.category(character)

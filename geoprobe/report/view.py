@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from geoprobe.figure import Figure
-from geoprobe.report.text import visible
+from geoprobe.report.text import escape
 from geoprobe.results import Cell, Row, Table, number, span
 from geoprobe.scatter import VocabularyScatter
 
@@ -167,7 +167,7 @@ class View:
 def quantities(rows: tuple[Row, ...], title: str = "Quantities") -> ShownTable:
     """A result's quantities with their intervals, as shown."""
     shown = tuple(
-        (visible(row.quantity), _cell(row.value), span(row.low, row.high), visible(row.note, 200)) for row in rows
+        (escape(row.quantity), _cell(row.value), span(row.low, row.high), escape(row.note, 200)) for row in rows
     )
     return ShownTable(title, ("quantity", "value", "95% interval", "note"), shown, (False, True, True, False))
 
@@ -176,8 +176,8 @@ def shown_table(table: Table) -> ShownTable:
     """A result's table, as shown."""
     numeric = tuple(all(not isinstance(row[column], str) for row in table.rows) for column in range(len(table.columns)))
     rows = tuple(tuple(_cell(cell) for cell in row) for row in table.rows)
-    return ShownTable(table.title, tuple(visible(name) for name in table.columns), rows, numeric, table.note)
+    return ShownTable(table.title, tuple(escape(name) for name in table.columns), rows, numeric, table.note)
 
 
 def _cell(cell: Cell) -> str:
-    return visible(cell, 300) if isinstance(cell, str) else number(cell)
+    return escape(cell, 300) if isinstance(cell, str) else number(cell)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean, median
 
 from geoprobe.figure import Axis, Figure, Forest, Layer, Line, Points, Role, Rule, floats
-from geoprobe.report.text import visible
+from geoprobe.report.text import escape
 from geoprobe.training.outcome import Outcome
 from geoprobe.training.records import RunFacts
 from geoprobe.training.words import name
@@ -37,7 +37,7 @@ def accuracy_figures(result: Outcome) -> Iterator[Figure]:
     ]
     called = result.titles
     if compared:
-        rows = ("all sets", *(called.get(one.task, visible(one.task, 16)) for one in compared[0].tasks))
+        rows = ("all sets", *(called.get(one.task, escape(one.task, 16)) for one in compared[0].tasks))
         layers: list[Layer] = [Rule(0.0, "no difference", "muted")]
         for place, method in enumerate(compared):
             sets = [method.overall, *method.tasks]
@@ -204,7 +204,7 @@ def _curvatures(result: Outcome, method: str, runs: Sequence[RunFacts]) -> Figur
         Line(floats(depths), floats(median(by_depth[at]) for at in depths), "median", _role(result, method)),
     )
     return Figure(
-        f"curvature-{visible(method, 20)}",
+        f"curvature-{escape(method, 20)}",
         f"K by layer, {name(method)}",
         "The curvature is −1/K: a larger K is a flatter space, nearer to plain LoRA. Each dot is one adapted module of "
         "one seed after training.",

@@ -9,7 +9,7 @@ from typing import Any
 
 from geoprobe.errors import GeoprobeError, NotFoundError, UsageError
 from geoprobe.files import folder_name, given_path, what_is_at
-from geoprobe.report.document import Report
+from geoprobe.report.scan import Report
 from geoprobe.training.distributed import join_processes, rank, wait
 from geoprobe.training.engines import open_engine
 from geoprobe.training.experiment import PACKAGES, Experiment, chosen_rates, final_runs, final_steps, sweep_runs

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from geoprobe.errors import UsageError
 from geoprobe.files import escaped_name
-from geoprobe.report.document import Report
+from geoprobe.report.scan import Report
 from geoprobe.training.data import TrainingData, load_training
 from geoprobe.training.leaks import LeakReport, find_leaks, leak_warning, refusal, without_leaked
 from geoprobe.training.setup import Setup, make_setup

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from geoprobe.report.text import visible
+from geoprobe.report.text import escape
 from geoprobe.training.leaks import LeakReport
 from geoprobe.training.records import BaseFacts, RunFacts
 from geoprobe.training.verdict import MethodComparison
@@ -144,7 +144,7 @@ class Outcome:
     @property
     def titles(self) -> dict[str, str]:
         """What each set is called in figures and tables, by its name."""
-        return {task.name: visible(task.title, 16) for task in self.tasks}
+        return {task.name: escape(task.title, 16) for task in self.tasks}
 
     @property
     def leaks_asked(self) -> int:

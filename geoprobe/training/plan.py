@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from geoprobe.report.document import Report
+from geoprobe.report.scan import Report
 from geoprobe.training.evaluate import greedy_answers
 from geoprobe.training.examples import Prepared, prepare
 from geoprobe.training.experiment import final_runs, final_steps, sweep_runs

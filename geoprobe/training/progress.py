@@ -11,7 +11,7 @@ from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, Time
 from rich.text import Text
 
 from geoprobe.report.terminal import Bars
-from geoprobe.report.text import visible
+from geoprobe.report.text import escape
 from geoprobe.training.records import RunFacts
 
 __all__ = ["QUESTION", "ProgressListener", "TrainingProgress"]
@@ -88,7 +88,7 @@ class TrainingProgress(ProgressListener):
         self._amount, self._weight = max(amount, 1), weight
         if self._run is not None:
             self._bars.remove_task(self._run)
-        self._run = self._bars.add_task(visible(title), total=self._amount, amount=f"0 of {amount:,}")
+        self._run = self._bars.add_task(escape(title), total=self._amount, amount=f"0 of {amount:,}")
 
     def advance(self, done: int, loss: float | None = None) -> None:
         """It has done so many, the last with this loss."""
@@ -116,4 +116,4 @@ class TrainingProgress(ProgressListener):
 
     def _say(self, line: str) -> None:
         if not self._quiet:
-            self._console.print(Text(visible(line, _LONGEST_LINE)), soft_wrap=True)
+            self._console.print(Text(escape(line, _LONGEST_LINE)), soft_wrap=True)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from statistics import fmean, median
 
-from geoprobe.report.text import visible
+from geoprobe.report.text import escape
 from geoprobe.results import Cell, Table
 from geoprobe.training.figures import depth
 from geoprobe.training.outcome import Outcome
@@ -271,7 +271,7 @@ def leak_tables(result: Outcome) -> Iterator[Table]:
         "leaked",
         "Each of them",
         ("question", "training example", "found", "overlap"),
-        tuple((visible(question), place, kind, overlap) for question, place, kind, overlap in listed),
+        tuple((escape(question), place, kind, overlap) for question, place, kind, overlap in listed),
         f"The first {len(listed):,}; the JSON has {cut:,} more." if cut else "",
     )
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from statistics import fmean, median
 
-from geoprobe.report.scan_view import versions_line
-from geoprobe.report.text import visible
+from geoprobe.report.scan import versions_line
+from geoprobe.report.text import escape
 from geoprobe.report.view import Answer, Card, Section, ShownTable, View, shown_table
 from geoprobe.results import Table, number
 from geoprobe.training.figures import accuracy_figures, geometry_figures, loss_figures
@@ -104,15 +104,15 @@ def experiment_view(result: Outcome) -> View:
     """Put an experiment into words."""
     return View(
         kind="geoprobe finetune",
-        title=f"{_versus(result)} on {visible(result.model.name)}",
-        version=visible(result.versions.get("geoprobe", "")),
+        title=f"{_versus(result)} on {escape(result.model.name)}",
+        version=escape(result.versions.get("geoprobe", "")),
         facts=_facts(result),
-        notes=tuple(visible(note, 400) for note in _notes(result)),
+        notes=tuple(escape(note, 400) for note in _notes(result)),
         sections=tuple(_sections(result)),
         verdicts=_VERDICTS,
         provenance=_provenance(result),
         glossary=_glossary(result),
-        warnings=tuple(visible(warning, 600) for warning in _warnings(result)),
+        warnings=tuple(escape(warning, 600) for warning in _warnings(result)),
     )
 
 
@@ -143,7 +143,7 @@ def _sections(result: Outcome) -> Iterator[Section]:
 def _facts(result: Outcome) -> tuple[tuple[str, str], ...]:
     model, training = result.model, result.training
     parameters = f", {model.parameters / 1e6:,.0f} million parameters" if model.parameters else ""
-    where = ", ".join(visible(part, 60) for part in (model.dtype, model.device) if part)
+    where = ", ".join(escape(part, 60) for part in (model.dtype, model.device) if part)
     finals = result.final()
     steps = sorted({run.steps for run in finals})
     seeds = sorted({run.seed for run in finals})
@@ -151,8 +151,8 @@ def _facts(result: Outcome) -> tuple[tuple[str, str], ...]:
     size = f" of {batch} examples" if isinstance(batch, int) else ""
     shown = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,} to {steps[-1]:,}" if steps else "no"
     return (
-        ("Model", f"{visible(model.model)}{parameters}" + (f"; trained in {where}" if where else "")),
-        ("Trained on", f"{visible(training.name)}: {training.examples:,} examples, {training.validation:,} held out"),
+        ("Model", f"{escape(model.model)}{parameters}" + (f"; trained in {where}" if where else "")),
+        ("Trained on", f"{escape(training.name)}: {training.examples:,} examples, {training.validation:,} held out"),
         ("Tested on", ", ".join(_asked(result))),
         ("Runs", f"{len(finals)} of {shown} steps{size}, seeds {', '.join(map(str, seeds)) or 'none'}"),
     )
@@ -215,7 +215,7 @@ def _accuracy(result: Outcome) -> Section:
         "Accuracy",
         card,
         RULE,
-        tuple(visible(warning, 400) for warning in _unseen(result)),
+        tuple(escape(warning, 400) for warning in _unseen(result)),
         tuple(accuracy_figures(result)),
         _shown(accuracy_tables(result)),
         _ACCURACY_METHODS,
@@ -261,7 +261,7 @@ def _loss(result: Outcome) -> Section:
 def _scan(result: Outcome) -> Section:
     answers = (
         *(
-            Answer(visible(one.question, 200), visible(one.verdict, 40), visible(one.estimate, 200))
+            Answer(escape(one.question, 200), escape(one.verdict, 40), escape(one.estimate, 200))
             for one in result.diagnosis
         ),
         *(
@@ -340,7 +340,7 @@ def _leaks(result: Outcome) -> Section:
         reason = f"Yes: {len(leaks.leaks):,} of {looked:,}, and {done}. By set: {leaks.summary()}."
     else:
         reason = f"None of {looked:,} was found, neither word for word nor nearly."
-    card = Card("leaks", "Are test questions among the training data?", "", visible(reason, 600))
+    card = Card("leaks", "Are test questions among the training data?", "", escape(reason, 600))
     return Section("leaks", "Leaks", card, "", (), (), _shown(leak_tables(result)), _LEAK_METHODS)
 
 
@@ -357,11 +357,11 @@ def _figures(column: tuple[str, ...]) -> bool:
 def _provenance(result: Outcome) -> tuple[tuple[str, str], ...]:
     chosen = "; ".join(f"{key} {value}" for key, value in result.setup.items())
     return (
-        *((("Command", visible(result.command, 600)),) if result.command else ()),
-        *((("Revision", visible(result.model.revision)),) if result.model.revision else ()),
-        ("SHA-256 of the training data", visible(result.training.sha256)),
-        *((f"SHA-256 of {visible(task.title, 30)}", visible(task.sha256)) for task in result.tasks),
+        *((("Command", escape(result.command, 600)),) if result.command else ()),
+        *((("Revision", escape(result.model.revision)),) if result.model.revision else ()),
+        ("SHA-256 of the training data", escape(result.training.sha256)),
+        *((f"SHA-256 of {escape(task.title, 30)}", escape(task.sha256)) for task in result.tasks),
         ("Seed", str(result.seed)),
-        ("Options", visible(chosen, 1500)),
+        ("Options", escape(chosen, 1500)),
         ("Versions", versions_line(dict(result.versions))),
     )

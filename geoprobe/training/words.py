@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from geoprobe.report.text import visible
+from geoprobe.report.text import escape
 from geoprobe.results import number
 from geoprobe.stats.paired import Difference
 from geoprobe.training.methods import METHODS
@@ -25,7 +25,7 @@ __all__ = [
 
 def name(method: str) -> str:
     """A method as papers write it."""
-    return METHODS[method].title if method in METHODS else visible(method, 40)
+    return METHODS[method].title if method in METHODS else escape(method, 40)
 
 
 def percent(share: float) -> str:

@@ -19,7 +19,7 @@ from bad_inputs.case import EMBEDDING
 from builders import write_safetensors
 
 from geoprobe.errors import BadDataError
-from geoprobe.report.document import Report
+from geoprobe.report.scan import Report
 
 Run = Callable[..., tuple[int, str, str]]
 

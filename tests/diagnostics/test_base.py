@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from builders import scan_inputs
+from builders import SOME, scan_inputs
 
 from geoprobe.data import ScanInputs
 from geoprobe.diagnostics import base
@@ -52,7 +52,7 @@ def test_every_built_in_diagnostic_keeps_the_protocol(name: str) -> None:
 def test_every_result_survives_json(name: str, zipf_texts: list[str]) -> None:
     import json
 
-    result = base.analyzer_type(name)().run(scan_inputs(zipf_texts), np.random.default_rng(0))
+    result = base.analyzer_type(name)(**SOME[name]).run(scan_inputs(zipf_texts), np.random.default_rng(0))
     again = base.result_type(name).from_dict(json.loads(json.dumps(result.to_dict(), allow_nan=False)))
     assert again == result
     assert again.rows() == result.rows()

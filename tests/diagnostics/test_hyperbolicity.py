@@ -1,5 +1,7 @@
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,10 +19,10 @@ def texts_of_all_words(n_words: int, n_texts: int, length: int, seed: int = 0) -
     return [" ".join(f"w{row}" for row in rng.permutation(n_words)[:length]) for _ in range(n_texts)]
 
 
-def run(vectors: np.ndarray, texts: list[str], **options: int) -> HyperbolicityResult:
+def run(vectors: np.ndarray, texts: list[str], **options: Any) -> HyperbolicityResult:
     words = [f"w{row}" for row in range(len(vectors) - 1)]
     inputs = scan_inputs(texts, words=words, vectors=vectors.astype(np.float32))
-    return HyperbolicityAnalyzer(**{"replicates": 49, "draws": 9, **options}).run(inputs, RNG(0))
+    return HyperbolicityAnalyzer(**{"replicates": 49, "draws": 9, "shown": "off", **options}).run(inputs, RNG(0))
 
 
 def slow_relative_delta(points: np.ndarray) -> float:
@@ -138,7 +140,7 @@ def test_short_prompts_are_left_out_and_long_ones_cut() -> None:
 def test_only_the_first_prompts_of_each_corpus_are_measured() -> None:
     base = scan_inputs(texts_of_all_words(50, 30, 10), words=[f"w{row}" for row in range(50)])
     inputs = ScanInputs(base.embedding, base.corpora * 2, (base.prompts[0], Prompts("second", base.prompts[0].ids)))
-    result = HyperbolicityAnalyzer(prompts=12, replicates=9, draws=9).run(inputs, RNG(0))
+    result = HyperbolicityAnalyzer(prompts=12, replicates=9, draws=9, shown="off").run(inputs, RNG(0))
     assert [(corpus.corpus, corpus.n_prompts) for corpus in result.corpora] == [("made-up", 12), ("second", 12)]
     assert result.corpora[0].mean == result.corpora[1].mean
 
@@ -147,7 +149,7 @@ def test_values_of_the_paper_protocol_on_the_demo_model(demo: Path, shared_datas
     """Relative δ of the first 150 prompts, mean ± sd, as measured with the paper's own script."""
     from geoprobe.scanning import scan
 
-    analyzer = HyperbolicityAnalyzer(draws=19)
+    analyzer = HyperbolicityAnalyzer(replicates=19, tested=4, draws=9, shown="off")
     names = ("gsm8k", "mawps", "SVAMP", "AQuA")
     files = [tmp_path / name / "test.json" for name in names]
     for name, file in zip(names, files, strict=True):
@@ -167,7 +169,23 @@ def test_values_of_the_paper_protocol_on_the_demo_model(demo: Path, shared_datas
 
 
 def test_tokens_that_all_coincide_are_a_result_and_no_crash() -> None:
-    result = run(np.ones((61, 8)), texts_of_all_words(60, 20, 12))
+    result = run(np.ones((61, 8)), texts_of_all_words(60, 20, 12), shown="full", other_draws=3, fit_draws=3)
     assert result.verdict.label == "not supported"
     assert result.tree is not None
     assert result.tree.fits == ()
+
+
+def test_what_decides_nothing_can_be_left_out_and_changes_no_other_number() -> None:
+    vectors, texts = RNG(6).standard_normal((61, 12)), texts_of_all_words(60, 15, 12)
+    full = run(vectors, texts, shown="full", other_draws=3, fit_draws=2)
+    off = run(vectors, texts)
+    assert full.tree is not None
+    assert off.tree is not None
+    assert full.tree.others
+    assert {fit.subject for fit in full.tree.fits} == {"random tokens", "prompt tokens"}
+    assert off == replace(full, tree=replace(full.tree, others=(), fits=()))
+    titles = {table.title for table in off.tables() if table.rows}
+    assert {table.title for table in full.tables() if table.rows} - titles == {
+        "The same by T and under other metrics",
+        "Embedded in few dimensions",
+    }

@@ -51,20 +51,23 @@ def test_moving_the_origin_changes_no_test() -> None:
             assert one.null_mean == pytest.approx(other.null_mean, abs=0.02)
 
 
-def test_the_ladder_has_the_tokens_among_known_spaces_from_tree_to_noise() -> None:
-    found = measured(RNG(1).standard_normal((240, 48)), draws=2)
-    values = [rung.holland for rung in found.ladder]
+@pytest.fixture(scope="module")
+def gaussian() -> TreeLikeness:
+    return measured(RNG(1).standard_normal((240, 48)), draws=2)
+
+
+def test_the_ladder_has_the_tokens_among_known_spaces_from_tree_to_noise(gaussian: TreeLikeness) -> None:
+    values = [rung.holland for rung in gaussian.ladder]
     assert values == sorted(values)
-    places = {rung.name: rung.holland for rung in found.ladder}
+    places = {rung.name: rung.holland for rung in gaussian.ladder}
     assert places["tree"] == pytest.approx(0, abs=1e-9)
     assert places["random tokens"] == pytest.approx(places["Gaussian"], abs=0.05)
-    assert {rung.name for rung in found.ladder if rung.treelike is None} == {"random tokens", "prompt tokens"}
+    assert {rung.name for rung in gaussian.ladder if rung.treelike is None} == {"random tokens", "prompt tokens"}
 
 
-def test_delta_grows_with_the_number_of_points_and_holland_does_not() -> None:
-    found = measured(RNG(1).standard_normal((240, 48)), draws=2)
-    first, last = found.sizes[0], found.sizes[-1]
-    assert [point.n for point in found.sizes] == [16, 32, 64, 128]
+def test_delta_grows_with_the_number_of_points_and_holland_does_not(gaussian: TreeLikeness) -> None:
+    first, last = gaussian.sizes[0], gaussian.sizes[-1]
+    assert [point.n for point in gaussian.sizes] == [16, 32, 64, 128]
     assert last.relative_delta > first.relative_delta
     assert last.holland == pytest.approx(first.holland, abs=0.05)
 
@@ -73,7 +76,7 @@ def test_delta_grows_with_the_number_of_points_and_holland_does_not() -> None:
 def test_the_verdict_tells_a_hierarchy_from_a_cloud(kind: str, label: str) -> None:
     vectors = hierarchy(241, 64, RNG(5)) if kind == "hierarchy" else RNG(5).standard_normal((241, 64))
     inputs = scan_inputs(TEXTS, words=WORDS, vectors=vectors.astype(np.float32))
-    result = HyperbolicityAnalyzer(tokens=96, tested=12).run(inputs, RNG(0))
+    result = HyperbolicityAnalyzer(tokens=96, tested=12, replicates=19, shown="off").run(inputs, RNG(0))
     # its words all have one frequency, so no hierarchy here can be more tree-like than others of equal frequency
     assert result.verdict.label == label
     assert ("no more tree-like" in result.verdict.reason) == (kind == "gaussian")

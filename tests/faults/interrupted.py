@@ -12,9 +12,9 @@ import sys
 import time
 from pathlib import Path
 
+import geoprobe.report.formats
 import geoprobe.report.html
 import geoprobe.report.markdown
-import geoprobe.report.opening
 import geoprobe.scanning  # noqa: F401
 from geoprobe import cli
 

@@ -9,8 +9,8 @@ import pytest
 from builders import HOSTILE, vocabulary_scatter
 from markupsafe import escape
 
-from geoprobe.report.document import Report
 from geoprobe.report.html import notebook_html, render_html
+from geoprobe.report.scan import Report
 from geoprobe.report.view import View
 
 

@@ -5,8 +5,8 @@ import pytest
 from builders import HOSTILE
 from markdown_it import MarkdownIt
 
-from geoprobe.report.document import Report
 from geoprobe.report.markdown import render_markdown
+from geoprobe.report.scan import Report
 
 
 def test_every_question_verdict_table_and_hash_is_there(report: Report) -> None:

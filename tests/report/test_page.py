@@ -13,9 +13,9 @@ from browser import Browser
 from builders import HOSTILE, missing, vocabulary_scatter
 
 from geoprobe.figure import Axis
-from geoprobe.report.document import Report
 from geoprobe.report.html import notebook_html, render_html
-from geoprobe.report.text import visible
+from geoprobe.report.scan import Report
+from geoprobe.report.text import escape
 from geoprobe.report.view import View
 from geoprobe.scatter import pack_scatter
 
@@ -75,7 +75,7 @@ def fill(browser: Browser, name: str, text: str) -> None:
 
 def test_hostile_tokens_are_shown_and_run_nothing(opened: Browser, page: Path, shown: View) -> None:
     tokens = [row[0] for row in table(opened)]
-    assert tokens == [visible(token) for token in TOKENS[: len(tokens)]]  # as the rest of the report shows them
+    assert tokens == [escape(token) for token in TOKENS[: len(tokens)]]  # as the rest of the report shows them
     for key in ["Home", *["ArrowLeft"] * 12]:
         opened.press(key)
     assert opened.evaluate("document.title") == f"{shown.title} – {shown.kind}"
@@ -180,7 +180,7 @@ def test_hover_reads_the_nearest_token_and_drag_brushes(opened: Browser) -> None
         up = (points.y[point] - points.y.min()) / np.ptp(points.y)
         x = left + 58 + (along + 0.02) / 1.04 * (width - 70)
         opened.mouse("mouseMoved", x, top + height - 46 - (up + 0.02) / 1.04 * (height - 56))
-        assert opened.evaluate(f"{part('said')}.textContent").startswith(f"{visible(TOKENS[point])} (row {point + 7}, ")
+        assert opened.evaluate(f"{part('said')}.textContent").startswith(f"{escape(TOKENS[point])} (row {point + 7}, ")
     opened.mouse("mousePressed", left + 70, top + 20, "left")
     opened.mouse("mouseMoved", left + width - 20, top + height - 60, "left")
     opened.mouse("mouseReleased", left + width - 20, top + height - 60, "left")

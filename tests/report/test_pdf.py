@@ -1,15 +1,19 @@
 import dataclasses
+import importlib.util
 import re
 import shutil
 import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from builders import vocabulary_scatter
 
 from geoprobe.figure import Axis, Figure, Forest
-from geoprobe.report.document import Report
-from geoprobe.report.pdf import render_pdf
+from geoprobe.report import pdf
+from geoprobe.report.pdf import add_codes, font_folders, render_pdf
+from geoprobe.report.scan import Report
 
 
 def text_of(path: Path) -> str:
@@ -83,3 +87,41 @@ def test_it_tells_a_reader_what_the_verdicts_mean_and_shows_a_still_vocabulary(r
     assert "The whole vocabulary." in flowing
     for word, meaning in (*view.verdicts, *view.glossary):
         assert f"{word}: {meaning}." in flowing
+
+
+@pytest.fixture
+def no_font_packages(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    pdf._known.cache_clear()
+    monkeypatch.setattr("geoprobe.report.pdf._FONT_PACKAGES", ())
+    yield monkeypatch
+    pdf._known.cache_clear()
+
+
+@pytest.mark.usefixtures("no_font_packages")
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("größer γ ≤ − ␣", "größer γ ≤ − ␣"),
+        ("русский العربية", "русский العربية"),
+        ("ไทย", r"ไทย[\u{e44}\u{e17}\u{e22}]"),
+        ("a日本b", r"a日本[\u{65e5}\u{672c}]b"),
+    ],
+)
+def test_what_no_font_has_is_spelled_as_well(text: str, shown: str) -> None:
+    assert add_codes(text) == shown
+
+
+@pytest.mark.usefixtures("no_font_packages")
+def test_every_string_of_a_document_is_reached() -> None:
+    assert add_codes({"a": ("日", 1, [None, "b"])}) == {"a": (r"日[\u{65e5}]", 1, [None, "b"])}
+
+
+def test_a_font_package_that_is_installed_is_used(no_font_packages: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    package = tmp_path / "some_font"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    no_font_packages.syspath_prepend(tmp_path)
+    no_font_packages.setattr("geoprobe.report.pdf._FONT_PACKAGES", ("some_font", "no_such_font"))
+    importlib.invalidate_caches()
+    assert font_folders()[1:] == [str(package)]
+    assert "some_font" not in sys.modules  # found without running it

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geoprobe.report.text import distinct, visible
+from geoprobe.report.text import distinct, escape
 
 
 @pytest.mark.parametrize(
@@ -26,17 +26,17 @@ from geoprobe.report.text import distinct, visible
     ],
 )
 def test_what_hides_is_written_out(text: str, shown: str) -> None:
-    assert visible(text) == shown
+    assert escape(text) == shown
 
 
 def test_long_texts_are_cut_with_their_length() -> None:
-    assert visible("x" * 10_000) == "x" * 120 + "… (10,000 characters)"
-    assert len(visible("\u202e" * 10_000)) < 1200
+    assert escape("x" * 10_000) == "x" * 120 + "… (10,000 characters)"
+    assert len(escape("\u202e" * 10_000)) < 1200
 
 
 @given(st.text(st.characters(), max_size=200))
 def test_nothing_shown_is_a_control_or_a_format_character(text: str) -> None:
-    assert not {unicodedata.category(c) for c in visible(text)} & {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+    assert not {unicodedata.category(c) for c in escape(text)} & {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def test_names_are_shortened_in_the_middle_and_stay_distinct() -> None:

@@ -14,7 +14,7 @@ from experiment_builders import HOSTILE, leaky, make_experiment
 
 import geoprobe
 from geoprobe.errors import BadDataError, NotFoundError, UsageError
-from geoprobe.report.opening import open_report
+from geoprobe.report.formats import open_report
 from geoprobe.report.schema import json_schema
 from geoprobe.training.result import FINETUNE_VERSION, ComparisonResult
 from geoprobe.training.words import borne_out

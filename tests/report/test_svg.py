@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 import pytest
 
 from geoprobe.figure import Axis, Band, Bars, Figure, Forest, Line, Points, Rule
-from geoprobe.report.figures import figure_svg
+from geoprobe.report.svg import figure_svg
 
 FIGURE = Figure(
     "f",

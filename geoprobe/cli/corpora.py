@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from geoprobe.files import given_path
-from geoprobe.report.text import visible
+from geoprobe.report.text import escape
 from geoprobe.sources.corpora import (
     DATA_VARIABLE,
     FIELDS,
@@ -59,7 +59,7 @@ def show_corpora(listed: dict[str, Any]) -> None:
             source, column = f"{hub['hub_id']}:{hub['config'] or ''}:{hub['split']} on the hub", hub["field"]
         else:
             source, column = "the manual inside CPython", ""
-        table.add_row(Text(visible(each["name"])), Text(visible(source)), Text(column))
+        table.add_row(Text(escape(each["name"])), Text(escape(source)), Text(column))
     console.print(table)
     console.print(
         Text(

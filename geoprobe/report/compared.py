@@ -1,20 +1,17 @@
-"""A comparison put into words: verdicts side by side, and forest plots of estimates and nulls."""
+"""What is compared: models, their answers to a question, and the section that shows them side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from geoprobe.figure import Axis, Figure, Forest, Role
-from geoprobe.report.scan_view import GLOSSARY, VERDICTS, versions_line
-from geoprobe.report.text import distinct, visible
-from geoprobe.report.view import Answer, Card, Section, View, shown_table
-from geoprobe.results import Cell, Table, number, span
+from geoprobe.report.scan import CorpusFacts
+from geoprobe.report.text import distinct, escape
+from geoprobe.report.view import Answer, Card, Section, shown_table
+from geoprobe.results import Cell, Estimate, Row, Table, Verdict, number, span
 
-if TYPE_CHECKING:
-    from geoprobe.report.comparison import ComparedAnswer, ComparedModel, ComparedQuestion, Comparison
-
-__all__ = ["comparison_view"]
+__all__ = ["LONGEST_NAME", "ComparedAnswer", "ComparedModel", "ComparedQuestion", "question_section"]
 
 _METHODS = (
     "Every number is as its own scan gave it; nothing was computed anew. Models have other widths and vocabularies, so "
@@ -24,44 +21,92 @@ _METHODS = (
 
 
 #: Characters of a model's name: in running text, above a column, and beside a figure, which it must leave room.
-_LONG, _SHORT, _SHORTEST = 60, 40, 26
+LONGEST_NAME, _SHORT, _SHORTEST = 60, 40, 26
 
 
-def comparison_view(comparison: Comparison) -> View:
-    """Put a comparison into words."""
-    names = distinct([model.label for model in comparison.models], _LONG)
-    return View(
-        kind="geoprobe compare",
-        title=", ".join(names),
-        version=visible(comparison.versions.get("geoprobe", "")),
-        facts=tuple((name, _facts(model)) for name, model in zip(names, comparison.models, strict=True)),
-        notes=() if comparison.obstacles else (_comparable(comparison),),
-        warnings=tuple(visible(obstacle, 600) for obstacle in comparison.obstacles),
-        sections=tuple(_section(question, comparison) for question in comparison.questions),
-        verdicts=VERDICTS,
-        provenance=tuple(
-            row for name, model in zip(names, comparison.models, strict=True) for row in _provenance(name, model)
-        ),
-        glossary=GLOSSARY,
-    )
+@dataclass(frozen=True)
+class ComparedModel:
+    """What was scanned, and how: of each model as much as tells whether two scans are comparable."""
+
+    label: str
+    model: str
+    tensor_sha256: str
+    rows: int
+    dimension: int
+    corpora: tuple[CorpusFacts, ...]
+    seed: int
+    versions: dict[str, str]
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens counted, over all corpora."""
+        return sum(corpus.n_tokens for corpus in self.corpora)
+
+    @property
+    def documents(self) -> frozenset[str]:
+        """Hashes of what was counted."""
+        return frozenset(corpus.sha256 for corpus in self.corpora)
 
 
-def _facts(model: ComparedModel) -> str:
-    corpora = ", ".join(visible(corpus.name, 60) for corpus in model.corpora)
-    return f"{model.rows:,} tokens × {model.dimension:,}; {corpora}: {model.n_tokens:,} tokens"
+@dataclass(frozen=True)
+class ComparedAnswer:
+    """One model's answer to one question.
+
+    Parameters
+    ----------
+    label : str
+        Of the model.
+    verdict : Verdict
+        The answer.
+    estimate : Estimate
+        With its interval.
+    statistic, null_model : str
+        What was tested, against what.
+    observed, null_mean, null_low, null_high, pvalue : float or None
+        The statistic here, and its null: the mean and the middle 95%.
+    by_size : tuple of (int, float)
+        The estimate on random subsets of so many tokens, where its size depends on theirs.
+    rows : tuple of Row
+        Every quantity of the result.
+    """
+
+    label: str
+    verdict: Verdict
+    estimate: Estimate
+    statistic: str
+    null_model: str
+    observed: float | None
+    null_mean: float | None
+    null_low: float | None
+    null_high: float | None
+    pvalue: float | None
+    by_size: tuple[tuple[int, float], ...]
+    rows: tuple[Row, ...]
 
 
-def _comparable(comparison: Comparison) -> str:
-    counts = {model.n_tokens for model in comparison.models}
-    if len(counts) == 1:
-        return f"All scans are of the same documents, {counts.pop():,} tokens each."
-    sizes = sorted({question.size for question in comparison.questions if question.size is not None})
-    matched = ", ".join(f"{size:,}" for size in sizes)
-    how = f"; what depends on their number is compared at {matched} tokens each, too" if matched else ""
-    return f"All scans are of the same documents, which the models' tokenizers split into other numbers of tokens{how}."
+@dataclass(frozen=True)
+class ComparedQuestion:
+    """A question and every model's answer.
+
+    Parameters
+    ----------
+    name, title, question : str
+        Of the diagnostic.
+    answers : tuple of ComparedAnswer
+        In the order of the models.
+    size : int or None
+        Where token counts differ, the largest number of tokens at which every model has an estimate.
+    """
+
+    name: str
+    title: str
+    question: str
+    answers: tuple[ComparedAnswer, ...]
+    size: int | None
 
 
-def _section(question: ComparedQuestion, comparison: Comparison) -> Section:
+def question_section(question: ComparedQuestion) -> Section:
+    """Every model's answer, with figures and tables."""
     answers = question.answers
     return Section(
         anchor=question.name,
@@ -73,7 +118,7 @@ def _section(question: ComparedQuestion, comparison: Comparison) -> Section:
             reason=_summary(answers),
             answers=tuple(
                 Answer(name, answer.verdict.label, _line(answer, question.size))
-                for name, answer in zip(_names(answers, _LONG), answers, strict=True)
+                for name, answer in zip(_names(answers, LONGEST_NAME), answers, strict=True)
             ),
         ),
         rule=answers[0].verdict.rule,
@@ -92,7 +137,7 @@ def _summary(answers: tuple[ComparedAnswer, ...]) -> str:
     labels = list(dict.fromkeys(answer.verdict.label for answer in answers))
     if len(labels) == 1:
         return f"The same verdict for all {len(answers)}: {labels[0]}."
-    named = list(zip(_names(answers, _LONG), answers, strict=True))
+    named = list(zip(_names(answers, LONGEST_NAME), answers, strict=True))
     parts = (
         f"{label} for {', '.join(name for name, answer in named if answer.verdict.label == label)}" for label in labels
     )
@@ -108,9 +153,9 @@ def _line(answer: ComparedAnswer, size: int | None) -> str:
     if size is not None:
         line += f", {number(dict(answer.by_size)[size])} at {size:,} tokens"
     if answer.null_mean is not None:
-        found, null = number(answer.observed), number(answer.null_mean)
-        line += f"; {found} against {null} in the null (p = {number(answer.pvalue)})"
-    return visible(line, 400)
+        observed, null = number(answer.observed), number(answer.null_mean)
+        line += f"; {observed} against {null} in the null (p = {number(answer.pvalue)})"
+    return escape(line, 400)
 
 
 def _figures(question: ComparedQuestion) -> Iterable[Figure]:
@@ -123,7 +168,7 @@ def _figures(question: ComparedQuestion) -> Iterable[Figure]:
         if value is not None
     ]
     if len(known) > 1:
-        label = visible(first.estimate.label)
+        label = escape(first.estimate.label)
         drawn = tuple(name for name, _, _ in known)
         layers = [_forest(drawn, [place for _, _, place in known], "estimate", "data")]
         if question.size is not None:
@@ -138,12 +183,12 @@ def _figures(question: ComparedQuestion) -> Iterable[Figure]:
         if a.null_mean is not None and a.null_low is not None and a.null_high is not None and a.observed is not None
     ]
     if len(nulls) > 1:
-        statistic = visible(first.statistic)
+        statistic = escape(first.statistic)
         drawn = tuple(name for name, _, _ in nulls)
         yield _forest_figure(
             "nulls",
             f"{_capital(statistic)}, beside each model's null",
-            f"The statistic of each model, and what it is in this null: {visible(first.null_model, 200)}."
+            f"The statistic of each model, and what it is in this null: {escape(first.null_model, 200)}."
             f"{_without(names, drawn)}",
             statistic,
             [
@@ -186,7 +231,7 @@ def _answers(question: ComparedQuestion) -> Table:
     matched = () if size is None else (f"at {size:,} tokens",)
     columns = ("model", "verdict", "estimate", "low", "high", *matched, "statistic", "null mean", "p")
     rows: list[tuple[Cell, ...]] = []
-    for name, answer in zip(_names(question.answers, _LONG), question.answers, strict=True):
+    for name, answer in zip(_names(question.answers, LONGEST_NAME), question.answers, strict=True):
         interval = answer.estimate.interval
         rows.append(
             (
@@ -202,12 +247,12 @@ def _answers(question: ComparedQuestion) -> Table:
             )
         )
     first = question.answers[0]
-    note = f"Estimate: {visible(first.estimate.label)}. Statistic of the test: {visible(first.statistic)}."
+    note = f"Estimate: {escape(first.estimate.label)}. Statistic of the test: {escape(first.statistic)}."
     return Table("answers", "Verdicts", columns, tuple(rows), note)
 
 
 def _reasons(question: ComparedQuestion) -> Table:
-    named = zip(_names(question.answers, _LONG), question.answers, strict=True)
+    named = zip(_names(question.answers, LONGEST_NAME), question.answers, strict=True)
     rows = tuple((name, answer.verdict.reason) for name, answer in named)
     return Table("reasons", "In words", ("model", "reason"), rows)
 
@@ -221,12 +266,3 @@ def _quantities(question: ComparedQuestion) -> Table:
     return Table(
         "quantities", "Quantities", columns, tuple((name, *(rows[name] for rows in by_model)) for name in shared)
     )
-
-
-def _provenance(label: str, model: ComparedModel) -> Iterable[tuple[str, str]]:
-    if len(model.label) > _LONG:
-        yield f"{label}, in full", visible(model.label, 600)
-    yield f"{label}, SHA-256 of the tensor", visible(model.tensor_sha256)
-    for corpus in model.corpora:
-        yield f"{label}, SHA-256 of {visible(corpus.name, 60)}", visible(corpus.sha256)
-    yield f"{label}, seed and versions", f"{model.seed}; {versions_line(model.versions)}"

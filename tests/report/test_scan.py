@@ -11,8 +11,8 @@ import pytest
 from geoprobe.comparing import compare
 from geoprobe.errors import BadDataError, NotFoundError, UsageError
 from geoprobe.report.comparison import COMPARISON_VERSION
-from geoprobe.report.document import SCHEMA_VERSION, Report
 from geoprobe.report.formats import FORMATS
+from geoprobe.report.scan import SCHEMA_VERSION, Report
 from geoprobe.report.schema import json_schema
 
 
