@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from geoprobe.data import EmbeddingTable
-from geoprobe.diagnostics.base import BUILTIN, Analyzer, analyzer_type, needs_of, with_layers
+from geoprobe.diagnostics.base import BUILTIN, Analyzer, make_analyzer, needs_of, with_layers
 from geoprobe.errors import UsageError
 from geoprobe.files import escaped_name
 from geoprobe.progress import ProgressListener, Steps
@@ -54,7 +54,8 @@ def scan(
     seed : int
         Of all randomness: the same inputs and seed give the same report.
     analyzers : str, Analyzer or sequence of them, optional
-        Diagnostics by name, or with options of their own; all the built-in ones by default.
+        Diagnostics by name, with options of their own as ``hyperbolicity:shown=off,draws=99`` or as objects; all the
+        built-in ones by default.
     layers : int, str or sequence of them
         Layers whose hidden states are measured as well, 0 (the embedding) to the number of blocks, or ``final``: by the
         chosen diagnostics that look at layers or, where none does, by ``states``. This runs the model, and so reads all
@@ -194,8 +195,7 @@ def _layer(asked: int | str) -> int:
 
 def _analyzer(chosen: str | Analyzer) -> Analyzer:
     if isinstance(chosen, str):
-        made: Analyzer = analyzer_type(chosen)()
-        return made
+        return make_analyzer(chosen)
     if not isinstance(chosen, Analyzer):
         raise UsageError(f"{chosen!r} is no diagnostic.", "Give names, or objects with name, result and run.")
     return chosen

@@ -139,6 +139,16 @@ def make_model(folder: Path, *, dimension: int = 16, extra: dict[str, np.ndarray
     return folder
 
 
+def make_corpus(path: Path) -> Path:
+    """Sixty short documents whose word frequencies fall as 1/rank."""
+    rng = np.random.default_rng(1)
+    words = np.array(WORDS + [f"word{number}" for number in range(100)])
+    weights = 1 / np.arange(1, len(words) + 1)
+    lines = [json.dumps({"text": " ".join(rng.choice(words, size=40, p=weights / weights.sum()))}) for _ in range(60)]
+    path.write_text("\n".join(lines))
+    return path
+
+
 def scan_inputs(
     texts: list[str], *, dimension: int = 16, words: list[str] | None = None, vectors: np.ndarray | None = None
 ) -> ScanInputs:
@@ -170,6 +180,11 @@ SOME: dict[str, dict[str, int]] = {
     "norms": {"replicates": 99, "bootstrap": 49},
     "hyperbolicity": {"replicates": 49, "tested": 8, "tokens": 64, "draws": 49, "other_draws": 3, "fit_draws": 2},
 }
+
+
+def some_analyzers() -> list[Any]:
+    """Every built-in diagnostic, with `SOME` options."""
+    return [analyzer_type(name)(**options) for name, options in SOME.items()]
 
 
 def make_report(*, hostile: bool = False, options: Mapping[str, Mapping[str, int]] | None = None) -> Report:

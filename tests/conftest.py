@@ -4,7 +4,6 @@
 models bitsandbytes``): there, a skip is a failure.
 """
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -42,7 +41,7 @@ settings.load_profile("untimed")
 # before anything else of geoprobe is imported
 install_import_hook(_annotated_modules(), "annotations_checked.checked")
 
-from builders import SOME, WORDS, make_model, make_report, missing, scan_inputs  # noqa: E402
+from builders import SOME, WORDS, make_corpus, make_model, make_report, missing, scan_inputs  # noqa: E402
 
 
 @pytest.fixture
@@ -95,13 +94,7 @@ def model_folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def corpus_file(tmp_path: Path) -> Path:
     """Sixty short documents whose word frequencies fall as 1/rank."""
-    rng = np.random.default_rng(1)
-    words = np.array(WORDS + [f"word{number}" for number in range(100)])
-    weights = 1 / np.arange(1, len(words) + 1)
-    path = tmp_path / "corpus.jsonl"
-    lines = [json.dumps({"text": " ".join(rng.choice(words, size=40, p=weights / weights.sum()))}) for _ in range(60)]
-    path.write_text("\n".join(lines))
-    return path
+    return make_corpus(tmp_path / "corpus.jsonl")
 
 
 @pytest.fixture

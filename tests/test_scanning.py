@@ -1,17 +1,33 @@
 import json
+import os
 import subprocess
 import sys
+from dataclasses import dataclass, replace
+from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import ClassVar
 
+import numpy as np
 import pytest
+from builders import make_corpus, make_model, some_analyzers
 
 import geoprobe
+from geoprobe import reading
+from geoprobe.data import ScanInputs
+from geoprobe.diagnostics import base
 from geoprobe.diagnostics.norms.analyzer import NormsAnalyzer
 from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError, UsageError
+from geoprobe.results import Estimate, Result
 
 
-def test_a_scan_reports_every_built_in_diagnostic(model_folder: Path, corpus_file: Path) -> None:
-    report = geoprobe.scan(model_folder, corpus_file)
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> geoprobe.Report:
+    """A scan with the options that a user gets."""
+    folder = tmp_path_factory.mktemp("scanned")
+    return geoprobe.scan(make_model(folder / "tiny-llama"), make_corpus(folder / "corpus.jsonl"))
+
+
+def test_a_scan_reports_every_built_in_diagnostic(report: geoprobe.Report) -> None:
     assert list(report.results) == ["frequency", "norms", "hyperbolicity"]
     assert report.model.rows == 127
     assert report.corpora[0].n_documents == 60
@@ -21,28 +37,36 @@ def test_a_scan_reports_every_built_in_diagnostic(model_folder: Path, corpus_fil
 
 
 def test_one_seed_gives_the_same_json_and_another_seed_another(model_folder: Path, corpus_file: Path) -> None:
-    first = geoprobe.scan(model_folder, corpus_file, seed=5).to_json()
-    assert geoprobe.scan(model_folder, corpus_file, seed=5).to_json() == first
-    assert geoprobe.scan(model_folder, corpus_file, seed=6).to_json() != first
+    first, again, other = (
+        geoprobe.scan(model_folder, corpus_file, seed=seed, analyzers=some_analyzers()).to_json() for seed in (5, 5, 6)
+    )
+    assert again == first
+    assert other != first
 
 
 def test_the_number_of_threads_does_not_change_the_json(model_folder: Path, corpus_file: Path) -> None:
-    code = f"import geoprobe; print(geoprobe.scan({str(model_folder)!r}, {str(corpus_file)!r}).to_json())"
+    where = f"{str(model_folder)!r}, {str(corpus_file)!r}"
+    code = f"import geoprobe, builders; print(geoprobe.scan({where}, analyzers=builders.some_analyzers()).to_json())"
+    path = os.pathsep.join(entry for entry in sys.path if entry)  # the tests' builders too
     outputs = set()
     for threads in ("1", "2"):
-        environment = {"NUMBA_NUM_THREADS": threads, "OMP_NUM_THREADS": threads, "RAYON_NUM_THREADS": threads}
-        import os
-
+        variables = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "RAYON_NUM_THREADS")
+        environment = os.environ | dict.fromkeys(variables, threads) | {"PYTHONPATH": path}
         done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ | environment
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment,
         )
         outputs.add(done.stdout)
     assert len(outputs) == 1
 
 
 def test_a_diagnostic_draws_the_same_numbers_whichever_others_run(model_folder: Path, corpus_file: Path) -> None:
-    alone = geoprobe.scan(model_folder, corpus_file, analyzers=["hyperbolicity"])
-    assert alone["hyperbolicity"] == geoprobe.scan(model_folder, corpus_file)["hyperbolicity"]
+    several = some_analyzers()
+    one = geoprobe.scan(model_folder, corpus_file, analyzers=several[-1:])
+    assert one["hyperbolicity"] == geoprobe.scan(model_folder, corpus_file, analyzers=several)["hyperbolicity"]
 
 
 def test_one_diagnostic_needs_no_list(model_folder: Path, corpus_file: Path) -> None:
@@ -93,13 +117,10 @@ def test_bad_options_are_said(
         geoprobe.scan(model_folder, **({"corpora": corpus_file} | options))  # type: ignore[arg-type]
 
 
-def test_a_notebook_sees_a_report_a_table_and_a_plot(
-    model_folder: Path, corpus_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_notebook_sees_a_report_a_table_and_a_plot(report: geoprobe.Report, tmp_path: Path) -> None:
     from matplotlib import pyplot
 
     pyplot.switch_backend("agg")
-    report = geoprobe.scan(model_folder, corpus_file)
     assert "<iframe" in report._repr_html_()
     frame = report["hyperbolicity"].to_frame()
     assert frame.loc["prompts", "value"] == 60
@@ -130,3 +151,65 @@ def test_the_demo_on_real_text(demo: Path, shared_datasets: Path) -> None:
     assert gammas["gsm8k/test.json"].n_documents == 1319
     frequency = json.loads(report.to_json())["results"]["frequency"]
     assert 1.7 < frequency["fit"]["gamma"] < 2.1
+
+
+@dataclass(frozen=True)
+class DepthAnalyzer:
+    """Somebody else's diagnostic, which looks at hidden states."""
+
+    name: ClassVar[str] = "depth"
+    result: ClassVar[type[Result]] = NormsAnalyzer.result
+    needs: ClassVar[frozenset[str]] = frozenset({"states"})
+
+    layers: tuple[int, ...] = (0,)
+
+    def run(self, inputs: ScanInputs, rng: np.random.Generator) -> Result:
+        assert inputs.states is not None
+        (states,) = inputs.states.read([inputs.prompts[0].ids[0]], self.layers[:1])
+        norms = NormsAnalyzer(replicates=9, bootstrap=9).run(inputs, rng)
+        return replace(norms, estimate=Estimate("L", "width of the layer", float(states[0].shape[1])))
+
+
+class Layers:
+    """Hidden states as wide as their layer's number."""
+
+    layers = 3
+
+    def read(self, prompts: list[np.ndarray], layers: tuple[int, ...]) -> tuple[tuple[np.ndarray, ...], ...]:
+        return tuple(tuple(np.zeros((len(ids), layer), dtype=np.float32) for ids in prompts) for layer in layers)
+
+
+@pytest.fixture
+def depth(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The plug-in installed, and a record of the models that were opened to be run."""
+    opened: list[str] = []
+    point = EntryPoint("depth", f"{__name__}:DepthAnalyzer", base.ENTRY_POINT_GROUP)
+    monkeypatch.setattr(base, "entry_points", lambda group: [point])
+    monkeypatch.setattr(reading, "open_states", lambda model, **_: opened.append(str(model)) or Layers())
+    return opened
+
+
+def test_a_plug_in_gets_the_hidden_states_that_it_needs_and_the_layers_asked_for(
+    model_folder: Path, corpus_file: Path, depth: list[str]
+) -> None:
+    report = geoprobe.scan(model_folder, corpus_file, analyzers=["depth"], layers=[2])
+    assert list(report.results) == ["depth"]  # it looks at the layers, so no other diagnostic need
+    assert depth == [str(model_folder)]
+    assert report.options["depth"] == {"layers": (2,)}
+    assert report["depth"].estimate.value == 2
+    assert report.command.endswith("--analyzer depth --layer 2 --seed 0")
+
+
+def test_without_a_diagnostic_that_needs_them_no_states_are_read(
+    model_folder: Path, corpus_file: Path, depth: list[str]
+) -> None:
+    geoprobe.scan(model_folder, corpus_file, analyzers=["frequency"])
+    assert depth == []
+
+
+def test_a_need_that_no_scan_makes_is_said(
+    model_folder: Path, corpus_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DepthAnalyzer, "needs", frozenset({"counts", "gradients"}))
+    with pytest.raises(UsageError, match="'depth' needs gradients, which a scan does not make"):
+        geoprobe.scan(model_folder, corpus_file, analyzers=DepthAnalyzer())

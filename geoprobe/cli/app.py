@@ -76,7 +76,8 @@ def scan(
     formats: FormatOption = "html,pdf,json",
     seed: Annotated[int, typer.Option(min=0, help="Seed of all randomness.")] = 0,
     analyzer: Annotated[
-        list[str] | None, typer.Option("--analyzer", help="Run this diagnostic only; repeatable.")
+        list[str] | None,
+        typer.Option("--analyzer", help="Run this diagnostic only, as NAME or NAME:OPTION=VALUE,...; repeatable."),
     ] = None,
     layer: Annotated[
         list[str] | None,

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any, ClassVar, Literal, Protocol, get_args, runtime_checkable
+from typing import Annotated, Any, ClassVar, Literal, Protocol, get_args, runtime_checkable
 
+import msgspec
 import numpy as np
 
 from geoprobe.data import ScanInputs
@@ -26,9 +27,12 @@ __all__ = [
     "ENTRY_POINT_GROUP",
     "ON_REQUEST",
     "Analyzer",
+    "Draws",
     "Need",
+    "Size",
     "analyzer_type",
     "available",
+    "make_analyzer",
     "needs_of",
     "result_type",
     "with_layers",
@@ -47,6 +51,9 @@ ON_REQUEST: dict[str, str] = {"states": "geoprobe.diagnostics.states.analyzer:St
 
 #: What a diagnostic may ask for beside the embedding; a scan makes what any of its diagnostics needs.
 Need = Literal["counts", "prompts", "states"]
+#: Options that say how many: of draws, which have a spread, and of anything else.
+Draws = Annotated[int, msgspec.Meta(ge=2)]
+Size = Annotated[int, msgspec.Meta(ge=1)]
 
 
 @runtime_checkable
@@ -96,6 +103,34 @@ def analyzer_type(name: str) -> type[Any]:
     module, _, attribute = known[name].partition(":")
     kind: type[Any] = getattr(import_module(module), attribute)
     return kind
+
+
+def make_analyzer(spec: str) -> Analyzer:
+    """A diagnostic by name, with options of its own behind a colon: ``hyperbolicity:shown=off,draws=99``.
+
+    Raises
+    ------
+    NotFoundError
+        When no diagnostic has this name.
+    UsageError
+        When it has no such option, or the option no such value.
+    """
+    name, _, options = spec.partition(":")
+    kind = analyzer_type(name)
+    known = [option.name for option in fields(kind)] if is_dataclass(kind) else []
+    given: dict[str, str] = {}
+    for part in filter(None, options.split(",")):
+        option, _, value = part.partition("=")
+        if option not in known:
+            raise UsageError(
+                f"The diagnostic {name!r} has no option {option!r}.", f"It has: {', '.join(known) or 'none'}."
+            )
+        given[option] = value
+    try:
+        made: Analyzer = msgspec.convert(given, type=kind, strict=False) if given else kind()
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{spec!r} gives an option a value that it cannot have.", f"{error}.") from error
+    return made
 
 
 def result_type(name: str) -> type[Result]:

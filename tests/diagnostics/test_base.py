@@ -8,7 +8,9 @@ from builders import SOME, scan_inputs
 
 from geoprobe.data import ScanInputs
 from geoprobe.diagnostics import base
-from geoprobe.errors import NotFoundError
+from geoprobe.diagnostics.hyperbolicity.analyzer import HyperbolicityAnalyzer
+from geoprobe.diagnostics.norms.analyzer import NormsAnalyzer
+from geoprobe.errors import NotFoundError, UsageError
 from geoprobe.results import Estimate, NullDistribution, Result, Verdict
 
 
@@ -89,3 +91,25 @@ def test_an_entry_point_cannot_take_the_place_of_a_built_in(monkeypatch: pytest.
 def test_an_unknown_diagnostic_lists_the_known() -> None:
     with pytest.raises(NotFoundError, match=r"no diagnostic 'curvature'.\nThere are: frequency, norms, hyperbolicity"):
         base.analyzer_type("curvature")
+
+
+def test_options_of_a_diagnostic_are_given_behind_its_name() -> None:
+    made = base.make_analyzer("hyperbolicity:shown=off,draws=9")
+    assert made == HyperbolicityAnalyzer(shown="off", draws=9)
+    assert base.make_analyzer("norms") == NormsAnalyzer()
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("norms:draws=9", "'norms' has no option 'draws'.\nIt has: replicates, bootstrap"),
+        ("norms:replicates=many", "gives an option a value that it cannot have"),
+        ("hyperbolicity:shown=half", "gives an option a value that it cannot have"),
+        ("norms:replicates", "gives an option a value that it cannot have"),
+        ("hyperbolicity:draws=1", "gives an option a value that it cannot have.\nExpected `int` >= 2"),
+        ("norms:=", "has no option ''"),
+    ],
+)
+def test_an_option_that_is_not_there_or_cannot_be_is_said(spec: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        base.make_analyzer(spec)

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from geoprobe.data import ScanInputs, TokenCounts
-from geoprobe.diagnostics.base import Need
+from geoprobe.diagnostics.base import Draws, Need, Size
 from geoprobe.diagnostics.frequency.fit import describe_tail
 from geoprobe.diagnostics.frequency.result import CorpusFit, FrequencyResult
 from geoprobe.diagnostics.frequency.verdict import RULE, judge
@@ -43,10 +43,10 @@ class FrequencyAnalyzer:
     result: ClassVar[type[Result]] = FrequencyResult
     needs: ClassVar[frozenset[Need]] = frozenset({"counts"})
 
-    replicates: int = 1000
-    bootstrap: int = 200
-    repeats: int = 5
-    frequent: int = 12
+    replicates: Draws = 1000
+    bootstrap: Draws = 200
+    repeats: Size = 5
+    frequent: Size = 12
 
     def run(self, inputs: ScanInputs, rng: np.random.Generator) -> FrequencyResult:
         """Fit, test, compare and decide."""

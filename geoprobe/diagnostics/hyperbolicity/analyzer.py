@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
+import msgspec
 import numpy as np
 from jaxtyping import Int64
 
 from geoprobe.data import EmbeddingTable, Prompts, ScanInputs
-from geoprobe.diagnostics.base import Need
+from geoprobe.diagnostics.base import Draws, Need, Size
 from geoprobe.diagnostics.hyperbolicity.delta import PromptDelta, corpus_delta, delta_test, relative_delta
 from geoprobe.diagnostics.hyperbolicity.ladder import holland_index
 from geoprobe.diagnostics.hyperbolicity.points import drawable, even_shares, usable_rows
@@ -56,15 +57,15 @@ class HyperbolicityAnalyzer:
     result: ClassVar[type[Result]] = HyperbolicityResult
     needs: ClassVar[frozenset[Need]] = frozenset({"counts", "prompts"})
 
-    prompts: int = 150
-    max_tokens: int = 256
-    replicates: int = 99
-    tested: int = 16
-    tokens: int = 128
-    draws: int = 199
+    prompts: Size = 150
+    max_tokens: Size = 256
+    replicates: Draws = 99
+    tested: Size = 16
+    tokens: Annotated[int, msgspec.Meta(ge=MIN_POINTS)] = 128
+    draws: Draws = 199
     shown: Literal["full", "off"] = "full"
-    other_draws: int = 49
-    fit_draws: int = 19
+    other_draws: Draws = 49
+    fit_draws: Draws = 19
 
     def run(self, inputs: ScanInputs, rng: np.random.Generator) -> HyperbolicityResult:
         """Measure, simulate and decide."""

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from geoprobe.data import EmbeddingTable, ScanInputs
-from geoprobe.diagnostics.base import Need
+from geoprobe.diagnostics.base import Draws, Need
 from geoprobe.diagnostics.norms.classes import frequency_classes
 from geoprobe.diagnostics.norms.correlations import MIN_SEEN, SEEN, SPEARMAN, Correlation, Correlations, correlate
 from geoprobe.diagnostics.norms.curve import norm_curve
@@ -49,8 +49,8 @@ class NormsAnalyzer:
     result: ClassVar[type[Result]] = NormsResult
     needs: ClassVar[frozenset[Need]] = frozenset({"counts"})
 
-    replicates: int = 999
-    bootstrap: int = 200
+    replicates: Draws = 999
+    bootstrap: Draws = 200
 
     def run(self, inputs: ScanInputs, rng: np.random.Generator) -> NormsResult:
         """Measure, resample, permute and decide."""

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from geoprobe.data import ScanInputs
-from geoprobe.diagnostics.base import Need
+from geoprobe.diagnostics.base import Draws, Need, Size
 from geoprobe.diagnostics.hyperbolicity.points import even_shares
 from geoprobe.diagnostics.states.layers import measure_layer
 from geoprobe.diagnostics.states.result import StatesResult
@@ -44,9 +44,9 @@ class StatesAnalyzer:
     needs: ClassVar[frozenset[Need]] = frozenset({"prompts", "states"})
 
     layers: tuple[int, ...] = (-1,)
-    prompts: int = 32
-    max_tokens: int = 128
-    draws: int = 199
+    prompts: Size = 32
+    max_tokens: Size = 128
+    draws: Draws = 199
 
     def run(self, inputs: ScanInputs, rng: np.random.Generator) -> StatesResult:
         """Run, measure, simulate and decide.
