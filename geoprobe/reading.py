@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from geoprobe.data import EmbeddingTable, Prompts, ScanInputs, TokenCounts
-from geoprobe.diagnostics.base import Need
 from geoprobe.errors import UsageError
 from geoprobe.files import escaped_name
 from geoprobe.progress import Steps
@@ -41,7 +40,7 @@ class ScanRequest:
     tensor: str | None
     tokenizer: str | Path | None
     quick: bool
-    needs: frozenset[Need]
+    needs: frozenset[str]
     revision: str | None
     offline: bool
     seed: int

@@ -139,7 +139,7 @@ def result_type(name: str) -> type[Result]:
     return kind
 
 
-def needs_of(analyzers: Iterable[Analyzer]) -> frozenset[Need]:
+def needs_of(analyzers: Iterable[Analyzer]) -> frozenset[str]:
     """What these diagnostics need, together.
 
     Raises
@@ -147,17 +147,17 @@ def needs_of(analyzers: Iterable[Analyzer]) -> frozenset[Need]:
     UsageError
         When one needs what no scan makes.
     """
-    needs: set[Need] = set()
+    known, needs = frozenset(get_args(Need)), frozenset[str]()
     for analyzer in analyzers:
         own = _needs(analyzer)
-        unknown = sorted(own.difference(get_args(Need)))
+        unknown = sorted(own - known)
         if unknown:
             raise UsageError(
                 f"The diagnostic {analyzer.name!r} needs {', '.join(unknown)}, which a scan does not make.",
                 f"A scan makes {', '.join(get_args(Need))}. Is the diagnostic for a newer geoprobe?",
             )
         needs |= own
-    return frozenset(needs)
+    return needs
 
 
 def with_layers(analyzers: Sequence[Analyzer], layers: tuple[int, ...]) -> list[Analyzer]:
@@ -171,8 +171,9 @@ def with_layers(analyzers: Sequence[Analyzer], layers: tuple[int, ...]) -> list[
     return [_replaced(analyzer, layers) if layers and _takes_layers(analyzer) else analyzer for analyzer in chosen]
 
 
-def _needs(analyzer: Analyzer) -> frozenset[Need]:
-    return getattr(analyzer, "needs", frozenset({"counts", "prompts"}))
+def _needs(analyzer: Analyzer) -> frozenset[str]:
+    needs: frozenset[str] = getattr(analyzer, "needs", frozenset({"counts", "prompts"}))
+    return needs
 
 
 def _takes_layers(analyzer: Analyzer) -> bool:
