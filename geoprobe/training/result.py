@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import msgspec
 
 from geoprobe.errors import NotFoundError, UsageError
-from geoprobe.report.scan import Report
 from geoprobe.report.formats import Rendered, checked_version, read_json
-from geoprobe.report.scan import estimate_line
+from geoprobe.report.scan import Report, estimate_line
 from geoprobe.report.view import View
 from geoprobe.results import from_builtins
 from geoprobe.training.leaks import LeakReport
