@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
-__all__ = ["Compiler", "compiler", "fused"]
+__all__ = ["Compiler", "compiler", "fused", "watched"]
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Compiler:
             and not self.failed
             # no DTensor, nor anything else that has its own idea of an operation
             and {type(tensor) for tensor in tensors} <= _PLAIN
-            and not _watched(tensors)
+            and not (torch.jit.is_tracing() or _modes() > 0 or watched(tensors))
         )
 
     def run(
@@ -116,13 +116,10 @@ def fused(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _watched(tensors: tuple[Tensor, ...]) -> bool:
-    """Whether more than autograd sees each operation: forward differentiation, a trace, a mode, or a transform."""
-    return (
-        any(forward_ad.unpack_dual(tensor).tangent is not None for tensor in tensors)
-        or torch.jit.is_tracing()
-        or _modes() > 0
-        or _transform() is not None
+def watched(tensors: tuple[Tensor, ...]) -> bool:
+    """Whether more than autograd sees each operation: forward differentiation or a transform of ``torch.func``."""
+    return not torch.compiler.is_compiling() and (
+        any(forward_ad.unpack_dual(tensor).tangent is not None for tensor in tensors) or _transform() is not None
     )
 
 

@@ -39,17 +39,26 @@ class HypLoraVariant(LoraVariant):
     def forward(module: HypLoraLinear, active_adapter: str, x: Tensor, result: Tensor, **_: Any) -> Tensor:
         """Add the adapter's update of x to the result."""
         x = module.lora_dropout[active_adapter](x)
-        a, b = module.lora_A[active_adapter].weight, module.lora_B[active_adapter].weight
+        lora_a, lora_b = module.lora_A[active_adapter], module.lora_B[active_adapter]
         space, scaling = module.lora_space[active_adapter], module.scaling[active_adapter]
-        kind = x.device.type
+        scalars = space(x.device)  # by a call, for which a sharded parameter is gathered
         added: Tensor
+        if not (_is_plain(lora_a) and _is_plain(lora_b)) and not isinstance(space, ReleasedSpace):
+            added = space.composed(scalars, result, x, lora_b(lora_a(x)), scaling)
+            return added
+        a, b, kind = lora_a.weight, lora_b.weight, x.device.type
         if not torch.is_autocast_enabled(kind):
-            added = space.added(result, x, a, b, scaling)
+            added = space.added(scalars, result, x, a, b, scaling)
         else:  # products in autocast's type; norms and maps choose their own
             half = torch.get_autocast_dtype(kind)
             with torch.autocast(kind, enabled=False):
-                added = space.added(result, x.to(half), a.to(half), b.to(half), scaling)
+                added = space.added(scalars, result, x.to(half), a.to(half), b.to(half), scaling)
         return added
+
+
+def _is_plain(linear: nn.Module) -> bool:
+    """Whether a layer's weight is there without a call of the layer: not so where it is sharded or offloaded."""
+    return type(linear) is nn.Linear and not linear._forward_pre_hooks and "forward" not in linear.__dict__
 
 
 class HypLoraLinear(Linear):

@@ -14,13 +14,14 @@ large norm overflows, so it is exact up to a limit of ρ and goes on along its t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-__all__ = ["CHARTS", "DEFAULT_LIMIT", "LARGEST_LIMIT", "RadialFactors", "factor", "factors"]
+__all__ = ["CHARTS", "DEFAULT_LIMIT", "LARGEST_LIMIT", "RadialFactors", "factor", "factors", "smooth_factor"]
 
 CHARTS = ("exponential", "stereographic")
 
@@ -74,6 +75,46 @@ def factor(input_norm: Tensor, output_norm: Tensor, radius: Tensor, chart: str, 
     """The factor alone, of the arguments of :func:`factors`."""
     _, sigma, z = _lifted(input_norm, output_norm, radius, chart, limit)
     return sigma * _MAPS[chart].flatten(z)
+
+
+def smooth_factor(
+    input_square: Tensor, output_square: Tensor, square_radius: Tensor, chart: str, limit: float
+) -> Tensor:
+    """The factor by operations that autograd follows any number of times: (n,), (n,) and (1,) to (n,).
+
+    It is a function of ‖x‖², ‖BAx‖² and K, which is smooth where a token or its update is 0.
+    """
+    square = input_square / square_radius
+    # beyond its limit S is straight: (S(limit) + S'(limit)(ρ − limit))/ρ
+    rho = torch.where(square < limit**2, 1.0, square).sqrt()
+    if chart == "exponential":
+        height, slope = math.sinh(limit), math.cosh(limit)
+        inside = _smooth(_SINH, torch.sinh, square.clamp(max=limit**2))
+    else:
+        slope, height = (1 + limit**2 / 4) / (1 - limit**2 / 4) ** 2, limit / (1 - limit**2 / 4)
+        inside = (1 - square.clamp(max=limit**2) / 4).reciprocal()
+    sigma = torch.where(square < limit**2, inside, slope + (height - slope * limit) / rho)
+    z_square = sigma.square() * output_square / square_radius
+    if chart == "exponential":
+        return sigma * _smooth(_ASINH, torch.asinh, z_square)
+    return sigma * 2 / (1 + torch.sqrt(1 + z_square))
+
+
+#: Taylor coefficients in the square: sinh ρ/ρ in ρ², asinh z/z in z²; to all digits below _SERIES.
+_SERIES = 0.04
+_SINH = tuple(1 / math.factorial(2 * j + 1) for j in range(9))
+_ASINH = tuple((-1) ** j * math.comb(2 * j, j) / (4**j * (2 * j + 1)) for j in range(13))
+
+
+def _smooth(coefficients: tuple[float, ...], function: Callable[[Tensor], Tensor], square: Tensor) -> Tensor:
+    """The even function of t that is function(t)/t, from t²."""
+    near = square < _SERIES
+    small = torch.where(near, square, 0.0)
+    value = torch.full_like(small, coefficients[-1])
+    for coefficient in reversed(coefficients[:-1]):
+        value = value * small + coefficient
+    root = torch.where(near, 1.0, square).sqrt()
+    return torch.where(near, value, function(root) / root)
 
 
 def _lifted(

@@ -13,12 +13,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import FunctionCtx
 
-from geoprobe.hyplora.fused import fused
-from geoprobe.hyplora.maps import factor, factors
+from geoprobe.hyplora.fused import fused, watched
+from geoprobe.hyplora.maps import factor, factors, smooth_factor
 
-__all__ = ["LARGEST_LOG_K", "LowRankProduct", "low_rank_product", "norm_dtype", "row_norm", "space_radius"]
+__all__ = ["LARGEST_LOG_K", "LowRankProduct", "composed_sum", "low_rank_product", "norm_dtype", "token_factor"]
 
 #: Far flatter and far smaller than anything that float32 can tell apart, and no overflow if a run diverges.
 LARGEST_LOG_K = 60.0
@@ -29,17 +29,35 @@ def norm_dtype(device: torch.device) -> torch.dtype:
     return torch.float32 if device.type == "mps" else torch.float64
 
 
-def row_norm(rows: Tensor) -> Tensor:
-    """Norm of each row, summed in at least float32, in the precision of scalars."""
-    return _summed(rows).to(norm_dtype(rows.device))
-
-
 def _summed(rows: Tensor) -> Tensor:
+    """Norm of each row, summed in at least float32."""
     norm: Tensor = torch.linalg.vector_norm(rows, dim=-1, dtype=torch.promote_types(rows.dtype, torch.float32))
     return norm
 
 
-def space_radius(log_k: Tensor, root_unit: float | Tensor) -> Tensor:
+def token_factor(x: Tensor, update: Tensor, log_k: Tensor, unit: float, chart: str, limit: float) -> Tensor:
+    """The radial factor of each token, from x and BAx: (..., d) and (..., k) to (...)."""
+    input_norm, output_norm = (_summed(rows).to(norm_dtype(rows.device)) for rows in (x, update))
+    return factor(input_norm, output_norm, _space_radius(log_k, math.sqrt(unit)), chart, limit)
+
+
+def composed_sum(
+    y: Tensor, x: Tensor, update: Tensor, log_k: Tensor, unit: float, chart: str, limit: float, scaling: float
+) -> Tensor:
+    """The sum y + scaling · f · update by operations that autograd and ``torch.func`` follow, for update = B A x.
+
+    Parameters as of :func:`low_rank_product`, with any leading dimensions.
+    """
+    precise = norm_dtype(x.device)
+    of_input, of_output = (rows.to(precise).square().sum(-1) for rows in (x, update))
+    square_radius = _space_radius(log_k, math.sqrt(unit)).square()
+    value = scaling * smooth_factor(of_input, of_output, square_radius, chart, limit)
+    scale = value.to(torch.promote_types(update.dtype, torch.float32)).unsqueeze(-1)
+    total = y + update * scale
+    return total.to(torch.promote_types(y.dtype, update.dtype))
+
+
+def _space_radius(log_k: Tensor, root_unit: float | Tensor) -> Tensor:
     """√K in the units of x, in the precision of scalars."""
     clamped = log_k.clamp(-LARGEST_LOG_K, LARGEST_LOG_K)
     return torch.exp(clamped.to(norm_dtype(log_k.device)) / 2) * root_unit
@@ -65,6 +83,8 @@ def low_rank_product(
     scaling
         LoRA's.
     """
+    if watched((y, x, a, b, log_k)):
+        return composed_sum(y, x, (x @ a.t()) @ b.t(), log_k, unit, chart, limit, scaling)
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (a, b, x, y, log_k)):
         product: Tensor = LowRankProduct.apply(y, x, a, b, log_k, unit, chart, limit, scaling)
         return product
@@ -91,23 +111,24 @@ class LowRankProduct(torch.autograd.Function):
         """See :func:`low_rank_product`."""
         hidden = x @ a.t()
         total, scalars = _product(y, x, hidden @ b.t(), log_k, unit, chart, limit, scaling, True)
-        ctx.save_for_backward(x, a, b, hidden, *scalars)
-        ctx.scaling = scaling
+        ctx.save_for_backward(x, a, b, log_k, hidden, *scalars)
+        ctx.choices = unit, chart, limit, scaling
         ctx.y_dtype = y.dtype
         ctx.log_k_dtype = log_k.dtype
         return total
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Gradient of the tensors."""
-        x, a, b, hidden, *scalars = ctx.saved_tensors
+        x, a, b, log_k, hidden, *scalars = ctx.saved_tensors
         need_y, need_x, need_a, need_b, need_log_k = ctx.needs_input_grad[:5]
+        if torch.is_grad_enabled():  # a gradient of this gradient is asked for
+            return _differentiable(ctx, grad, (x, a, b, log_k))
         working = hidden.dtype
         grad_y = grad.to(ctx.y_dtype) if need_y else None
         grad = grad.to(working)
         grad_hidden, by_factor, by_norm, of_x, of_log_k = _gradients(
-            (grad @ b, hidden, hidden @ (b.t() @ b), *scalars), (ctx.scaling,), ctx.log_k_dtype
+            (grad @ b, hidden, hidden @ (b.t() @ b), *scalars), (ctx.choices[-1],), ctx.log_k_dtype
         )
         grad_x = grad_a = grad_b = None
         if need_b:
@@ -117,6 +138,17 @@ class LowRankProduct(torch.autograd.Function):
         if need_x:
             grad_x = (grad_hidden @ a).addcmul_(x, of_x)
         return grad_y, grad_x, grad_a, grad_b, of_log_k if need_log_k else None, None, None, None, None
+
+
+def _differentiable(ctx: Any, grad: Tensor, inputs: tuple[Tensor, ...]) -> tuple[Tensor | None, ...]:
+    """The gradient by operations that have one themselves."""
+    x, a, b, log_k = inputs
+    update = (x @ a.t()) @ b.t()
+    total = composed_sum(torch.zeros_like(update), x, update, log_k, *ctx.choices)
+    wanted = [tensor for tensor, need in zip(inputs, ctx.needs_input_grad[1:5], strict=True) if need]
+    found = iter(torch.autograd.grad(total, wanted, grad.to(total.dtype), create_graph=True) if wanted else ())
+    gradients = [next(found) if need else None for need in ctx.needs_input_grad[1:5]]
+    return grad.to(ctx.y_dtype) if ctx.needs_input_grad[0] else None, *gradients, None, None, None, None
 
 
 def _product(
@@ -146,7 +178,7 @@ def _scaled_sum(
     y, update, *norms, log_k = tensors
     scaling, limit, root_unit = numbers
     input_norm, output_norm = (norm.to(norm_dtype(norm.device)) for norm in norms)
-    radius = space_radius(log_k, root_unit)
+    radius = _space_radius(log_k, root_unit)
     scalars: tuple[Tensor, ...]
     if derivatives:
         value, by_input, by_output = factors(input_norm, output_norm, radius, chart, limit)

@@ -115,9 +115,15 @@ class ReleasedSpace(nn.Module):
         """The input norm at which its sinh has argument 1."""
         return float((self.norm_scale * squared_radius(self.k).sqrt()).detach())
 
-    def added(self, y: Tensor, x: Tensor, a: Tensor, b: Tensor, scaling: float) -> Tensor:
+    def forward(self, _: torch.device) -> tuple[Tensor, Tensor]:
+        """Its two scalars, each (1,)."""
+        return self.k, self.norm_scale
+
+    def added(
+        self, scalars: tuple[Tensor, Tensor], y: Tensor, x: Tensor, a: Tensor, b: Tensor, scaling: float
+    ) -> Tensor:
         """The sum of y and the scaled update of x: (..., k) and (..., d) to (..., k)."""
-        return y + scaling * reference_update(x, a, b, self.k, self.norm_scale).to(y.dtype)
+        return y + scaling * reference_update(x, a, b, *scalars).to(y.dtype)
 
 
 def convert_released(source: str | Path, target: str | Path) -> HypLoraConfig:

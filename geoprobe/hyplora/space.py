@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-from geoprobe.hyplora.maps import factor
-from geoprobe.hyplora.product import LARGEST_LOG_K, low_rank_product, norm_dtype, row_norm, space_radius
+from geoprobe.hyplora.product import LARGEST_LOG_K, composed_sum, low_rank_product, norm_dtype, token_factor
 
 if TYPE_CHECKING:
     from geoprobe.hyplora.config import HypLoraConfig
@@ -81,9 +80,8 @@ class Space(nn.Module):
         """√K, in the units of the layer's input."""
         return math.sqrt(self.curvature * self.unit)
 
-    def added(self, y: Tensor, x: Tensor, a: Tensor, b: Tensor, scaling: float) -> Tensor:
+    def added(self, log_k: Tensor, y: Tensor, x: Tensor, a: Tensor, b: Tensor, scaling: float) -> Tensor:
         """The sum y + scaling · f · B A x: (..., k) and (..., d) to (..., k)."""
-        log_k = self(x.device)
         rows = low_rank_product(
             y.reshape(-1, y.shape[-1]),
             x.reshape(-1, x.shape[-1]),
@@ -97,10 +95,13 @@ class Space(nn.Module):
         )
         return rows.view(y.shape)
 
+    def composed(self, log_k: Tensor, y: Tensor, x: Tensor, update: Tensor, scaling: float) -> Tensor:
+        """The same from B A x: (..., k), (..., d) and (..., k) to (..., k)."""
+        return composed_sum(y, x, update, log_k, self.unit, self.chart, self.limit, scaling)
+
     def factor(self, x: Tensor, update: Tensor) -> Tensor:
         """The factor f on B A x of each token, from x and B A x."""
-        radius = space_radius(self(x.device), math.sqrt(self.unit))
-        return factor(row_norm(x), row_norm(update), radius, self.chart, self.limit)
+        return token_factor(x, update, self(x.device), self.unit, self.chart, self.limit)
 
     def extra_repr(self) -> str:
         """Chart and curvature, as layers print themselves."""

@@ -11,13 +11,14 @@ import torch
 import transformers
 from peft import get_peft_model
 from peft.utils import get_peft_model_state_dict
+from peft.utils.other import fsdp_auto_wrap_policy
 from torch import distributed
 from transformers.models.llama.modeling_llama import LlamaDecoderLayer
 
 from geoprobe.hyplora import HypLoraConfig
 
 
-def adapted(share: bool) -> torch.nn.Module:
+def adapted(wrapping: str) -> torch.nn.Module:
     torch.manual_seed(0)
     config = transformers.LlamaConfig(
         vocab_size=64,
@@ -29,9 +30,16 @@ def adapted(share: bool) -> torch.nn.Module:
         tie_word_embeddings=False,
     )
     settings = HypLoraConfig(
-        r=4, init_lora_weights=False, target_modules=["q_proj", "down_proj"], curvature=0.05, share_curvature=share
+        r=4,
+        init_lora_weights=False,
+        target_modules=["q_proj", "down_proj"],
+        curvature=0.05,
+        share_curvature=wrapping.endswith("-shared"),
     )
-    return get_peft_model(transformers.LlamaForCausalLM(config), settings)
+    base = transformers.LlamaForCausalLM(config)
+    if "-half" in wrapping:
+        base = base.to(torch.bfloat16)
+    return get_peft_model(base, settings, autocast_adapter_dtype=not wrapping.endswith("-half-throughout"))
 
 
 def one_step(model: torch.nn.Module, forward: torch.nn.Module, ids: torch.Tensor) -> None:
@@ -45,24 +53,28 @@ def main() -> None:
     torch.set_num_threads(1)
     # gradients of two halves' mean losses average to those of the whole
     ids = torch.randint(0, 64, (4, 9), generator=torch.Generator().manual_seed(1))
-    whole = adapted(wrapping.endswith("-shared"))
+    whole = adapted(wrapping)
     one_step(whole, whole, ids)
     expected = get_peft_model_state_dict(whole)
 
     distributed.init_process_group("gloo")
     rank = distributed.get_rank()
-    model = adapted(wrapping.endswith("-shared"))
+    model = adapted(wrapping)
     if wrapping.startswith("ddp"):
         forward = torch.nn.parallel.DistributedDataParallel(model)
         one_step(model, forward, ids[2 * rank : 2 * rank + 2])
         found = get_peft_model_state_dict(model)
-    elif wrapping == "fsdp1":
+    elif wrapping.startswith("fsdp1"):
         from torch.distributed.fsdp import FullyShardedDataParallel as Fsdp
         from torch.distributed.fsdp import StateDictType
         from torch.distributed.fsdp.wrap import transformer_auto_wrap_policy
 
         policy = functools.partial(transformer_auto_wrap_policy, transformer_layer_cls={LlamaDecoderLayer})
-        sharded = Fsdp(model, auto_wrap_policy=policy, use_orig_params=True, device_id=torch.device("cpu"))
+        if "-peft" in wrapping:
+            policy = fsdp_auto_wrap_policy(model)
+        sharded = Fsdp(
+            model, auto_wrap_policy=policy, use_orig_params="-peft" not in wrapping, device_id=torch.device("cpu")
+        )
         one_step(sharded, sharded, ids[2 * rank : 2 * rank + 2])
         with Fsdp.state_dict_type(sharded, StateDictType.FULL_STATE_DICT):
             state = sharded.state_dict()
@@ -77,7 +89,7 @@ def main() -> None:
         one_step(model, model, ids[2 * rank : 2 * rank + 2])
         state = {key: value.full_tensor() for key, value in model.state_dict().items()}
         found = get_peft_model_state_dict(model, state_dict=state)
-    start = get_peft_model_state_dict(adapted(wrapping.endswith("-shared")))
+    start = get_peft_model_state_dict(adapted(wrapping))
     if rank == 0:
         torch.save({"expected": expected, "found": found, "start": start}, folder / "outcome.pt")
     distributed.barrier()

@@ -41,7 +41,7 @@ def test_a_quantised_layer_is_adapted_as_the_plain_one(kind):
     a, b, space = (getattr(layer, name)["default"] for name in ("lora_A", "lora_B", "lora_space"))
     assert {part.weight.dtype for part in (a, b, space)} == {torch.float32}
     found = adapted(x)
-    plain = space.added(torch.zeros_like(base), x, a.weight, b.weight, layer.scaling["default"])
+    plain = space.added(space(x.device), torch.zeros_like(base), x, a.weight, b.weight, layer.scaling["default"])
     assert torch.allclose(found, base + plain, atol=1e-4)
     found.square().sum().backward()
     assert all(torch.isfinite(p.grad).all() and p.grad.any() for part in (a, b, space) for p in part.parameters())

@@ -17,7 +17,22 @@ def free_port():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("wrapping", ["ddp", "ddp-shared", "fsdp1", "fsdp2", "fsdp2-shared"])
+@pytest.mark.parametrize(
+    "wrapping",
+    [
+        "ddp",
+        "ddp-shared",
+        "ddp-half",
+        "fsdp1",
+        "fsdp1-half-throughout",
+        "fsdp1-peft",
+        "fsdp1-peft-half",
+        "fsdp1-peft-half-throughout",
+        "fsdp2",
+        "fsdp2-shared",
+        "fsdp2-half-throughout",
+    ],
+)
 def test_two_processes_take_the_step_of_one(wrapping, tmp_path):
     common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     command = [sys.executable, "-W", "ignore", str(WORKER), wrapping, str(tmp_path)]
@@ -31,5 +46,8 @@ def test_two_processes_take_the_step_of_one(wrapping, tmp_path):
     assert outcome["found"].keys() == outcome["expected"].keys()
     assert any(name.endswith("lora_space.weight") for name in outcome["found"])
     for name, expected in outcome["expected"].items():
-        assert not torch.equal(expected, outcome["start"][name])
-        assert torch.allclose(outcome["found"][name], expected, rtol=1e-4, atol=1e-5), name
+        start, found = outcome["start"][name], outcome["found"][name]
+        assert not torch.equal(expected, start), name
+        # a step in bfloat16 is known to a few per cent, and to a weight's last digit
+        within = 0.1 * (expected - start).float().norm() + 2e-3 * start.float().norm() if "-half" in wrapping else 1e-4
+        assert (found.float() - expected.float()).norm() < within, name

@@ -33,7 +33,8 @@ def one_layer(**settings):
 def added(layer, y, x):
     """What a layer's adapter makes of y."""
     a, b = layer.lora_A["default"].weight, layer.lora_B["default"].weight
-    return layer.lora_space["default"].added(y, x, a, b, layer.scaling["default"])
+    space = layer.lora_space["default"]
+    return space.added(space(x.device), y, x, a, b, layer.scaling["default"])
 
 
 def update_and_gradients(model, x):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from geoprobe.hyplora.maps import DEFAULT_LIMIT, LARGEST_LIMIT
-from geoprobe.hyplora.product import LARGEST_LOG_K, low_rank_product
+from geoprobe.hyplora.product import LARGEST_LOG_K, composed_sum, low_rank_product
 
 CHARTS = sorted(DEFAULT_LIMIT)
 SEEDS = range(3)
@@ -178,9 +178,57 @@ def test_what_is_kept_for_the_gradient_is_a_few_numbers_a_token_beyond_loras():
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         apply(y, x, a.requires_grad_(), b, 1.0)
-    assert sum(kept) <= n * r * 4 + 4 * n * 8
+    assert sum(kept) <= n * r * 4 + 4 * n * 8 + 8  # and K
 
 
 def test_leading_dimensions_and_no_tokens_at_all():
     y, x, a, b = parts(n=0)
     assert apply(y, x, a, b, 1.0).shape == (0, 8)
+
+
+def settled(leaves, chart, limit=None):
+    return low_rank_product(*leaves, 1.1, chart, limit or DEFAULT_LIMIT[chart], 2.0)
+
+
+def leaves_of(n=4, size=1.0):
+    y, x, a, b = parts(n=n, size=size)
+    return [leaf.requires_grad_() for leaf in (y, x, a, b, torch.tensor([0.5], dtype=torch.float64))]
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+@pytest.mark.parametrize("limit", [0.05, None, "largest"])
+@pytest.mark.parametrize("size", [0.0, 1e-9, 0.01, 1.0, 30.0])
+def test_the_composed_sum_has_the_products_value_and_gradients(chart, limit, size):
+    limit = LARGEST_LIMIT[chart] if limit == "largest" else limit or DEFAULT_LIMIT[chart]
+    y, x, a, b, log_k = leaves = leaves_of(size=size)
+    composed = composed_sum(y, x, x @ a.T @ b.T, log_k, 1.1, chart, limit, 2.0)
+    plain = settled(leaves, chart, limit)
+    assert torch.allclose(composed, plain, rtol=1e-12, atol=0)
+    weight = torch.randn(4, 8, dtype=torch.float64)
+    found, expected = (torch.autograd.grad((out * weight).sum(), leaves) for out in (composed, plain))
+    for mine, theirs in zip(found, expected, strict=True):
+        assert torch.allclose(mine, theirs, rtol=1e-9, atol=1e-12 * size)
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+@pytest.mark.parametrize("b_size", [0.0, 1.0])
+def test_second_gradients_by_finite_differences(chart, b_size):
+    leaves = leaves_of(n=3)
+    leaves[3] = (b_size * leaves[3].detach()).requires_grad_()
+    assert torch.autograd.gradgradcheck(lambda *given: settled(given, chart), leaves)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")  # torch's own use of it
+@pytest.mark.parametrize("chart", CHARTS)
+def test_transforms_of_torch_func_and_forward_gradients_agree_with_autograd(chart):
+    y, x, a, b, log_k = (leaf.detach() for leaf in leaves_of())
+
+    def loss(b, log_k, y=y, x=x):
+        return settled((y, x, a, b, log_k), chart).square().sum()
+
+    b_leaf, k_leaf = b.clone().requires_grad_(), log_k.clone().requires_grad_()
+    expected = torch.autograd.grad(loss(b_leaf, k_leaf), (b_leaf, k_leaf))
+    for found in (torch.func.grad(loss, (0, 1))(b, log_k), torch.func.jacfwd(loss, (0, 1))(b, log_k)):
+        assert all(torch.allclose(mine, theirs, rtol=1e-10) for mine, theirs in zip(found, expected, strict=True))
+    per_token = torch.func.vmap(torch.func.grad(loss), (None, None, 0, 0))(b, log_k, y.unsqueeze(1), x.unsqueeze(1))
+    assert torch.allclose(per_token.sum(0), expected[0], rtol=1e-10)
