@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from geoprobe import peft_method
 from geoprobe.versions import __version__, install_command
 
 if TYPE_CHECKING:
@@ -46,3 +47,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+peft_method.register()

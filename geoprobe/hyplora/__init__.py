@@ -1,6 +1,7 @@
 """HypLoRA as a peft method: LoRA in hyperbolic space (Yang et al., NeurIPS 2025, arXiv 2410.04010).
 
-Importing this module adds HypLoRA to peft; then everything of peft works as for its own methods::
+Importing geoprobe adds HypLoRA to peft (:mod:`geoprobe.peft_method`); then everything of peft works as for its own
+methods::
 
     from peft import get_peft_model
     from geoprobe.hyplora import HypLoraConfig

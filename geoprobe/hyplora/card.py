@@ -24,7 +24,7 @@ made with geoprobe. It is not linear in its input, so it cannot be merged into t
 it; with `pip install "{distribution}[finetune]"`:
 
 ```python
-import geoprobe.hyplora  # adds HYPLORA to peft
+import geoprobe  # adds HYPLORA to peft
 from peft import AutoPeftModelForCausalLM
 
 model = AutoPeftModelForCausalLM.from_pretrained("path/of/this/adapter")

@@ -14,7 +14,7 @@ from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from geoprobe.hyplora import HypLoraConfig
 
-ENTRY = "import geoprobe.hyplora, lm_eval.__main__ as m; m.cli_evaluate()"
+ENTRY = "import geoprobe, lm_eval.__main__ as m; m.cli_evaluate()"
 
 
 @pytest.fixture

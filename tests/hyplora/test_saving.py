@@ -27,7 +27,7 @@ for load in (AutoPeftModelForCausalLM.from_pretrained, PeftConfig.from_pretraine
     else:
         raise AssertionError("loaded by a peft that does not know it")
 
-import geoprobe.hyplora
+import geoprobe
 
 model = AutoPeftModelForCausalLM.from_pretrained(folder).eval()
 with torch.no_grad():
@@ -96,7 +96,7 @@ def test_the_model_card_says_what_it_is_and_how_to_load_it_once(saved):
     model, _, folder = saved
     for _ in range(2):  # saving again replaces the section
         card = (folder / "adapter" / "README.md").read_text()
-        assert card.count("import geoprobe.hyplora") == 1
+        assert card.count("import geoprobe  #") == 1
         assert "- hyplora" in card
         assert "K started at 0.5, learned: " in card
         assert card.index("A HypLoRA adapter") < 600
