@@ -95,7 +95,7 @@ class Setup:
     curvature : float or None
         HypLoRA's K at the start in units of the layer's width; None: its own default.
     match_scale : bool
-        Set each method's alpha so that all start with the gradient norm of the reference.
+        Set each method's alpha so that its median layer starts with the gradient norm of the reference's.
     seed : int
         Of the validation split and the samples, the same for all runs.
     threads : int or None
@@ -148,7 +148,7 @@ class Setup:
     four_bit: bool = _option(False, "Base model in 4 bits (bitsandbytes, a GPU).")
     # where HypLoRA clamps K
     curvature: Annotated[float, msgspec.Meta(gt=1e-26, lt=1e26)] | None = _option(None, "HypLoRA's K at the start.")
-    match_scale: bool = _option(True, "Start all methods with one gradient norm.")
+    match_scale: bool = _option(True, "Start the median layer of all methods with one gradient norm.")
     seed: FromZero = _option(0, "Of samples and the validation split.")
     threads: Positive | None = _option(None, "PyTorch's threads on a CPU.")
     field: str | None = _option(None, "QUESTION,RESPONSE: columns of the training data.")

@@ -143,7 +143,7 @@ def loss_tables(result: Outcome) -> Iterator[Table]:
     columns = ("method", "seed", "learning rate", "steps", "validation loss", "gradient norm", "unmatched", "alpha")
     note = (
         "Gradient norm: of all B matrices at step 0 over the same batch, at the alpha of the training; unmatched: at "
-        "the alpha that was asked for. Methods whose gradient norms are equal start at the same scale."
+        "the alpha that was asked for. A matched alpha gives the median layer the first method's gradient norm."
     )
     if result.base.validation_loss is not None:
         note += f" Loss before training: {result.base.validation_loss:.3f}."
