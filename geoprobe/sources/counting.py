@@ -113,8 +113,8 @@ def _added_up(
         raise BadDataError(f"The corpus {name} holds no text.", "Check the file, and the column named by --field.")
     whole = _together(kept) if tokens <= KEPT_TOKENS else None
     sha256 = combined_sha256(digests)
-    found = TokenCounts(name, sha256, counts, documents, whole, document_counts, tokenizer, continued)
-    return found, Prompts(name, tuple(prompt.ids for prompt in prompts))
+    counted = TokenCounts(name, sha256, counts, documents, whole, document_counts, tokenizer, continued)
+    return counted, Prompts(name, tuple(prompt.ids for prompt in prompts))
 
 
 def combined_sha256(digests: list[bytes]) -> str:

@@ -239,12 +239,12 @@ def _read_header(file: Path, metadata: dict[bytes, bytes]) -> _Header:
         raise _bad(file, f"its metadata takes {len(stated):,} bytes")
     try:
         header = msgspec.json.decode(stated, type=_Header)
-        sound = bool(header.corpora) and all(len(bytes.fromhex(each.sha256)) == 32 for each in header.corpora)
+        sound = bool(header.corpora) and all(len(bytes.fromhex(corpus.sha256)) == 32 for corpus in header.corpora)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise _bad(file, f"its metadata cannot be read: {error}") from error
     if header.version != _VERSION:
         raise _bad(file, f"it has version {header.version}, and this geoprobe reads {_VERSION}")
-    if not sound or any(min(each.n_documents, each.n_tokens, each.n_continued) < 0 for each in header.corpora):
+    if not sound or any(min(corpus.n_documents, corpus.n_tokens, corpus.n_continued) < 0 for corpus in header.corpora):
         raise _bad(file, "its metadata names no corpus, or one with an impossible hash or size")
     return header
 

@@ -36,7 +36,7 @@ def ray_tallies(
     GeoprobeError
         When the cluster cannot be reached, or a task fails.
     """
-    told = progress or (lambda _: None)
+    listener = progress or (lambda _: None)
     with ray_cluster() as ray:
         shared = ray.put(tokenizer)
         documents = 0
@@ -46,7 +46,7 @@ def ray_tallies(
                 ray, (count.remote(shared, part, number, options) for number, part in enumerate(corpus.parts))
             ):
                 documents += tally.n_documents
-                told(documents)
+                listener(documents)
                 yield tally
             return
         tally = Tally(options, 0)
@@ -61,5 +61,5 @@ def ray_tallies(
         encoded: Documents
         for encoded in in_order(ray, tasks()):
             tally.add(read.popleft(), encoded)
-            told(tally.n_documents)
+            listener(tally.n_documents)
         yield tally.finish()

@@ -64,7 +64,7 @@ def sample_weights(
 def _classes(counts: Int64[np.ndarray, " v"]) -> list[Int64[np.ndarray, " n"]]:
     # 0 for never, else one more than the whole part of the binary logarithm
     label = np.where(counts > 0, 1 + np.floor(np.log2(np.maximum(counts, 1))), 0).astype(np.int64)
-    return [np.flatnonzero(label == each) for each in np.unique(label)]
+    return [np.flatnonzero(label == number) for number in np.unique(label)]
 
 
 def _merged(classes: list[Int64[np.ndarray, " _"]], budget: int) -> list[Int64[np.ndarray, " _"]]:

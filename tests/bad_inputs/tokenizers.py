@@ -112,6 +112,22 @@ TOKENIZERS: dict[str, Case] = {
     ),
     "slow files that are none": Case(SCAN, 5, "cannot be converted", make=slow("vocab.json", b"{")),
     "sentencepiece that is none": Case(SCAN, 5, "cannot be converted", make=slow("tokenizer.model", b"\0junk" * 9)),
+    "sentencepiece cut short": Case(SCAN, 5, "SentencePiece model", make=slow("tokenizer.model", b"\n\x50abc")),
+    "sentencepiece given that is none": Case(
+        f"{SCAN} --tokenizer t.model", 5, "SentencePiece model", {"t.model": b"\n" + b"\xff" * 40}
+    ),
+    "tekken of nothing": Case(
+        f"{SCAN} --tokenizer t.json", 5, "is not a Tekken tokenizer", {"t.json": b'{"config": {}, "vocab": []}'}
+    ),
+    "settings beside a tokenizer that are a list": Case(
+        SCAN, 5, "tokenizer_config.json holds list", {"tiny/tokenizer_config.json": b"[]"}
+    ),
+    "added tokens beside a tokenizer that are none": Case(
+        SCAN,
+        5,
+        "contradict each other",
+        {"tiny/tokenizer_config.json": '{"added_tokens_decoder": {"²": {"content": "a"}}}'.encode()},
+    ),
     "a tokenizer of its own code": Case(
         SCAN,
         5,

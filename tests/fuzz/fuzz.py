@@ -27,6 +27,7 @@ with atheris.instrument_imports(include=["geoprobe"]):
     from geoprobe.report import opening
     from geoprobe.sources.models.gguf_tokenizer import gguf_tokenizer
     from geoprobe.sources.models.safetensors_header import read_header
+    from geoprobe.sources.models.tokenizer import load_tokenizer
 
 FOLDER = Path(tempfile.mkdtemp(prefix="geoprobe-fuzz-"))
 
@@ -78,8 +79,16 @@ def vectors(data: bytes) -> None:
     geoprobe.sources.models.word_vectors.read_word_vectors(file("v.txt", data))
 
 
+def pieces(data: bytes) -> None:
+    load_tokenizer(file("tokenizer.model", b"\n" + data)).encode(["the cat"])
+
+
+def tekken(data: bytes) -> None:
+    load_tokenizer(file("tekken.json", data)).encode(["the cat"])
+
+
 READERS: dict[str, Callable[[bytes], None]] = {
-    each.__name__: each for each in (safetensors, gguf, report, corpus, counts, vectors)
+    each.__name__: each for each in (safetensors, gguf, report, corpus, counts, vectors, pieces, tekken)
 }
 
 
@@ -106,6 +115,14 @@ def seeds(reader: str) -> Path:
     elif reader == "corpus":
         for number, text in enumerate(("the of\n\nand", '[{"text": "the"}]', '{"text": "the"}\n', 'text\n"a, b"\n')):
             (folder / str(number)).write_bytes(bytes([number]) + text.encode())
+    elif reader == "pieces":
+        unknown, piece = b"\x0e\n\x05<unk>\x15\0\0\0\0\x18\x02", b"\n\x0a\n\x01a\x15\0\0\x80\xbf\x18\x01"
+        (folder / "unigram").write_bytes(unknown + piece)
+        (folder / "bpe").write_bytes(unknown + piece + b"\x12\x02\x18\x02\x1a\x04\x18\x00\x20\x00")
+    elif reader == "tekken":
+        vocabulary = [{"rank": rank, "token_bytes": letter} for rank, letter in enumerate(("YQ==", "Yg==", "YWI="))]
+        config = {"pattern": "[a-z]+|.", "default_vocab_size": 5, "default_num_special_tokens": 2}
+        (folder / "small").write_text(json.dumps({"config": config, "vocab": vocabulary}))
     elif reader == "vectors":
         (folder / "glove").write_text("a 1 2\nb 3 4\n")
         (folder / "word2vec").write_text("2 2\na 1 2\nb 3 4\n")

@@ -154,7 +154,7 @@ def test_a_cluster_that_does_not_answer_is_said_at_once() -> None:
 def test_a_missing_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with (
-        pytest.raises(NotFoundError, match=r"pip install 'geoprobe\[scale\]'"),
+        pytest.raises(NotFoundError, match=r"pip install 'geoprobe-lm\[scale\]'"),
         ray_cluster.ray_cluster(),
     ):
         pass

@@ -12,20 +12,20 @@ __all__ = ["paragraphs"]
 
 def paragraphs(source: Source) -> Iterator[str]:
     """Lines up to a blank one; a paragraph longer than `MAX_DOCUMENT` is cut."""
-    held: list[str] = []
+    pending: list[str] = []
     size = 0
     kind: type[str] = str
     with source.open() as stream:
         for line, ended in line_pieces(decoded(stream, source.where), MAX_DOCUMENT):
             if line and not line.isspace():
-                held.append(line + "\n" if ended else line)
-                size += len(held[-1])
+                pending.append(line + "\n" if ended else line)
+                size += len(pending[-1])
                 while size > MAX_DOCUMENT + 1:  # the last line's end is not part of the document
-                    head, rest = cut("".join(held))
+                    head, rest = cut("".join(pending))
                     yield kind(head)
-                    held, size, kind = [rest], len(rest), Continued
-            elif held:
-                yield kind("".join(held).removesuffix("\n"))
-                held, size, kind = [], 0, str
-    if held:
-        yield kind("".join(held).removesuffix("\n"))
+                    pending, size, kind = [rest], len(rest), Continued
+            elif pending:
+                yield kind("".join(pending).removesuffix("\n"))
+                pending, size, kind = [], 0, str
+    if pending:
+        yield kind("".join(pending).removesuffix("\n"))

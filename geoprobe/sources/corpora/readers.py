@@ -154,9 +154,9 @@ def _files(folder: Path) -> tuple[list[Path], list[Path]]:
     def fail(error: OSError) -> None:
         raise AccessError(f"{error.filename} may not be read.", "Check its permissions.") from error
 
-    found, links = [], []
+    files, links = [], []
     for root, folders, names in os.walk(folder, onerror=fail):
         folders[:] = [name for name in folders if not name.startswith(".")]
         links += [path for name in folders if (path := Path(root, name)).is_symlink()]
-        found += [Path(root, name) for name in names if not name.startswith(".")]
-    return sorted((path for path in found if path.is_file()), key=os.fsencode), sorted(links, key=os.fsencode)
+        files += [Path(root, name) for name in names if not name.startswith(".")]
+    return sorted((path for path in files if path.is_file()), key=os.fsencode), sorted(links, key=os.fsencode)

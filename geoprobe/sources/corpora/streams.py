@@ -174,39 +174,39 @@ def line_pieces(blocks: Iterable[str], longest: int) -> Iterator[tuple[str, bool
 
     Where a line is cut depends on its text alone, not on the blocks.
     """
-    held: list[str] = []
+    pending: list[str] = []
     size = 0
     for block in _newlines(blocks):
         *whole, last = block.split("\n")
         for line in whole:
-            if held:
-                line = "".join([*held, line])
-                held, size = [], 0
+            if pending:
+                line = "".join([*pending, line])
+                pending, size = [], 0
             while len(line) > longest:
                 yield line[:longest], False
                 line = line[longest:]
             yield line, True
-        held.append(last)
+        pending.append(last)
         size += len(last)
         if size > longest:
-            rest = "".join(held)
+            rest = "".join(pending)
             while len(rest) > longest:
                 yield rest[:longest], False
                 rest = rest[longest:]
-            held, size = [rest], len(rest)
+            pending, size = [rest], len(rest)
     if size:
-        yield "".join(held), True
+        yield "".join(pending), True
 
 
 def _newlines(blocks: Iterable[str]) -> Iterator[str]:
     r"""The same text with ``\n`` for ``\r\n`` and ``\r``."""
-    held = ""
+    pending = ""
     for block in blocks:
-        text = held + block
-        held = "\r" if text.endswith("\r") else ""
+        text = pending + block
+        pending = "\r" if text.endswith("\r") else ""
         text = text.removesuffix("\r")
         yield text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
-    if held:
+    if pending:
         yield "\n"
 
 

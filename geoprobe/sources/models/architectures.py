@@ -161,7 +161,7 @@ def _first(matrices: Mapping[str, tuple[int, ...]], limit: int = 8) -> str:
 def text_configs(config: Mapping[str, Any], depth: int = 2) -> list[Mapping[str, Any]]:
     """A configuration and, of a multimodal model's, the language part's, the latter first."""
     parts = [config.get(key) for key in _LANGUAGE_PARTS] if depth else []
-    inner = [found for part in parts if isinstance(part, Mapping) for found in text_configs(part, depth - 1)]
+    inner = [text for part in parts if isinstance(part, Mapping) for text in text_configs(part, depth - 1)]
     return [*inner, config]
 
 
@@ -187,9 +187,9 @@ def lookup_scale(config: Mapping[str, Any], dimension: int) -> float:
         When the configuration states a factor that scales nothing.
     """
     for part in text_configs(config):
-        found = _stated(part, dimension)
-        if found is not None:
-            return found
+        factor = _stated(part, dimension)
+        if factor is not None:
+            return factor
     return 1.0
 
 

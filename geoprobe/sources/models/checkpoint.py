@@ -166,7 +166,7 @@ def _is_file_name(name: str) -> bool:
         fits = len(os.fsencode(name)) <= _LONGEST_NAME
     except UnicodeEncodeError:  # a lone surrogate
         return False
-    return fits and name not in ("", ".", "..") and not any(each in name for each in "\0/\\")
+    return fits and name not in ("", ".", "..") and not any(character in name for character in "\0/\\")
 
 
 def read_json(path: Path) -> dict[str, Any]:

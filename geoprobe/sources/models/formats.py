@@ -34,14 +34,14 @@ class Stored:
     config : mapping
         The model's configuration; of a GGUF file, its metadata under a configuration's names.
     tokenizer : callable
-        Loads the tokenizer; also gives notes on what had to be assumed of it.
+        Loads the tokenizer.
     name : str or None
         What the model calls itself.
     """
 
     checkpoint: Checkpoint
     config: Mapping[str, Any]
-    tokenizer: Callable[[], tuple[Tokenizer, tuple[str, ...]]]
+    tokenizer: Callable[[], Tokenizer]
     name: str | None = None
 
 
@@ -87,7 +87,7 @@ def _open_pickled(files: tuple[Path, ...]) -> Stored:
 
 def _beside(checkpoint: Checkpoint, folder: Path) -> Stored:
     """Weights whose configuration and tokenizer are files beside them."""
-    return Stored(checkpoint, read_json(folder / "config.json"), lambda: (load_tokenizer(folder), ()))
+    return Stored(checkpoint, read_json(folder / "config.json"), lambda: load_tokenizer(folder))
 
 
 def _open_gguf(files: tuple[Path, ...]) -> Stored:
@@ -110,7 +110,7 @@ def _is_encoder(architecture: str, metadata: Mapping[str, Any]) -> bool:
 
 
 def _open_array(files: tuple[Path, ...]) -> Stored:
-    def no_words() -> tuple[Tokenizer, tuple[str, ...]]:
+    def no_words() -> Tokenizer:
         raise UsageError(f"{files[0]} holds vectors and no words.", "Give its vocabulary by --tokenizer.")
 
     return Stored(read_array_file(files[0]), {}, no_words)
@@ -118,7 +118,7 @@ def _open_array(files: tuple[Path, ...]) -> Stored:
 
 def _open_word_vectors(files: tuple[Path, ...]) -> Stored:
     vectors, words = read_word_vectors(files[0])
-    return Stored(vectors, {}, lambda: (word_tokenizer(words), ()))
+    return Stored(vectors, {}, lambda: word_tokenizer(words))
 
 
 def _one_gguf(folder: Path) -> list[Path]:

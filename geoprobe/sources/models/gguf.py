@@ -166,7 +166,7 @@ def open_gguf(path: Path) -> GgufFile:
         When parts are missing.
     """
     paths = _parts(path)
-    headers = [read_gguf_header(each) for each in paths]
+    headers = [read_gguf_header(part) for part in paths]
     tensors: dict[str, tuple[Path, GgufTensor]] = {}
     for part, header in zip(paths, headers, strict=True):
         for name, tensor in header.tensors.items():
@@ -197,7 +197,7 @@ def _parts(path: Path) -> list[Path]:
         path.with_name(f"{matched['stem']}-{number:05}-of-{count:05}{matched['suffix']}")
         for number in range(1, count + 1)
     ]
-    missing = [each.name for each in paths if not each.is_file()]
+    missing = [part.name for part in paths if not part.is_file()]
     if missing:
         raise NotFoundError(
             f"{path.parent} lacks {len(missing)} of the {count} parts of {matched['stem']}: {', '.join(missing[:4])}.",

@@ -168,7 +168,7 @@ def _check_places(tensors: dict[str, GgufTensor], size: int) -> None:
     """Refuse tensors beyond the file's end or sharing bytes, as far as the sizes of their types are known."""
     from gguf import GGML_QUANT_SIZES
 
-    sizes: dict[int, tuple[int, int]] = {int(kind): each for kind, each in GGML_QUANT_SIZES.items()}
+    sizes: dict[int, tuple[int, int]] = {int(kind): size for kind, size in GGML_QUANT_SIZES.items()}
     spans = []
     for name, tensor in tensors.items():
         block, block_bytes = sizes.get(tensor.kind, (1, 0))

@@ -1,132 +1,180 @@
-"""The tokenizer inside a GGUF file.
-
-Byte-level BPE is built here with `tokenizers`, since transformers' converter adds a token of GPT-2's and splits text as
-GPT-2 does, without a word, where it knows no better; other kinds go through that converter.
-"""
+"""The tokenizer inside a GGUF file, built here with `tokenizers` by the kind that the file states."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from geoprobe.errors import BadDataError
 from geoprobe.sources.models.gguf import GgufFile
-from geoprobe.sources.models.gguf_splits import LLAMA3, REGULAR, SINGLE_DIGITS, assumption
+from geoprobe.sources.models.gguf_splits import RAW, REGULAR, SINGLE_DIGITS, WHOLE_WORDS, assumption
+from geoprobe.sources.models.sentencepiece_model import (
+    BYTE,
+    CONTROL,
+    UNKNOWN,
+    UNUSED,
+    USER_DEFINED,
+    Pieces,
+    pieces_backend,
+)
 from geoprobe.sources.models.tokenizer import Tokenizer, refused_by_library
 
 __all__ = ["gguf_tokenizer"]
 
-_CONTROL, _USER_DEFINED, _UNUSED = 3, 4, 5  # llama.cpp's token types
+_KEY = "tokenizer.ggml."
 #: What llama.cpp writes for a row that no token has.
 _PADDING = re.compile(r"\[PAD\d+\]")
+_SPACE = "\u2581"
+#: A vocabulary with fewer capitals than this share is one of lower-cased text.
+_FEW_CAPITALS = 0.001
 
 
-def gguf_tokenizer(file: GgufFile) -> tuple[Tokenizer, tuple[str, ...]]:
+def gguf_tokenizer(file: GgufFile) -> Tokenizer:
     """Build the tokenizer that a GGUF file describes.
-
-    Returns
-    -------
-    tokenizer : Tokenizer
-        Ready to encode.
-    notes : tuple of str
-        What had to be assumed.
 
     Raises
     ------
     BadDataError
-        When the file has no vocabulary, or one that cannot be converted.
+        When the file has no vocabulary, or one of a kind that cannot be read.
     """
     metadata = file.metadata
-    kind = metadata.get("tokenizer.ggml.model")
-    tokens = metadata.get("tokenizer.ggml.tokens")
+    kind, tokens = metadata.get(_KEY + "model"), metadata.get(_KEY + "tokens")
     if kind is None or not isinstance(tokens, list) or not tokens:
         raise BadDataError(
-            f"{file.path} holds no tokenizer (tokenizer.ggml.model is {kind!r}).",
+            f"{file.path} holds no tokenizer ({_KEY}model is {kind!r}).",
             "Use a GGUF file with its vocabulary, or the model's folder.",
         )
-    stated = metadata.get("tokenizer.ggml.pre")
-    pre = None if stated is None else str(stated)
+    if kind not in _KINDS:
+        raise BadDataError(
+            f"{file.path} has a tokenizer of the kind {str(kind)[:40]!r}, which cannot be read.",
+            f"Give the model's tokenizer.json by --tokenizer. Kinds that can be read: {', '.join(_KINDS)}.",
+        )
+    stated = metadata.get(_KEY + "pre")
+    pre = "gemma4" if kind == "gemma4" else None if stated is None else str(stated)
     with refused_by_library(
-        f"The tokenizer of {file.path} (kind {kind!r}, pre-tokenizer {pre!r}) cannot be converted",
+        f"The tokenizer of {file.path} (kind {kind!r}, pre-tokenizer {pre!r}) cannot be built",
         "Use the model's folder with its tokenizer.json instead of the GGUF file.",
     ):
-        if kind == "gpt2":
-            assumed = assumption(pre)
-            return Tokenizer(_byte_level(metadata, pre)), () if assumed is None else (assumed,)
-        note = f"The tokenizer (kind {kind}) was converted by transformers"
-        if kind == "llama":
-            note += (
-                ": a space at a text's start, ▁ and what follows a special token may be split otherwise by the model"
-            )
-        return Tokenizer(_by_transformers(metadata)), (f"{note}.",)
+        backend = _KINDS[kind](metadata, pre)
+    assumed = assumption(pre) if kind == "gpt2" else None
+    return Tokenizer(backend, notes=() if assumed is None else (assumed,))
 
 
-def _padding(metadata: Mapping[str, Any]) -> set[str]:
-    """Names of rows that no token has."""
-    types = metadata.get("tokenizer.ggml.token_type", [])
-    named = zip(metadata["tokenizer.ggml.tokens"], types, strict=False)
-    return {token for token, kind in named if kind == _UNUSED and _PADDING.fullmatch(token)}
+def _kinds(metadata: Mapping[str, Any]) -> list[int]:
+    """Kind of each token; all are plain where the file does not say."""
+    tokens, kinds = metadata[_KEY + "tokens"], metadata.get(_KEY + "token_type", [])
+    return [int(kind) for kind in kinds[: len(tokens)]] + [1] * (len(tokens) - len(kinds))
 
 
-def _byte_level(metadata: Mapping[str, Any], pre: str | None) -> Any:
-    from tokenizers import AddedToken, Regex, decoders, models, pre_tokenizers
-    from tokenizers import Tokenizer as Backend
+def _vocabulary(metadata: Mapping[str, Any]) -> dict[str, int]:
+    """Row of each token, without the rows that no token has."""
+    vocabulary: dict[str, int] = {}
+    for row, (token, kind) in enumerate(zip(metadata[_KEY + "tokens"], _kinds(metadata), strict=True)):
+        if kind != UNUSED or not _PADDING.fullmatch(token):
+            vocabulary.setdefault(token, row)
+    return vocabulary
 
-    tokens: list[str] = metadata["tokenizer.ggml.tokens"]
-    merges = [tuple(merge.split(" ", 1)) for merge in metadata["tokenizer.ggml.merges"]]
-    padding = _padding(metadata)
-    vocabulary = {token: row for row, token in enumerate(tokens) if token not in padding}
-    split = REGULAR.get(pre or "")
-    # Llama 3's tokenizer takes a whole word that is a token before it merges
-    backend = Backend(models.BPE(vocab=vocabulary, merges=merges, ignore_merges=split == LLAMA3))
-    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=split is None)
-    if split is not None:
-        parts = pre_tokenizers.Split(Regex(split), behavior="isolated")
-        backend.pre_tokenizer = pre_tokenizers.Sequence([parts, byte_level])
-    elif pre in SINGLE_DIGITS:
-        digits = pre_tokenizers.Digits(individual_digits=True)
-        backend.pre_tokenizer = pre_tokenizers.Sequence([digits, byte_level])
-    else:
-        backend.pre_tokenizer = byte_level
-    backend.decoder = decoders.ByteLevel()
-    types = metadata.get("tokenizer.ggml.token_type", [])
-    added = [
-        AddedToken(token, normalized=False, special=kind == _CONTROL)
-        for token, kind in zip(tokens, types, strict=False)
-        if kind in (_CONTROL, _USER_DEFINED)
-    ]
-    backend.add_special_tokens([token for token in added if token.special])
-    backend.add_tokens([token for token in added if not token.special])
+
+def _with_added(backend: Any, metadata: Mapping[str, Any], *, special: tuple[int, ...] = (CONTROL,)) -> Any:
+    """The same with its control tokens, and those that users defined, found in text before it is split."""
+    from tokenizers import AddedToken
+
+    kinds = list(zip(metadata[_KEY + "tokens"], _kinds(metadata), strict=True))
+    backend.add_special_tokens(
+        [AddedToken(token, normalized=False, special=True) for token, kind in kinds if kind in special and token]
+    )
+    backend.add_tokens([AddedToken(token, normalized=False) for token, kind in kinds if kind == USER_DEFINED and token])
     return backend
 
 
-def _by_transformers(metadata: Mapping[str, Any]) -> Any:
-    """What transformers makes of it, without rows that no token has and tokens that no row has."""
-    from transformers.integrations.gguf import gguf_tokenizer_mapping as mapping
+def _merges(metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
+    pairs = []
+    for merge in metadata.get(_KEY + "merges", []):
+        cut = merge.index(" ", 1)  # the first character of a token may itself be a space
+        pairs.append((merge[:cut], merge[cut + 1 :]))
+    return pairs
 
-    prefix = "tokenizer."
-    described = {
-        name: metadata[prefix + key]
-        for key, name in mapping.GGUF_TOKENIZER_MAPPING["tokenizer"].items()
-        if prefix + key in metadata
+
+def _bpe(metadata: Mapping[str, Any], pre: str | None) -> Any:
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+
+    raw = RAW.get(pre or "")
+    split = raw or REGULAR.get(pre or "")
+    model = models.BPE(
+        vocab=_vocabulary(metadata),
+        merges=_merges(metadata),
+        ignore_merges=pre in WHOLE_WORDS,
+        byte_fallback=raw is not None and BYTE in _kinds(metadata),
+    )
+    backend = Tokenizer(model)
+    steps: list[Any] = [pre_tokenizers.Split(Regex(part), behavior="isolated") for part in split or ()]
+    if raw is not None:
+        backend.normalizer = normalizers.Replace(" ", _SPACE)
+        backend.decoder = decoders.Sequence([decoders.Replace(_SPACE, " "), decoders.ByteFallback(), decoders.Fuse()])
+    else:
+        if pre in SINGLE_DIGITS:
+            steps.append(pre_tokenizers.Digits(individual_digits=True))
+        steps.append(pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=split is None))
+        backend.decoder = decoders.ByteLevel()
+    backend.pre_tokenizer = pre_tokenizers.Sequence(steps) if len(steps) > 1 else steps[0]
+    return _with_added(backend, metadata)
+
+
+def _pieces(metadata: Mapping[str, Any], _: str | None) -> Any:
+    """A SentencePiece vocabulary: Llama's merges by score, or T5's most probable cut."""
+    kinds, unigram = _kinds(metadata), metadata[_KEY + "model"] == "t5"
+    tokens = list(metadata[_KEY + "tokens"])
+    while tokens and kinds[-1] == UNUSED and _PADDING.fullmatch(tokens[-1]):  # rows that no token has
+        del tokens[-1], kinds[-1]
+    scores = [float(score) for score in metadata.get(_KEY + "scores", [])][: len(tokens)]
+    unknown = metadata.get(_KEY + "unknown_token_id", kinds.index(UNKNOWN) if UNKNOWN in kinds else 0)
+    return pieces_backend(
+        Pieces(
+            tokens,
+            scores + [0.0] * (len(tokens) - len(scores)),
+            kinds,
+            unigram,
+            unknown=int(unknown),
+            prefix=bool(metadata.get(_KEY + "add_space_prefix", True)),
+            collapse=bool(metadata.get(_KEY + "remove_extra_whitespaces", unigram)),
+            charsmap=bytes(byte & 0xFF for byte in metadata.get(_KEY + "precompiled_charsmap", [])),
+        )
+    )
+
+
+def _word_pieces(metadata: Mapping[str, Any], _: str | None) -> Any:
+    """BERT's vocabulary, in which llama.cpp marks the beginnings of words and not what goes on."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
+
+    tokens = metadata[_KEY + "tokens"]
+    plain = [token for token, kind in zip(tokens, _kinds(metadata), strict=True) if kind == 1]
+    marked = any(token.startswith(_SPACE) for token in plain)
+    vocabulary = {
+        _unmarked(token) if marked and kind == 1 else token: row
+        for row, (token, kind) in reversed(list(enumerate(zip(tokens, _kinds(metadata), strict=True))))
+        if kind != UNUSED or not _PADDING.fullmatch(token)
     }
-    backend = mapping.convert_gguf_tokenizer(str(metadata.get("general.architecture")), described)[0]
-    return _of_rows(backend, len(metadata["tokenizer.ggml.tokens"]), _padding(metadata))
+    row = metadata.get(_KEY + "unknown_token_id")
+    unknown = tokens[row] if isinstance(row, int) and row < len(tokens) else "[UNK]"
+    capitals = sum(token != token.lower() for token in plain)
+    lower = metadata.get(_KEY + "normalizer.lowercase", capitals <= _FEW_CAPITALS * len(plain))
+    accents = metadata.get(_KEY + "normalizer.strip_accents", lower)
+    backend = Tokenizer(models.WordPiece(vocabulary, unk_token=unknown))
+    backend.normalizer = normalizers.BertNormalizer(lowercase=bool(lower), strip_accents=bool(accents))
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return _with_added(backend, metadata, special=(CONTROL, UNKNOWN))
 
 
-def _of_rows(backend: Any, rows: int, padding: set[str]) -> Any:
-    from tokenizers import Tokenizer as Backend
+def _unmarked(token: str) -> str:
+    return token.removeprefix(_SPACE) if token.startswith(_SPACE) else f"##{token}"
 
-    # T5's padding has other names by now, and those are tokens
-    dropped = {token for token in padding if backend.token_to_id(token) is not None}
-    if not dropped and all(row < rows for row in backend.get_added_tokens_decoder()):
-        return backend
-    described = json.loads(backend.to_str())
-    described["added_tokens"] = [token for token in described["added_tokens"] if token["id"] < rows]
-    model = described["model"]
-    if isinstance(model["vocab"], dict):
-        model["vocab"] = {token: row for token, row in model["vocab"].items() if token not in dropped}
-        model["merges"] = [pair for pair in model["merges"] if "".join(pair) not in dropped]
-    return Backend.from_str(json.dumps(described))
+
+#: Kind of tokenizer to what builds it.
+_KINDS: dict[str, Callable[[Mapping[str, Any], str | None], Any]] = {
+    "gpt2": _bpe,
+    "gemma4": _bpe,
+    "llama": _pieces,
+    "t5": _pieces,
+    "bert": _word_pieces,
+}

@@ -12,10 +12,10 @@ from geoprobe.sources.hub_errors import offline_error, translated
 
 __all__ = ["HubRepository", "open_repository"]
 
-_TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
+#: What may change a whole tokenizer, and what one can be made of where there is none.
+_WHOLE = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+_PARTS = (
+    "tekken.json",
     "tokenizer.model",
     "spiece.model",
     "spm.model",
@@ -23,7 +23,6 @@ _TOKENIZER_FILES = (
     "vocab.json",
     "merges.txt",
     "vocab.txt",
-    "added_tokens.json",
 )
 
 
@@ -56,8 +55,8 @@ class HubRepository:
         """A file that somebody has fetched whole already."""
         from huggingface_hub import try_to_load_from_cache
 
-        found = try_to_load_from_cache(self.name, file, revision=self.commit)
-        return Path(found) if isinstance(found, str) else None
+        cached = try_to_load_from_cache(self.name, file, revision=self.commit)
+        return Path(cached) if isinstance(cached, str) else None
 
     def kept(self, name: str) -> Path:
         """Where a part of this revision's files is kept between runs, there or not."""
@@ -128,10 +127,10 @@ def open_repository(
             f"The repository {name} has no config.json.", "Name a repository that holds a transformers model."
         )
     repository = HubRepository(name, config.parent.name, config.parent, offline)
-    for file in _TOKENIZER_FILES if tokenizer else ():
-        # what holds the whole tokenizer is enough: vocabularies beside it say the same again
-        if file in _TOKENIZER_FILES[3:] and (repository.folder / _TOKENIZER_FILES[0]).is_file():
-            break
+    for file in _WHOLE if tokenizer else ():
+        repository.small_file(file)
+    # what holds the whole tokenizer is enough: vocabularies beside it say the same again
+    for file in _PARTS if tokenizer and not (repository.folder / _WHOLE[0]).is_file() else ():
         repository.small_file(file)
     return repository
 

@@ -35,13 +35,13 @@ class HubCheckpoint:
         Where they are.
     wanted : str or None
         The tensor that the user named, so that its shard's header is read.
-    told : callable, optional
+    progress : callable, optional
         Called with (bytes here, bytes in all) while a tensor is fetched.
     """
 
     repository: HubRepository
     wanted: str | None = None
-    told: Callable[[int, int], None] | None = None
+    progress: Callable[[int, int], None] | None = None
     _headers: dict[str, dict[str, TensorEntry]] = field(default_factory=dict, repr=False)
     _sampled: set[str] = field(default_factory=set, repr=False)
 
@@ -94,7 +94,7 @@ class HubCheckpoint:
             return
         target = self._kept(name, entry, "rows")
         file = HubFile(self.repository, self.file(name))
-        file.download_rows(entry.start, (entry.shape[0], self.row_bytes(name)), rows, target, self.told)
+        file.download_rows(entry.start, (entry.shape[0], self.row_bytes(name)), rows, target, self.progress)
         self._sampled.add(name)
 
     def _whole(self, name: str) -> tuple[Path, TensorEntry]:
@@ -102,7 +102,7 @@ class HubCheckpoint:
         here = self._here(name, entry)
         if here is None:
             target = self._kept(name, entry, "bin")
-            HubFile(self.repository, self.file(name)).download(entry.start, entry.stop, target, self.told)
+            HubFile(self.repository, self.file(name)).download(entry.start, entry.stop, target, self.progress)
             here = target, TensorEntry(entry.dtype, entry.shape, 0, entry.stop - entry.start)
         return here
 

@@ -28,7 +28,7 @@ _SECONDS = 30
 #: Rows that nobody asked for are fetched too where they cost less than this share of what was asked for.
 _WASTE = 0.05
 
-Told = Callable[[int, int], None] | None
+Listener = Callable[[int, int], None] | None
 
 
 @dataclass(frozen=True)
@@ -40,26 +40,26 @@ class HubFile:
 
     def read(self, start: int, stop: int) -> tuple[bytes, int]:
         """Bytes start to stop, and the file's whole size; a dropped connection is tried again."""
-        found = bytearray()
+        received = bytearray()
         total = ""
         with self.repository.asked(self.file):
             for attempt in range(1, _ATTEMPTS + 1):
-                with self._broken_off(attempt, lambda: len(found), stop - start):
-                    with self._request(start + len(found), stop) as response:
+                with self._broken_off(attempt, lambda: len(received), stop - start):
+                    with self._request(start + len(received), stop) as response:
                         total = response.headers.get("content-range", "").rpartition("/")[2]
                         for chunk in response.iter_raw():
-                            found.extend(chunk[: stop - start - len(found)])
-                            if len(found) == stop - start:
+                            received.extend(chunk[: stop - start - len(received)])
+                            if len(received) == stop - start:
                                 break  # whatever else is sent
                     break
-        if len(found) != stop - start or not (total.isascii() and total.isdigit() and len(total) < 19):
+        if len(received) != stop - start or not (total.isascii() and total.isdigit() and len(total) < 19):
             raise BadDataError(
-                f"The hub sent {len(found):,} of {stop - start:,} bytes of {self.repository.name}/{self.file}.",
+                f"The hub sent {len(received):,} of {stop - start:,} bytes of {self.repository.name}/{self.file}.",
                 "Try again later.",
             )
-        return bytes(found), int(total)
+        return bytes(received), int(total)
 
-    def download(self, start: int, stop: int, target: Path, told: Told) -> None:
+    def download(self, start: int, stop: int, target: Path, progress: Listener) -> None:
         """Write bytes start to stop to a file, which is there when all of it is.
 
         What an interrupted transfer has brought is kept, and the next one goes on from there. A process that wants
@@ -81,8 +81,8 @@ class HubFile:
                     with self._request(start + done, stop) as response, part.open("ab") as out:
                         for chunk in response.iter_raw():
                             done += out.write(chunk[: size - done])
-                            if told is not None:
-                                told(done, size)
+                            if progress is not None:
+                                progress(done, size)
                             if done == size:
                                 break  # whatever else is sent
                     if done < size:
@@ -93,7 +93,7 @@ class HubFile:
             part.replace(target)
 
     def download_rows(
-        self, start: int, shape: tuple[int, int], rows: Int64[np.ndarray, " n"], target: Path, told: Told
+        self, start: int, shape: tuple[int, int], rows: Int64[np.ndarray, " n"], target: Path, progress: Listener
     ) -> None:
         """Write some rows of the matrix at `start` to their own places in a sparse file.
 
@@ -110,7 +110,7 @@ class HubFile:
             (n,) the rows to fetch, sorted.
         target : Path
             The sparse file.
-        told : callable or None
+        progress : callable or None
             Called with (bytes here, bytes in all).
         """
         beside = target.with_name(f"{target.name}.rows.npy")
@@ -129,8 +129,8 @@ class HubFile:
                     out.write(content)
                     here[first:stop] = True
                     done += stop - first
-                    if told is not None:
-                        told(done * row_bytes, size * row_bytes)
+                    if progress is not None:
+                        progress(done * row_bytes, size * row_bytes)
 
             try:
                 with ThreadPoolExecutor(_CONNECTIONS) as pool:

@@ -16,7 +16,6 @@ from geoprobe.sources.models.opened import OpenedModel
 from geoprobe.sources.models.quantised import refuse_packed
 from geoprobe.sources.models.resolve import ModelLocation, reading, resolve_model
 from geoprobe.sources.models.tokenizer import Tokenizer, load_tokenizer
-from geoprobe.sources.models.vocabulary import SPLITTING
 
 __all__ = ["open_model", "open_tokenizer"]
 
@@ -79,7 +78,7 @@ def open_tokenizer(model: str | Path, *, revision: str | None = None, offline: b
     if location.repository is not None:
         return load_tokenizer(open_repository(location.repository, revision=revision, offline=offline).folder)
     with reading(location.files[0]):
-        return _stored(location).tokenizer()[0]
+        return _stored(location).tokenizer()
 
 
 def _given_tokenizer(tokenizer: str | Path | None) -> Tokenizer | None:
@@ -104,15 +103,13 @@ def _stored(location: ModelLocation) -> Stored:
 def _on_hub(repository: HubRepository, tensor: str | None, progress: Callable[[int, int], None] | None) -> Stored:
     checkpoint = HubCheckpoint(repository, tensor, progress)
     config = read_json(repository.folder / "config.json")
-    return Stored(checkpoint, config, lambda: (load_tokenizer(repository.folder), ()))
+    return Stored(checkpoint, config, lambda: load_tokenizer(repository.folder))
 
 
 def _opened(
     location: ModelLocation, stored: Stored, given: Tokenizer | None, tensor: str | None, commit: str | None = None
 ) -> OpenedModel:
-    tokenizer, notes = (given, ()) if given is not None else stored.tokenizer()
-    if tokenizer.unknown is not None:
-        notes = (*notes, SPLITTING)
+    tokenizer = given if given is not None else stored.tokenizer()
     checkpoint, config, label = stored.checkpoint, stored.config, location.label
     if tensor is None:
         refuse_packed(checkpoint.names(), config, label)
@@ -120,4 +117,4 @@ def _opened(
     chosen, decided = choose_tensor(checkpoint.shapes(), wanted=tensor, vocabulary=vocabulary, where=label)
     label = escaped_name(label)
     name = location.title or stored.name or str(config.get("_name_or_path") or label)
-    return OpenedModel(checkpoint, chosen, tokenizer, config, label, name, decided + notes, commit)
+    return OpenedModel(checkpoint, chosen, tokenizer, config, label, name, decided, commit)

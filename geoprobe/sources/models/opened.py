@@ -118,7 +118,7 @@ class OpenedModel:
             dtype=stored.dtype,
             sha256=digest(stored, None if weights is None else weights > 0),
             revision=self.revision,
-            notes=(*self.notes, *quantised, *aligned),
+            notes=(*self.notes, *self.tokenizer.notes, *quantised, *aligned),
         )
         return EmbeddingTable(
             vectors=vectors,
@@ -133,8 +133,8 @@ class OpenedModel:
 
     @cached_property
     def _output_name(self) -> str | None:
-        found = output_by_name(self.checkpoint.names())
-        return None if found == self.tensor else found
+        output = output_by_name(self.checkpoint.names())
+        return None if output == self.tensor else output
 
     def _output(self, rows: Rows, wanted: bool) -> tuple[bool | None, Rows | None]:
         """Whether the output matrix is the embedding, and where it is another one, that."""

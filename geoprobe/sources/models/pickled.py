@@ -66,8 +66,8 @@ class TorchRows:
         """(V, bytes of a row) as stored."""
         import torch
 
-        found: np.ndarray = self.tensor.contiguous().view(torch.uint8).numpy()
-        return found
+        stored: np.ndarray = self.tensor.contiguous().view(torch.uint8).numpy()
+        return stored
 
     def read(self, start: int, stop: int) -> Float32[np.ndarray, "rows d"]:
         """Rows start to stop (exclusive) in float32."""
@@ -94,13 +94,13 @@ class PickledFiles:
 
     @cached_property
     def _tensors(self) -> dict[str, tuple[Path, Any]]:
-        found: dict[str, tuple[Path, Any]] = {}
+        entries: dict[str, tuple[Path, Any]] = {}
         for path in self.paths:
             for name, tensor in _load(path).items():
-                if name in found:
-                    raise in_two_files(name, found[name][0], path)
-                found[name] = (path, tensor)
-        return found
+                if name in entries:
+                    raise in_two_files(name, entries[name][0], path)
+                entries[name] = (path, tensor)
+        return entries
 
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
         """Shape of every tensor."""

@@ -137,7 +137,7 @@ def dequantised(
         if f"{base}{packed}" in checkpoint.names():
             raise _unreadable(where, name, "packed", stated or method)
     rows = checkpoint.rows(name)
-    end = next((each for each in _SCALES if f"{base}{each}" in checkpoint.names()), None)
+    end = next((end for end in _SCALES if f"{base}{end}" in checkpoint.names()), None)
     if end is not None and rows.dtype in _SCALED:
         return _scaled(checkpoint, rows, base, end, config, where)
     if rows.dtype in INTEGERS:
@@ -179,7 +179,7 @@ def _block(
     described = config.get("quantization_config")
     stated = described.get("weight_block_size") if isinstance(described, Mapping) else None
     stated = stated if isinstance(stated, list) and len(stated) == 2 else [None, None]
-    rows, columns = (_side(*each) for each in zip(scales, shape, stated, strict=True))
+    rows, columns = map(_side, scales, shape, stated)
     if rows is None or columns is None:
         raise BadDataError(
             f"{where}: {name} of shape {scales[0]}×{scales[1]} cannot scale {shape[0]:,}×{shape[1]:,}.",

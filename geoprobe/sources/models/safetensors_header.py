@@ -86,11 +86,11 @@ def parse_header(header: bytes, size: int, where: str) -> dict[str, TensorEntry]
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
         (twice, _), *_ = Counter(name for name, _ in pairs).most_common(1)
         raise ValueError(f"{twice!r} is there twice")
-    return found
+    return mapping
 
 
 def _entry(value: Any, begin: int) -> TensorEntry:

@@ -77,7 +77,7 @@ class ModelStates:
                 f"{self.name} has no layer {wrong[0]}: it has {self.layers} blocks.",
                 f"Give 0 (the embedding) to {self.layers}, or `final`.",
             )
-        found: list[list[np.ndarray]] = [[np.empty((0, 0), np.float32)] * len(prompts) for _ in layers]
+        read: list[list[np.ndarray]] = [[np.empty((0, 0), np.float32)] * len(prompts) for _ in layers]
         order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))
         device = self.model.device
         for start in range(0, len(order), BATCH):
@@ -100,8 +100,8 @@ class ModelStates:
                             f"Layer {layer} of {self.name} gives states that are not finite.",
                             "Are its weights damaged, or of a type that overflows in float32?",
                         )
-                    found[which][place] = mine
-        return tuple(tuple(each) for each in found)
+                    read[which][place] = mine
+        return tuple(tuple(states) for states in read)
 
 
 def open_states(model: str | Path, *, revision: str | None = None, offline: bool = False) -> ModelStates:

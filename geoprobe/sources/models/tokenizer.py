@@ -6,24 +6,27 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Int64
 
 from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError, is_failure
-from geoprobe.sources.models.vocabulary import MAX_TOKENS, read_vocabulary, word_backend
+from geoprobe.sources.models.byte_alphabet import from_byte_level
+from geoprobe.sources.models.checkpoint import read_json
+from geoprobe.sources.models.sentencepiece_model import is_sentencepiece, pieces_backend, read_pieces
+from geoprobe.sources.models.tekken import tekken_backend
+from geoprobe.sources.models.tokenizer_settings import with_settings, without_dropout
+from geoprobe.sources.models.vocabulary import MAX_TOKENS, SPLITTING, read_vocabulary, word_backend
 
 __all__ = ["Tokenizer", "load_tokenizer", "refused_by_library", "word_tokenizer"]
 
 _SENTENCEPIECE = ("tokenizer.model", "spiece.model", "spm.model", "sentencepiece.bpe.model")
 _SLOW_FILES = (*_SENTENCEPIECE, "vocab.json", "vocab.txt", "tokenizer_config.json")
-#: What a SentencePiece model's file begins with: the tag of its first field, the pieces.
-_FIRST_FIELD = b"\n"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,10 +39,13 @@ class Tokenizer:
         The tokenizer itself.
     unknown : int or None
         An id beyond the table that stands for what is in no vocabulary, and is left out of what is encoded.
+    notes : tuple of str
+        What had to be decided of it.
     """
 
     backend: Any
     unknown: int | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.size > MAX_TOKENS:
@@ -58,8 +64,8 @@ class Tokenizer:
         """
         with refused_by_library("The tokenizer cannot encode", "Download its files again."):
             encodings = self.backend.encode_batch_fast(list(texts), add_special_tokens=False)
-        found = [np.array(encoding.ids, dtype=np.int64) for encoding in encodings]
-        return found if self.unknown is None else [ids[ids != self.unknown] for ids in found]
+        encoded = [np.array(encoding.ids, dtype=np.int64) for encoding in encodings]
+        return encoded if self.unknown is None else [ids[ids != self.unknown] for ids in encoded]
 
     @cached_property
     def sha256(self) -> str:
@@ -84,17 +90,16 @@ class Tokenizer:
         """
         added = self.backend.get_added_tokens_decoder()
         byte_level = _is_byte_level(self.backend)
-        found = [""] * rows
+        texts = [""] * rows
         for piece, row in self.backend.get_vocab(with_added_tokens=True).items():
             if row >= rows or row == self.unknown:
                 continue
             if row in added:
-                found[row] = added[row].content
-            elif byte_level:
-                found[row] = _from_byte_level(piece)
-            else:
-                found[row] = piece.replace("\u2581", " ")
-        return tuple(found)
+                texts[row] = added[row].content
+            else:  # of several names of a row, which come in no order, the last of the alphabet
+                text = from_byte_level(piece) if byte_level else piece.replace("\u2581", " ")
+                texts[row] = max(texts[row], text)
+        return tuple(texts)
 
     def special(self, rows: int) -> Bool[np.ndarray, " v"]:
         """(rows,) which rows are special tokens, such as end of text."""
@@ -105,15 +110,6 @@ class Tokenizer:
         return mask
 
 
-@lru_cache(maxsize=1)
-def _byte_of_character() -> dict[str, int]:
-    """GPT-2's byte alphabet: printable bytes stand for themselves, the others for U+0100 onwards."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(256) if byte not in set(printable)]
-    table = {chr(byte): byte for byte in printable}
-    return table | {chr(0x100 + position): byte for position, byte in enumerate(others)}
-
-
 def _is_byte_level(backend: Any) -> bool:
     """Whether tokens are in GPT-2's alphabet of bytes, as its decoder says, or where it has none, what splits text."""
     stage = backend.pre_tokenizer if backend.decoder is None else backend.decoder
@@ -122,41 +118,50 @@ def _is_byte_level(backend: Any) -> bool:
     return any(part.get("type") == "ByteLevel" for part in parts)
 
 
-def _from_byte_level(piece: str) -> str:
-    table = _byte_of_character()
-    try:
-        return bytes(table[character] for character in piece).decode("utf-8", errors="backslashreplace")
-    except KeyError:  # a token outside the alphabet is literal text
-        return piece
-
-
-def load_tokenizer(folder: Path) -> Tokenizer:
+def load_tokenizer(place: Path) -> Tokenizer:
     """Load a tokenizer from a model's folder, from one file, or from a list of words; no code of the folder is run.
 
     Parameters
     ----------
-    folder : Path
-        A folder, a ``tokenizer.json`` by whatever name, or a vocabulary (``.txt``, ``.json`` or ``.parquet``).
+    place : Path
+        A folder, a ``tokenizer.json`` by whatever name, a ``tekken.json``, a SentencePiece model (``.model``), or a
+        vocabulary (``.txt``, ``.json`` or ``.parquet``).
 
     Raises
     ------
     NotFoundError
-        When there is none, or what reads it is not installed.
+        When there is none.
     BadDataError
         When the files cannot be read as one.
     """
-    if folder.is_file():
-        if folder.suffix.lower() == ".json" and _describes_tokenizer(folder):
-            return _prepared(_read_json(folder))
-        return word_tokenizer(read_vocabulary(folder))
-    path = folder / "tokenizer.json"
-    if path.is_file():
-        return _prepared(_read_json(path))
-    if not any((folder / name).is_file() for name in _SLOW_FILES):
+    if place.is_file():
+        return _from_file(place)
+    whole, pieces, tekken = place / "tokenizer.json", place / "tokenizer.model", place / "tekken.json"
+    if whole.is_file():
+        return _prepared(_read_json(whole), place)
+    if tekken.is_file():
+        return _prepared(_read_tekken(tekken))
+    if pieces.is_file() and is_sentencepiece(pieces) and not _renumbered(place):
+        prefix = read_json(place / "tokenizer_config.json").get("add_prefix_space")
+        return _prepared(_read_pieces(pieces, prefix if isinstance(prefix, bool) else None), place)
+    if not any((place / name).is_file() for name in _SLOW_FILES):
         raise NotFoundError(
-            f"{folder} has no tokenizer: there is no tokenizer.json, nor {', '.join(_SLOW_FILES)}.",
+            f"{place} has no tokenizer: there is no tokenizer.json, nor {', '.join(_SLOW_FILES)}.",
             "Put the model's tokenizer files beside its weights, or say where they are by --tokenizer.",
         )
+    return _by_transformers(place)
+
+
+def _from_file(path: Path) -> Tokenizer:
+    suffix = path.suffix.lower()
+    if suffix == ".json" and (kind := _kind_of_json(path)) is not None:
+        return _prepared(_read_tekken(path) if kind == "tekken" else _read_json(path))
+    if suffix == ".model" and is_sentencepiece(path):
+        return _prepared(_read_pieces(path))
+    return word_tokenizer(read_vocabulary(path))
+
+
+def _by_transformers(folder: Path) -> Tokenizer:
     from transformers import AutoTokenizer
 
     refused = refused_by_library(
@@ -176,27 +181,46 @@ def _say_if_sentencepiece_lacks(folder: Path, error: BadDataError) -> None:
     if find_spec("sentencepiece") is not None:
         return
     for name in _SENTENCEPIECE:
-        # a list of tokens for tiktoken, which is text, can have such a name too
-        if (folder / name).is_file() and (folder / name).read_bytes()[:1] == _FIRST_FIELD:
+        if (folder / name).is_file() and is_sentencepiece(folder / name):
             raise NotFoundError(
                 f"The tokenizer {folder / name} is read by the package `sentencepiece`, which is not installed.",
                 "Install it by: pip install sentencepiece. Or put the model's tokenizer.json beside its weights.",
             ) from error
 
 
-def _describes_tokenizer(path: Path) -> bool:
-    """Whether JSON is a whole tokenizer rather than a list of words."""
+def _kind_of_json(path: Path) -> Literal["tokenizer", "tekken"] | None:
+    """Whether JSON is a whole tokenizer, one of Mistral's, or neither, such as a list of words."""
     content = path.read_bytes()
     try:
-        found = json.loads(content)
+        described = json.loads(content)
     except (ValueError, RecursionError):
-        return b'"model"' in content  # as what it is damaged
-    return isinstance(found, dict) and isinstance(found.get("model"), dict)
+        return "tokenizer" if b'"model"' in content else None  # as what it is damaged
+    if not isinstance(described, dict):
+        return None
+    if isinstance(described.get("config"), dict) and isinstance(described.get("vocab"), list):
+        return "tekken"
+    return "tokenizer" if isinstance(described.get("model"), dict) else None
 
 
 def word_tokenizer(words: Sequence[str]) -> Tokenizer:
     """A tokenizer of whole words, a row each in this order; what is none of them is left out."""
-    return Tokenizer(word_backend(words), unknown=len(words))
+    return Tokenizer(word_backend(words), unknown=len(words), notes=(SPLITTING,))
+
+
+def _renumbered(folder: Path) -> bool:
+    """Whether a model's rows are not those of the pieces in its `tokenizer.model`."""
+    return str(read_json(folder / "config.json").get("model_type", "")).startswith("seamless")
+
+
+def _read_pieces(path: Path, prefix: bool | None = None) -> Any:
+    with refused_by_library(f"{path} is not a SentencePiece model", "Download the file again."):
+        pieces = read_pieces(path)
+        return pieces_backend(pieces if prefix is None else replace(pieces, prefix=prefix))
+
+
+def _read_tekken(path: Path) -> Any:
+    with refused_by_library(f"{path} is not a Tekken tokenizer", "Download the file again."):
+        return tekken_backend(json.loads(path.read_bytes()))
 
 
 def _read_json(path: Path) -> Any:
@@ -237,8 +261,13 @@ def _silent_transformers() -> Iterator[None]:
         logging.set_verbosity(before)
 
 
-def _prepared(backend: Any) -> Tokenizer:
+def _prepared(backend: Any, folder: Path | None = None) -> Tokenizer:
+    """A tokenizer as it counts, with what the other files of its folder say of it."""
+    notes: tuple[str, ...] = ()
+    if folder is not None:
+        with refused_by_library(f"The tokenizer files in {folder} contradict each other", "Download them again."):
+            backend, notes = with_settings(backend, folder)
     # a saved tokenizer may cut or pad what it is given: counting needs every token, and no others
     backend.no_truncation()
     backend.no_padding()
-    return Tokenizer(backend)
+    return Tokenizer(backend, notes=(*without_dropout(backend), *notes))

@@ -76,12 +76,12 @@ def _lines(path: Path) -> list[str]:
 
 
 def _json(path: Path) -> list[str]:
-    found = json.loads(path.read_text(encoding="utf-8-sig"))
-    if isinstance(found, dict):
-        if not all(type(row) is int for row in found.values()) or sorted(found.values()) != list(range(len(found))):
+    listed = json.loads(path.read_text(encoding="utf-8-sig"))
+    if isinstance(listed, dict):
+        if not all(type(row) is int for row in listed.values()) or sorted(listed.values()) != list(range(len(listed))):
             raise ValueError("its rows are not 0 to the number of words")
-        return sorted(found, key=found.__getitem__)
-    return found if isinstance(found, list) else []
+        return sorted(listed, key=listed.__getitem__)
+    return listed if isinstance(listed, list) else []
 
 
 def _parquet(path: Path) -> list[str]:

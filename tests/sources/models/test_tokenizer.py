@@ -95,7 +95,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_word(tmp_path: Path) -> None:
         assert load_tokenizer(tmp_path / name).texts(2) == ("the", "cat")
 
 
-@pytest.mark.parametrize("name", ["tokenizer.model", "spiece.model", "spm.model", "sentencepiece.bpe.model"])
+@pytest.mark.parametrize("name", ["spiece.model", "spm.model", "sentencepiece.bpe.model"])
 def test_a_sentencepiece_model_says_what_reads_it(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sentencepiece", None)
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama"}))
