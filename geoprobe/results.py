@@ -165,6 +165,10 @@ class Result(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     question: ClassVar[str]
+    #: The usual claim that the question asks about, as a clause without a symbol; empty where there is none.
+    claim: ClassVar[str] = ""
+    #: What of the model is more like a tree than chance or not, such as ``tokens``; empty where that is not asked.
+    tree_like: ClassVar[str] = ""
 
     estimate: Estimate
     null: NullDistribution

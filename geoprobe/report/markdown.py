@@ -30,6 +30,7 @@ def render_markdown(view: View) -> str:
         *(_pairs(view.facts)),
         *(f"> **Note.** {_text(warning)}" for warning in view.warnings),
         *(f"> {_text(note)}" for note in view.notes),
+        *_conclusion(view),
         "## Answers",
         _answers(view),
         *(f"**{_text(s.card.question)}** {_text(s.card.reason)}" for s in view.sections),
@@ -38,6 +39,15 @@ def render_markdown(view: View) -> str:
         *(_pairs(view.provenance)),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _conclusion(view: View) -> list[str]:
+    if view.conclusion is None:
+        return []
+    parts = ["## In short", *map(_text, view.conclusion.sentences)]
+    if view.conclusion.command:
+        parts += [f"**Next.** {_text(view.conclusion.purpose)}", f"    {' '.join(view.conclusion.command.split())}"]
+    return parts
 
 
 def _answers(view: View) -> str:

@@ -81,6 +81,7 @@ def _document(view: View) -> dict[str, Any]:
         "kind": view.kind,
         "title": view.title,
         "version": view.version,
+        "conclusion": msgspec.to_builtins(view.conclusion),
         "facts": view.facts,
         "notes": view.notes,
         "warnings": view.warnings,

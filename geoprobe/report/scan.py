@@ -12,10 +12,12 @@ import msgspec
 from geoprobe.data import ModelSource
 from geoprobe.diagnostics.base import result_type
 from geoprobe.errors import NotFoundError
+from geoprobe.report.conclusion import Conclusion, conclude
 from geoprobe.report.formats import Rendered, checked_version, read_json
 from geoprobe.report.text import escape, escape_all
 from geoprobe.report.view import Card, Section, Strip, View, quantities, shown_table
 from geoprobe.results import Result, from_builtins, number, span
+from geoprobe.sources.corpora import NAMED_SETS
 
 __all__ = [
     "GLOSSARY",
@@ -31,6 +33,9 @@ __all__ = [
 
 #: Raised whenever a reader of the old form could misread the new one.
 SCHEMA_VERSION = 2
+
+#: Parts of the names of architectures that write no text.
+_ENCODERS = ("bert", "t5encoder")
 
 #: What the verdicts of a scan mean.
 VERDICTS = (
@@ -99,6 +104,7 @@ class Envelope:
     versions: dict[str, str]
     results: dict[str, dict[str, Any]]
     command: str = ""
+    conclusion: Conclusion | None = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +149,18 @@ class Report(Rendered):
             raise NotFoundError(f"This report has no result {name!r}.", f"It has: {', '.join(self.results) or 'none'}.")
         return self.results[name]
 
+    @property
+    def conclusion(self) -> Conclusion:
+        """What the verdicts say together, and what to do next."""
+        source = self.model.source
+        return conclude(
+            tuple(self.results.values()),
+            model=source.model,
+            corpora=[corpus.name for corpus in self.corpora],
+            more=NAMED_SETS,
+            adaptable=source.architecture != "unknown" and not any(name in source.architecture for name in _ENCODERS),
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """The report as builtin types, in the form of the published JSON Schema."""
         envelope = Envelope(
@@ -155,6 +173,7 @@ class Report(Rendered):
             versions=dict(self.versions),
             results={name: result.to_dict() for name, result in self.results.items()},
             command=self.command,
+            conclusion=self.conclusion,
         )
         return dict(msgspec.to_builtins(envelope))
 
@@ -200,6 +219,7 @@ class Report(Rendered):
             kind="geoprobe scan",
             title=escape(self.model.source.name),
             version=escape(self.versions.get("geoprobe", "")),
+            conclusion=self.conclusion,
             facts=self._facts(),
             notes=tuple(escape(note, 400) for note in self._notes()),
             sections=tuple(_section(name, result) for name, result in self.results.items()),

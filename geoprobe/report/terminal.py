@@ -1,19 +1,21 @@
-"""What a scan shows on a terminal: steps while it runs, a table when it is done; always on standard error."""
+"""What a scan shows on a terminal: steps while it runs, answers when it is done; always on standard error."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
 
+from geoprobe.report.conclusion import SAVED
 from geoprobe.report.text import escape
-from geoprobe.report.view import View, tone
+from geoprobe.report.view import Section, View, tone
 
 __all__ = ["Bars", "ScanProgress", "show_report"]
 
@@ -74,24 +76,51 @@ class ScanProgress:
 
 
 def show_report(view: View, paths: Mapping[str, Path]) -> None:
-    """Print the answers and where the report is."""
+    """Print the answers, what they say together, and where the report is."""
     console = Console(stderr=True, highlight=False)
-    table = Table(title=Text(f"{view.kind}: {view.title}"), title_justify="left", show_lines=True)
-    for heading in ("question", "verdict", "numbers"):
-        table.add_column(heading, overflow="fold")
+    console.print(Text(f"{view.kind}: {view.title}", style="bold"))
+    for warning in view.warnings:
+        console.print(Text(f"Note. {warning}", style="yellow"))
+    if view.conclusion is not None:
+        console.print()
+        for sentence in view.conclusion.sentences:
+            console.print(Text(sentence))
     for section in view.sections:
-        card = section.card
-        if card.verdict:
-            numbers = "\n".join(f"{name}: {line}" for name, line in card.lines)
-            table.add_row(Text(card.question), _verdict(card.verdict), Text(numbers))
-        for answer in card.answers:
-            table.add_row(Text(f"{card.question}\n{answer.of}"), _verdict(answer.verdict), Text(answer.line))
-    console.print(table)
-    for section in view.sections:
-        console.print(Text(f"{section.title}: {section.card.reason}"))
+        console.print()
+        _show_card(console, section)
+    if view.notes:
+        console.print()
+        for note in view.notes:
+            console.print(Text(note, style="dim"))
+    if view.conclusion is not None and view.conclusion.command:
+        console.print(Text(f"\nNext. {view.conclusion.purpose}"))
+        console.print(Text(f"  {_placed(view.conclusion.command, paths)}"), soft_wrap=True)
+    console.print()
     for path in paths.values():
         console.print(Text(str(path)), soft_wrap=True)
 
 
+def _show_card(console: Console, section: Section) -> None:
+    """The question and its verdict, then why, then the numbers, further in."""
+    card = section.card
+    question = Text(card.question, style="bold")
+    console.print(question.append("  ").append(_verdict(card.verdict)) if card.verdict else question)
+    lines = [Text(card.reason)]
+    lines += [Text(f"Note. {warning}", style="yellow") for warning in section.warnings]
+    lines += [Text(f"{name}: {line}", style="dim") for name, line in card.lines]
+    for answer in card.answers:
+        lines.append(Text(answer.of, style="bold").append("  ").append(_verdict(answer.verdict)))
+        lines += [Text(f"  {answer.line}", style="dim")] if answer.line else []
+    for line in lines:
+        console.print(Padding(line, (0, 0, 0, 2), expand=False))
+
+
+def _placed(command: str, paths: Mapping[str, Path]) -> str:
+    """The next command with the place of the JSON that was just written."""
+    written = paths.get("json")
+    words = shlex.split(command)
+    return shlex.join(str(written) if written is not None and word == SAVED else word for word in words)
+
+
 def _verdict(verdict: str) -> Text:
-    return Text(verdict, style=_STYLES[tone(verdict)])
+    return Text(verdict, style=f"bold {_STYLES[tone(verdict)]}".strip())

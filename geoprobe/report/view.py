@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from geoprobe.figure import Figure
+from geoprobe.report.conclusion import Conclusion
 from geoprobe.report.text import escape
 from geoprobe.results import Cell, Row, Table, number, span
 from geoprobe.scatter import VocabularyScatter
@@ -150,6 +151,8 @@ class View:
         Other words that a reader may meet first here.
     warnings : tuple of str
         What a reader must know before the answers.
+    conclusion : Conclusion or None
+        What the answers say together, before them.
     """
 
     kind: str
@@ -162,6 +165,7 @@ class View:
     provenance: tuple[tuple[str, str], ...]
     glossary: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
+    conclusion: Conclusion | None = None
 
 
 def quantities(rows: tuple[Row, ...], title: str = "Quantities") -> ShownTable:

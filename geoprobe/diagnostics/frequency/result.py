@@ -47,7 +47,8 @@ class FrequencyResult(Result):
 
     name: ClassVar[str] = "frequency"
     title: ClassVar[str] = "Token frequency"
-    question: ClassVar[str] = "Is token frequency a power law?"
+    question: ClassVar[str] = "Do token frequencies follow a power law?"
+    claim: ClassVar[str] = "token frequencies follow a power law"
 
     fit: TailFit | None
     values: tuple[int, ...]

@@ -53,8 +53,10 @@ class HyperbolicityResult(Result):
     """
 
     name: ClassVar[str] = "hyperbolicity"
-    title: ClassVar[str] = "Hyperbolicity"
-    question: ClassVar[str] = "Is the embedding space hyperbolic?"
+    title: ClassVar[str] = "Tree-likeness"
+    question: ClassVar[str] = "Are tokens more tree-like than chance?"
+    claim: ClassVar[str] = "tokens are more tree-like than chance"
+    tree_like: ClassVar[str] = "tokens"
 
     delta: DeltaTest | None
     tree: TreeLikeness | None

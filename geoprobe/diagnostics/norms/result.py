@@ -90,7 +90,8 @@ class NormsResult(Result):
 
     name: ClassVar[str] = "norms"
     title: ClassVar[str] = "Norms and frequency"
-    question: ClassVar[str] = "Do frequent tokens sit near the origin?"
+    question: ClassVar[str] = "Do frequent tokens lie nearer the origin than rare ones?"
+    claim: ClassVar[str] = "frequent tokens lie nearer the origin than rare ones"
 
     n_seen: int
     mean: float | None

@@ -32,7 +32,9 @@ class StatesResult(Result):
 
     name: ClassVar[str] = "states"
     title: ClassVar[str] = "Hidden states"
-    question: ClassVar[str] = "Are the hidden states tree-like?"
+    question: ClassVar[str] = "Are hidden states more tree-like than chance?"
+    claim: ClassVar[str] = "hidden states are more tree-like than chance"
+    tree_like: ClassVar[str] = "hidden states"
 
     layers: tuple[LayerStates, ...]
     blocks: int
