@@ -6,7 +6,6 @@ A form is what a file's records look like; `_FORMS` has a row for each.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from geoprobe.errors import BadDataError, NotFoundError, UsageError
-from geoprobe.files import given_path, what_is_at
-from geoprobe.sources.corpora import DATA_VARIABLE, NAMED_SETS, local_folder
 from geoprobe.sources.corpora.fields import Record
-from geoprobe.sources.corpora.hub_sets import HubSet, hub_records, parse_hub_id
-from geoprobe.sources.corpora.readers import file_records, readable, split_file
+from geoprobe.sources.corpora.hub_sets import hub_records
+from geoprobe.sources.corpora.readers import file_records, split_file
+from geoprobe.sources.corpora.resolve import resolve_set
 from geoprobe.training.wording import HUB_SETS, instruction_of, prompt
 
 __all__ = ["Example", "TrainingData", "load_training"]
@@ -134,31 +132,20 @@ def load_training(
 
 def _open(spec: str, data: str | Path | None, offline: bool) -> tuple[str, Iterable[Record], str]:
     """What to call the data in a report, their records, and what to call them in errors."""
-    if not spec.strip():
-        raise UsageError("The name of the training data is empty.", "Give a name, a file or a folder.")
-    title, _, split = spec.partition(":")
-    where = data or os.environ.get(DATA_VARIABLE)
-    if where and "/" not in title and (folder := local_folder(given_path(where), title)):
-        return _file(_split(folder, split))
-    path = given_path(spec)
-    there = what_is_at(path)
-    if there == "folder":
-        return _file(_split(path, ""))
-    if there == "file" or (readable(spec) and parse_hub_id(spec) is None):
-        return _file(path)
-    if title.lower() in HUB_SETS:
-        called = title.lower()
-        hub = HubSet(HUB_SETS[called].id, HUB_SETS[called].config, split or "train")
-        rows = hub_records(hub, spec, offline=offline)
-        return str(hub), (_learned(called, row) for row in rows), str(hub)
-    wanted = parse_hub_id(spec)
-    if wanted is not None and not readable(spec):
-        return str(wanted), hub_records(wanted, spec, offline=offline), str(wanted)
-    raise NotFoundError(
-        f"There are no training data {spec!r}: neither a known name, a file, a folder nor a hub set.",
-        "Give the path of a file, a hub set as owner/name:config:split, or one of "
-        f"{', '.join(name for name in HUB_SETS if name in NAMED_SETS)}.",
-    )
+    location = resolve_set(spec, data=data, what="training data")
+    if location.kind in ("manual", "stdin"):
+        raise UsageError(f"{spec} has no responses to train on.", "Give a file, a folder or a set of records.")
+    if location.path is not None:
+        return _file(location.path if location.kind == "file" else _split(location.path, location.split or ""))
+    wanted = location.on_hub("train")
+    known = None if location.known is None else location.known.name
+    if known is not None and known not in HUB_SETS:
+        raise NotFoundError(
+            f"The set {known} has texts and no responses to train on.",
+            f"Give data with responses, such as {', '.join(HUB_SETS)}.",
+        )
+    rows = hub_records(wanted, spec, offline=offline)
+    return str(wanted), rows if known is None else (_learned(known, row) for row in rows), str(wanted)
 
 
 def _split(folder: Path, split: str) -> Path:

@@ -13,8 +13,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from geoprobe.errors import BadDataError, NotFoundError, UsageError
-from geoprobe.files import given_path, what_is_at
-from geoprobe.sources.models.demo import DEMO_NAME, demo_model
+from geoprobe.sources.models.demo import DEMO_NAME
+from geoprobe.sources.models.resolve import resolve_model
 from geoprobe.training.outcome import TrainedModel
 from geoprobe.training.setup import Setup
 
@@ -79,8 +79,7 @@ def load_base(setup: Setup, *, offline: bool = False) -> LoadedBase:
     half = setup.precision == "bfloat16" or (
         setup.precision == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported()
     )
-    name, options = _where(setup.model)
-    options |= {"revision": setup.revision} if setup.revision else {}
+    name, options = resolve_model(setup.model, revision=setup.revision).pretrained(offline=offline)
     if setup.four_bit:
         if "gguf_file" in options:
             raise UsageError(
@@ -91,12 +90,9 @@ def load_base(setup: Setup, *, offline: bool = False) -> LoadedBase:
     try:
         # the library draws progress bars on standard error, in pipes too
         with redirect_stderr(io.StringIO()):
-            tokenizer = AutoTokenizer.from_pretrained(
-                name, local_files_only=offline, trust_remote_code=False, **_tokenizer_options(options)
-            )
+            tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, **_tokenizer_options(options))
             model = AutoModelForCausalLM.from_pretrained(
                 name,
-                local_files_only=offline,
                 trust_remote_code=False,
                 # half the weights' memory on a GPU; a CPU keeps them whole and casts in products
                 dtype=torch.bfloat16 if half and device.type == "cuda" else torch.float32,
@@ -172,7 +168,7 @@ def _greedy(config: Any, tokenizer: Any) -> Any:
 
 
 def _tokenizer_options(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if name in ("gguf_file", "revision")}
+    return {name: value for name, value in options.items() if name in ("gguf_file", "revision", "local_files_only")}
 
 
 def _four_bits(device: torch.device) -> Any:
@@ -186,16 +182,3 @@ def _four_bits(device: torch.device) -> Any:
             "Install bitsandbytes, or leave out --four-bit.",
         )
     return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16)
-
-
-def _where(model: str) -> tuple[str, dict[str, Any]]:
-    """The folder or hub id that transformers loads from, and the GGUF file in it."""
-    path = demo_model() if model == "demo" else given_path(model)
-    there = what_is_at(path)
-    if there == "file" and path.suffix.lower() == ".gguf":
-        return str(path.parent), {"gguf_file": path.name}
-    if there == "folder":
-        return str(path), {}
-    if path.suffix.lower() in (".gguf", ".safetensors") or model.count("/") > 1 or model.startswith((".", "/", "~")):
-        raise NotFoundError(f"There is no model at {model!r}.", "Give `demo`, a folder, a .gguf file or a hub id.")
-    return model, {}

@@ -210,10 +210,7 @@ _ROWS: dict[str, Callable[[Row], tuple[str, str]]] = {
 
 #: Where each set is on the hub, in repositories without code; AddSub and SingleEq have no such copy.
 HUB_SETS: dict[str, HubSet] = {
-    **{
-        name: HubSet(NAMED_SETS[name].hub_id, NAMED_SETS[name].config, NAMED_SETS[name].split)
-        for name in _ROWS
-        if name in NAMED_SETS
-    },
-    "multiarith": HubSet("ChilleD/MultiArith", None, "test"),
+    name: HubSet(NAMED_SETS[name].hub_id, NAMED_SETS[name].config, NAMED_SETS[name].split)
+    for name in _ROWS
+    if name in NAMED_SETS
 }

@@ -98,7 +98,7 @@ if INSTALLED:
         folder = tmp_path_factory.mktemp("models") / "tiny-llama"
         with redirect_stderr(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            backend = gguf_tokenizer(open_gguf(demo))[0].backend
+            backend = gguf_tokenizer(open_gguf(demo)).backend
             tokenizer = transformers.PreTrainedTokenizerFast(
                 tokenizer_object=backend, bos_token="<|im_start|>", eos_token="<|im_end|>", pad_token="<|im_end|>"
             )

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from geoprobe.errors import BadDataError, NotFoundError, UsageError
+from geoprobe.sources.corpora import open_corpus
 from geoprobe.training.data import load_training
 
 
@@ -116,10 +117,25 @@ def test_a_folder_of_the_data_folder_is_found_by_name_and_split(tmp_path: Path) 
         load_training("gsm8k:dev", data=tmp_path)
 
 
+def test_a_name_is_looked_for_as_that_of_a_corpus_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("gsm8k", "GSM8K", "multiarith", "owner/name"):
+        for opened in (load_training, open_corpus):
+            with pytest.raises(NotFoundError, match="the network is switched off"):
+                opened(name, offline=True)
+    (tmp_path / "gsm8k").mkdir()
+    (tmp_path / "gsm8k" / "train.jsonl").write_text('{"question": "1 + 1?", "answer": "2"}\n')
+    assert len(load_training("gsm8k", offline=True).examples) == 1
+    assert list(open_corpus("gsm8k", offline=True).documents()) == ["1 + 1?"]
+    for name in ("python-docs", "-"):
+        with pytest.raises(UsageError, match="has no responses to train on"):
+            load_training(name)
+
+
 def test_data_that_are_nowhere_are_refused(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match="no training data 'gms8k'"):
         load_training("gms8k", data=tmp_path)
-    with pytest.raises(NotFoundError, match=r"There is no file 'nowhere\.jsonl'"):
+    with pytest.raises(NotFoundError, match=r"There is no training data 'nowhere\.jsonl'"):
         load_training("nowhere.jsonl")
     with pytest.raises(NotFoundError, match="'owner/name' is on the hub"):
         load_training("owner/name", offline=True)

@@ -39,8 +39,16 @@ def test_a_path_that_is_not_there_is_not_asked_of_the_hub(make: Callable[..., An
 
 
 def test_a_folder_that_holds_no_model_is_an_error(make: Callable[..., Any], tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="holds no weights"):
+        load_base(make(model=str(tmp_path)), offline=True)
+    (tmp_path / "model.safetensors").write_bytes(b"")
     with pytest.raises((NotFoundError, BadDataError), match="cannot be loaded to train it"):
         load_base(make(model=str(tmp_path)), offline=True)
+
+
+def test_a_file_of_weights_is_the_model_of_its_folder(base: Any, make: Callable[..., Any]) -> None:
+    named = load_base(make(model=str(Path(make().model) / "model.safetensors")))
+    assert fingerprint(named) == fingerprint(base)
 
 
 def test_four_bits_need_a_gpu(make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:

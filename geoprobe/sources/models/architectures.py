@@ -13,6 +13,7 @@ __all__ = ["choose_tensor", "embedding_by_name", "lookup_scale", "output_by_name
 #: Last parts of the names of input embeddings, tried in order; the comments name the families.
 _EMBEDDING_ENDS: tuple[str, ...] = (
     "shared.weight",  # t5, bart, mbart, m2m: one table for encoder and decoder
+    "embed_text_tokens.weight",  # csm, whose codes of sound have a table too
     "embed_tokens.weight",  # llama, mistral, mixtral, qwen, gemma, phi, opt, whisper, multimodal wrappers
     "wte.weight",  # gpt2, gpt-j, gpt-neo, gpt-bigcode, codegen, mpt, dbrx
     "embed_in.weight",  # gpt-neox
@@ -32,6 +33,8 @@ _EMBEDDING_ENDS: tuple[str, ...] = (
 )
 #: Where several tensors end alike, those whose names hold one of these are of another modality or task.
 _ELSEWHERE = ("vision", "visual", "image", "audio", "speech", "position", "patch", "pooler", "codec", "depth", "talker")
+#: Parts of a name that say the same.
+_PARTS_ELSEWHERE = frozenset(("dit", "expert", "gemma_expert", "action_expert"))
 #: Names of output matrices, or their ends after a dot.
 _OUTPUT_ENDS: tuple[str, ...] = (
     "lm_head.weight",  # most
@@ -47,27 +50,34 @@ _OUTPUT_ENDS: tuple[str, ...] = (
     "pred_layer.proj.weight",  # xlm
     "lm_loss.weight",  # xlnet
     "head.decoder.weight",
+    "transformer.ff_out.weight",  # olmo 1
     "head.weight",  # rwkv
     "decoder.weight",  # modernbert
 )
 #: Names that stand for an output matrix only where nothing precedes them: inside layers they are of other things.
 _WHOLE_NAMES = ("output.weight", "head.weight", "decoder.weight")
 
-_LANGUAGE_PARTS = ("text_config", "llm_config", "language_config", "thinker_config", "decoder")
+_LANGUAGE_PARTS = ("text_config", "llm_config", "vlm_config", "language_config", "thinker_config", "decoder")
 #: Configuration keys that hold the factor itself, with the families that use each.
 _FACTORS = (
     "embedding_multiplier",  # granite, falcon-h1
+    "mup_embedding_multiplier",  # phi-3-small
+    "mup_embeddings_scale",  # btlm
+    "embeddings_scale",  # jais
+    "embedding_scale",  # hrm
     "embedding_multiplier_scale",  # grok
     "scale_emb",  # minicpm
 )
 #: Configuration keys that say whether the factor is √d.
-_SQUARE_ROOTS = ("scale_embedding", "rescale_embeddings", "mup_enabled")  # bart and its kin; big bird; afmoe
+#: bart and its kin; big bird; afmoe; tipsv2.
+_SQUARE_ROOTS = ("scale_embedding", "rescale_embeddings", "mup_enabled", "scale_sqrt_depth")
 #: Families whose `scale_embedding` is true where their configuration does not say.
 _SCALED_BY_DEFAULT = {
     "bigbird_pegasus", "biogpt", "fsmt", "kosmos-2", "kosmos-2.5", "kosmos_2_text_model", "m2m_100", "nllb-moe",
-    "pegasus_x", "plbart", "seamless_m4t", "seamless_m4t_v2", "speech_to_text", "xglm",
+    "pegasus_x", "plbart", "seamless_m4t", "seamless_m4t_v2", "speech_to_text", "tipsv2", "tipsv2_text_model",
+    "xglm",
 }  # fmt: skip
-_FACTOR_BY_DEFAULT = {"minicpm": 12.0, "minicpm3": 12.0}
+_FACTOR_BY_DEFAULT = {"minicpm": 12.0, "minicpm3": 12.0, "hrm_text": 50.0}
 #: Families that multiply by √d and have no key for it.
 _ALWAYS = ("gemma", "ctrl")
 
@@ -87,6 +97,7 @@ def _by_end(names: Iterable[str], ends: tuple[str, ...]) -> str | None:
 
     def rank(name: str) -> tuple[object, ...]:
         elsewhere = any(word in name.lower() for word in _ELSEWHERE)
+        elsewhere = elsewhere or not _PARTS_ELSEWHERE.isdisjoint(name.split("."))
         # what is inside a numbered layer is a layer's own
         elsewhere = elsewhere or any(part.isdigit() for part in name.split("."))
         # an encoder's table is an encoder-decoder's input; less nested comes before more
