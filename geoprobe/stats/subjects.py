@@ -89,18 +89,20 @@ def subjects_of(
 
     def times(directions: Float64[np.ndarray, "n r"]) -> Float64[np.ndarray, "d r"]:
         mean: np.ndarray = np.sqrt(tokens) * np.outer(expected_of, np.einsum("n,nr->r", expected_columns, directions))
-        return scaled @ directions - mean
+        found: np.ndarray = scaled @ directions - mean
+        return found
 
     def back(directions: Float64[np.ndarray, "d r"]) -> Float64[np.ndarray, "n r"]:
         mean: np.ndarray = np.sqrt(tokens) * np.outer(expected_columns, np.einsum("n,nr->r", expected_of, directions))
-        return scaled.T @ directions - mean
+        found: np.ndarray = scaled.T @ directions - mean
+        return found
 
     basis = rng.standard_normal((rows.size, min(_DRAWN, chosen.size, rows.size)))
     for _ in range(_ROUNDS):
         basis = np.linalg.qr(back(times(basis)))[0]
     _, size, turned = np.linalg.svd(times(basis), full_matrices=False)
-    seen = np.count_nonzero(length), np.count_nonzero(frequency)
-    kept = int(min(np.count_nonzero(size > _ABOVE_NOISE * (np.sqrt(seen[0]) + np.sqrt(seen[1]))), _MOST))
+    noise = np.sqrt(np.count_nonzero(length)) + np.sqrt(np.count_nonzero(frequency))
+    kept = min(int(np.count_nonzero(size > _ABOVE_NOISE * noise)), _MOST)
     directions = np.einsum("nr,kr->nk", basis, turned[:kept]) * size[:kept]
     lengths = np.sqrt((directions**2).sum(axis=1, keepdims=True))
     return np.where(lengths > 1e-9 * max(float(lengths.max(initial=0.0)), 1e-300), directions / lengths.clip(1e-300), 0)

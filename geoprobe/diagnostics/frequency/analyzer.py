@@ -12,6 +12,7 @@ from geoprobe.data import ScanInputs, TokenCounts
 from geoprobe.diagnostics.base import Draws, Need, Size
 from geoprobe.diagnostics.frequency.fit import describe_tail
 from geoprobe.diagnostics.frequency.result import CorpusFit, FrequencyResult
+from geoprobe.diagnostics.frequency.source import describe_source
 from geoprobe.diagnostics.frequency.verdict import RULE, judge
 from geoprobe.figure import floats
 from geoprobe.results import Estimate, NullDistribution, Result, Verdict
@@ -35,6 +36,8 @@ class FrequencyAnalyzer:
         Resamples for the intervals.
     repeats : int
         Thinned corpora at each size.
+    samples : int
+        Samples of the fitted source for its p, in each range of counts.
     frequent : int
         How many of the most frequent tokens are listed.
     """
@@ -46,6 +49,7 @@ class FrequencyAnalyzer:
     replicates: Draws = 1000
     bootstrap: Draws = 200
     repeats: Size = 5
+    samples: Draws = 199
     frequent: Size = 12
 
     def run(self, inputs: ScanInputs, rng: np.random.Generator) -> FrequencyResult:
@@ -56,7 +60,7 @@ class FrequencyAnalyzer:
             "not simulated: too little data", "Kolmogorov-Smirnov distance", None, (), "greater", None
         )
         estimate = Estimate("γ", "count exponent", None)
-        fit = None
+        fit = source = None
         if values.size < MIN_DISTINCT:
             reason = f"Only {values.size} distinct counts were seen. Give a larger corpus."
             verdict = Verdict("inconclusive", reason, RULE)
@@ -77,12 +81,14 @@ class FrequencyAnalyzer:
                 pvalue=monte_carlo_pvalue(fit.ks, closer, "greater"),
             )
             estimate = Estimate("γ", "count exponent", fit.gamma, fit.intervals[0])
-            verdict = judge(assessed, null.pvalue)
+            source = describe_source(inputs.counts, inputs.documents, replicates=self.samples, rng=rng)
+            verdict = judge(assessed, source)
         return FrequencyResult(
             estimate=estimate,
             null=null,
             verdict=verdict,
             fit=fit,
+            source=source,
             values=tuple(int(value) for value in values),
             multiplicities=tuple(int(types) for types in multiplicities),
             vocabulary=inputs.embedding.size,
