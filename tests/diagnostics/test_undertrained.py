@@ -44,6 +44,15 @@ def test_rows_in_the_direction_of_a_reserved_one_are_named() -> None:
     assert flagged.sum() < 20
 
 
+def test_t5s_sentinels_are_trained_and_no_reference_for_what_is_unused() -> None:
+    sentinels = {row: f"<extra_id_{row}>" for row in range(10)}
+    made = table(names={100: "<unused_0>", 101: "[unused3]"} | sentinels)
+    surveyed = survey(made, np.zeros(N, dtype=np.int64))
+    assert surveyed.undertrained.references == 2
+    assert all(surveyed.flagged[row] for row in UNTOUCHED)
+    assert not any(surveyed.flagged[row] for row in sentinels if row not in UNTOUCHED)
+
+
 def test_of_an_untied_model_directions_are_the_output_matrix_s() -> None:
     rng = np.random.default_rng(1)
     output = rng.standard_normal((N, WIDTH)) - 2

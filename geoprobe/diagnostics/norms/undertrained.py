@@ -31,7 +31,7 @@ NEAR = 0.99
 LISTED = 100
 #: Bytes that no UTF-8 text holds.
 _NEVER_IN_UTF8 = frozenset({0xC0, 0xC1, *range(0xF5, 0x100)})
-_RESERVED = re.compile(r"unused|reserved|extra_id|placeholder", re.IGNORECASE)
+_RESERVED = re.compile(r"unused|reserved|placeholder\d", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

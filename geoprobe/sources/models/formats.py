@@ -5,6 +5,7 @@ A new format is a module with a `Checkpoint` of its own, and a row of `FORMATS` 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -67,6 +68,8 @@ class Format:
         The files that make up the model of a folder; none where it holds no model of this format.
     loaded : callable or None
         The files that transformers loads from a folder, to run or train the model; None where it has no such format.
+    begins : callable
+        Whether a file's first bytes are of the format, whatever its name.
     """
 
     name: str
@@ -75,6 +78,7 @@ class Format:
     label: Callable[[Path], str]
     in_folder: Callable[[Path], list[Path]] = _nothing
     loaded: Callable[[Path], list[Path]] | None = None
+    begins: Callable[[bytes], bool] = lambda _: False
 
 
 def _open_safetensors(files: tuple[Path, ...]) -> Stored:
@@ -130,32 +134,39 @@ def _sharded(folder: Path, single: str, others: str) -> list[Path]:
     return shard_files(folder, single) or sorted(folder.glob(others))
 
 
-def _folder_name(path: Path) -> str:
-    return path.parent.resolve().name
+def _own_name(path: Path) -> str:
+    """A file's name, or its folder's where the file has a name that every model's has."""
+    standard = _STANDARD.match(path.name) or (path.parent / "config.json").is_file()
+    return path.parent.resolve().name if standard else path.stem
 
 
 _SAFETENSORS, _PICKLED = "model.safetensors", "pytorch_model.bin"
-GGUF = Format("GGUF", (".gguf",), _open_gguf, lambda path: path.stem, _one_gguf, _one_gguf)
+_STANDARD = re.compile(r"(model|pytorch_model|consolidated)\b", re.IGNORECASE)
+GGUF = Format(
+    "GGUF", (".gguf",), _open_gguf, lambda path: path.stem, _one_gguf, _one_gguf, lambda head: head[:4] == b"GGUF"
+)
 #: In the order in which a folder is looked at.
 FORMATS: tuple[Format, ...] = (
     Format(
         "safetensors",
         (".safetensors",),
         _open_safetensors,
-        _folder_name,
+        _own_name,
         partial(_sharded, single=_SAFETENSORS, others="*.safetensors"),
         partial(shard_files, single=_SAFETENSORS),
+        lambda head: head[8:9] == b"{" and head[5:8] == b"\0\0\0",
     ),
     Format(
         "PyTorch",
         PICKLED_SUFFIXES,
         _open_pickled,
-        _folder_name,
+        _own_name,
         partial(_sharded, single=_PICKLED, others="pytorch_model*.bin"),
         partial(shard_files, single=_PICKLED),
+        lambda head: head[:4] == b"PK\x03\x04",
     ),
     GGUF,
-    Format("NumPy", (".npy",), _open_array, lambda path: path.stem),
+    Format("NumPy", (".npy",), _open_array, lambda path: path.stem, begins=lambda head: head[:6] == b"\x93NUMPY"),
     Format("word vectors", (".txt", ".vec", ".gz"), _open_word_vectors, lambda path: path.name),
 )
 #: Every suffix of a file that can be scanned.

@@ -176,6 +176,12 @@ def open_gguf(path: Path) -> GgufFile:
                     "The parts are of different files: download them again.",
                 )
             tensors[name] = (part, tensor)
+    count, stated = headers[0].metadata.get("split.count", 1), headers[0].metadata.get("split.tensors.count")
+    if isinstance(count, int) and count > len(paths) and stated != len(tensors):
+        raise NotFoundError(
+            f"{path} is one of {count} parts, and the others are not beside it under the names that llama.cpp gives.",
+            f"Put all parts into one folder, named as NAME-00001-of-{count:05}.gguf.",
+        )
     # only the first part holds more than its own number
     return GgufFile(paths[0], headers[0].metadata, tensors)
 

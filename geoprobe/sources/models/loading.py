@@ -7,7 +7,7 @@ from pathlib import Path
 
 from geoprobe.errors import AccessError, NotFoundError
 from geoprobe.files import escaped_name, given_path, what_is_at
-from geoprobe.sources.models.architectures import choose_tensor, vocabulary_size
+from geoprobe.sources.models.architectures import choose_tensor, embedding_by_name, vocabulary_size
 from geoprobe.sources.models.checkpoint import read_json
 from geoprobe.sources.models.formats import Stored
 from geoprobe.sources.models.hub import HubRepository, open_repository
@@ -63,7 +63,7 @@ def open_model(
         )
         return _opened(location, _on_hub(repository, tensor, progress), given, tensor, repository.commit)
     with reading(location.files[0]):
-        return _opened(location, _stored(location), given, tensor)
+        return _opened(location, _stored(location), given, tensor, location.revision)
 
 
 def open_tokenizer(model: str | Path, *, revision: str | None = None, offline: bool = False) -> Tokenizer:
@@ -111,10 +111,10 @@ def _opened(
 ) -> OpenedModel:
     tokenizer = given if given is not None else stored.tokenizer()
     checkpoint, config, label = stored.checkpoint, stored.config, location.label
-    if tensor is None:
+    if tensor is None and embedding_by_name(checkpoint.names()) is None:
         refuse_packed(checkpoint.names(), config, label)
     vocabulary = vocabulary_size(config) or tokenizer.size
     chosen, decided = choose_tensor(checkpoint.shapes(), wanted=tensor, vocabulary=vocabulary, where=label)
     label = escaped_name(label)
-    name = location.title or stored.name or str(config.get("_name_or_path") or label)
+    name = location.title or stored.name or label
     return OpenedModel(checkpoint, chosen, tokenizer, config, label, name, decided, commit)

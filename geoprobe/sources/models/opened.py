@@ -12,7 +12,7 @@ from jaxtyping import Float64
 
 from geoprobe.data import EmbeddingTable, ModelSource, Rows, SampledRows
 from geoprobe.errors import BadDataError
-from geoprobe.sources.models.architectures import lookup_scale, output_by_name, vocabulary_size
+from geoprobe.sources.models.architectures import lookup_scale, output_by_name, text_configs, vocabulary_size
 from geoprobe.sources.models.checkpoint import Checkpoint, StoredRows, digest
 from geoprobe.sources.models.hub_checkpoint import HubCheckpoint
 from geoprobe.sources.models.quantised import dequantised
@@ -159,9 +159,10 @@ class OpenedModel:
         """Whether the output matrix is the embedding, as far as names and the configuration tell."""
         if self._output_name is not None:
             return False  # what is tied is not stored twice by those who write it today
-        stated, heads = self.config.get("tie_word_embeddings"), self.config.get("architectures")
-        if isinstance(stated, bool):
-            return stated
+        heads = self.config.get("architectures")
+        stated = [part.get("tie_word_embeddings") for part in text_configs(self.config)]
+        if True in stated or False in stated:  # some wrappers state it of their language part alone
+            return True in stated
         return True if isinstance(heads, list) and any(str(head).endswith(_HEADS) for head in heads) else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,12 +12,20 @@ from typing import Any
 
 from geoprobe.errors import AccessError, NotFoundError, UsageError
 from geoprobe.files import given_path, what_is_at
+from geoprobe.sources.models.checkpoint import read_json
 from geoprobe.sources.models.demo import DEMO_NAME, demo_model
 from geoprobe.sources.models.formats import FORMATS, GGUF, SUFFIXES, Format
 
 __all__ = ["ModelLocation", "reading", "resolve_model"]
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_ADAPTER = "adapter_config.json"
+#: Parts of a model that was cut across its width, for several devices.
+_WIDTH_PART = re.compile(r"consolidated\.\d\d\.pth")
+_OTHERS = (".onnx", ".h5", ".msgpack", ".pb", ".tflite")
+#: Bytes of a file of settings that is read at all.
+_SMALL = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,7 @@ class ModelLocation:
     files : tuple of Path
         Its weights; of a split GGUF file, the part that was named.
     repository, revision : str or None
-        The hub id, and the branch, tag or commit asked for.
+        The hub id, and the branch, tag or commit asked for; the commit of a snapshot in the hub's cache.
     title : str or None
         The name it is known by, where that is neither in its files nor what the user wrote.
     """
@@ -59,6 +68,8 @@ class ModelLocation:
             options = {} if self.revision is None else {"revision": self.revision}
             return str(self.repository), {"local_files_only": offline, **options}
         folder, named = self.files[0].parent, ", ".join(path.name for path in self.files[:4])
+        if (folder / _ADAPTER).is_file():  # transformers would load the adapter's base, wherever that is
+            raise _adapter(folder)
         if self.format.loaded is None:
             raise UsageError(
                 f"{self.given} is a file of the format {self.format.name}: a table of vectors, and no model that runs.",
@@ -131,22 +142,110 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def _in_folder(name: str, folder: Path) -> ModelLocation:
+    """The model of a folder, or of the folder that it stands for: of the first format that it has weights of."""
+    meant = _cached(folder) or _first_module(folder) or folder
+    label, revision = _repository_of(meant)
     for format in FORMATS:
-        files = format.in_folder(folder)
+        files = format.in_folder(meant)
         if files:
-            return ModelLocation(name, folder.resolve().name, format, tuple(files))
-    quantised = sum(path.suffix.lower() == ".gguf" for path in folder.iterdir())
-    raise NotFoundError(
-        f"{folder} holds no weights: no *.safetensors and {quantised} *.gguf files.",
-        "Give a folder with safetensors, or name one .gguf file.",
+            if files[0].name.startswith("adapter_model"):
+                raise _adapter(folder)
+            label = label or folder.resolve().name
+            return ModelLocation(name, label, format, tuple(files), revision=revision)
+    raise _adapter(folder) if (folder / _ADAPTER).is_file() else _no_weights(folder)
+
+
+def _cached(folder: Path) -> Path | None:
+    """The snapshot that is meant by a repository's folder in the hub's cache."""
+    snapshots = folder / "snapshots"
+    if not (folder.name.startswith("models--") and snapshots.is_dir()):
+        return None
+    main = folder / "refs" / "main"
+    commit = main.read_text().strip() if main.is_file() else ""
+    if _COMMIT.fullmatch(commit) and (snapshots / commit).is_dir():
+        return snapshots / commit
+    found = sorted(path for path in snapshots.iterdir() if path.is_dir())
+    return found[0] if len(found) == 1 else None
+
+
+def _repository_of(folder: Path) -> tuple[str | None, str | None]:
+    """The hub id and the commit of a snapshot in the hub's cache, which is named by digits."""
+    whole = folder.absolute()
+    cached = whole.parent.parent.name
+    if whole.parent.name != "snapshots" or not cached.startswith("models--") or not _COMMIT.fullmatch(whole.name):
+        return None, None
+    return cached.removeprefix("models--").replace("--", "/"), whole.name
+
+
+def _first_module(folder: Path) -> Path | None:
+    """The subfolder that sentence-transformers keeps a model's first part in."""
+    listed = folder / "modules.json"
+    if not listed.is_file() or listed.stat().st_size > _SMALL:
+        return None
+    try:
+        part = Path(json.loads(listed.read_bytes())[0]["path"])
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    inside = len(part.parts) == 1 and part.name not in ("", "..") and (folder / part).is_dir()
+    return folder / part if inside else None
+
+
+def _adapter(folder: Path) -> UsageError:
+    """What to say of an adapter: its base is not asked for, which may be on the hub."""
+    settings = folder / _ADAPTER
+    described = read_json(settings) if settings.is_file() and settings.stat().st_size <= _SMALL else {}
+    base, kind = str(described.get("base_model_name_or_path") or "no stated model")[:200], described.get("peft_type")
+    return UsageError(
+        f"{folder} holds an adapter{f' ({kind})' if kind else ''} of {base}, and no model.",
+        "Scan that model, or the adapter merged into it and saved (peft: merge_and_unload, then save_pretrained).",
     )
+
+
+def _no_weights(folder: Path) -> NotFoundError:
+    """What a folder has instead of weights, and what may have been meant."""
+    paths = sorted(folder.iterdir())
+    names = [path.name + "/" * path.is_dir() for path in paths if not path.name.startswith(".")]
+    models = [path.name for path in paths if path.is_dir() and any(_weighty(inner) for inner in path.iterdir())]
+    files = [path.name for path in paths if path.is_file() and path.suffix.lower() in SUFFIXES[:-3]]
+    hint = f"Give a folder with one of {', '.join(SUFFIXES[:5])}, or name such a file."
+    if models:
+        hint = f"Name one of the folders in it: {_some(models)}."
+    elif files:
+        hint = f"Name one of the files in it: {_some(files)}."
+    elif any(path.suffix.lower() in _OTHERS or path.name == "tf_model.h5" for path in paths):
+        hint = "Weights for ONNX, TensorFlow and Flax are not read: save the model as safetensors by transformers."
+    return NotFoundError(f"{folder} holds no weights that can be read; it has {_some(names) or 'nothing'}.", hint)
+
+
+def _weighty(path: Path) -> bool:
+    return path.suffix.lower() in (".safetensors", ".gguf") or path.name.startswith("pytorch_model")
+
+
+def _some(names: list[str], limit: int = 6) -> str:
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit:,} more" if len(names) > limit else "")
 
 
 def _file(name: str, path: Path) -> ModelLocation:
-    for format in FORMATS:
-        if path.suffix.lower() in format.suffixes:
-            return ModelLocation(name, format.label(path), format, (path,))
-    raise UsageError(
-        f"The model file {path} is a {path.suffix or 'suffixless'} file, which cannot be scanned.",
-        f"Files that can: {', '.join(SUFFIXES)}.",
-    )
+    if path.name.startswith("adapter_model.") and (path.parent / _ADAPTER).is_file():
+        raise _adapter(path.parent)
+    part = _WIDTH_PART.fullmatch(path.name)
+    if part and len(parts := sorted(path.parent.glob("consolidated.*.pth"))) > 1:
+        raise UsageError(
+            f"{path} is one of {len(parts)} parts into which a model was cut across its width.",
+            "Convert it to safetensors by transformers, and scan that.",
+        )
+    suffix = path.suffix.lower()
+    format = next((format for format in FORMATS if suffix in format.suffixes), None) or _by_content(path)
+    if format is None:
+        raise UsageError(
+            f"The model file {path} is a {path.suffix or 'suffixless'} file, which cannot be scanned.",
+            f"Files that can: {', '.join(SUFFIXES)}.",
+        )
+    return ModelLocation(name, format.label(path), format, (path,))
+
+
+def _by_content(path: Path) -> Format | None:
+    """The format of a file whose name does not say it, such as one of Ollama's blobs."""
+    with path.open("rb") as file:
+        head = file.read(16)
+    return next((format for format in FORMATS if format.begins(head)), None)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,11 +41,14 @@ class Tokenizer:
         An id beyond the table that stands for what is in no vocabulary, and is left out of what is encoded.
     notes : tuple of str
         What had to be decided of it.
+    again : mapping of int to str
+        Rows whose word an earlier row has, which is the one that is counted.
     """
 
     backend: Any
     unknown: int | None = None
     notes: tuple[str, ...] = ()
+    again: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.size > MAX_TOKENS:
@@ -76,7 +79,7 @@ class Tokenizer:
     def size(self) -> int:
         """Number of ids, added tokens included: one more than the largest id."""
         ids = self.backend.get_vocab(with_added_tokens=True).values()
-        return max((row for row in ids if row != self.unknown), default=-1) + 1
+        return max((row for row in (*ids, *self.again) if row != self.unknown), default=-1) + 1
 
     @property
     def added(self) -> dict[int, bool]:
@@ -90,7 +93,7 @@ class Tokenizer:
         """
         added = self.backend.get_added_tokens_decoder()
         byte_level = _is_byte_level(self.backend)
-        texts = [""] * rows
+        texts = [self.again.get(row, "") for row in range(rows)]
         for piece, row in self.backend.get_vocab(with_added_tokens=True).items():
             if row >= rows or row == self.unknown:
                 continue
@@ -204,7 +207,12 @@ def _kind_of_json(path: Path) -> Literal["tokenizer", "tekken"] | None:
 
 def word_tokenizer(words: Sequence[str]) -> Tokenizer:
     """A tokenizer of whole words, a row each in this order; what is none of them is left out."""
-    return Tokenizer(word_backend(words), unknown=len(words), notes=(SPLITTING,))
+    first: dict[str, int] = {}
+    for row, word in enumerate(words):
+        first.setdefault(word, row)
+    again = {row: word for row, word in enumerate(words) if first[word] != row}
+    notes = (SPLITTING, *([f"Words that come again, counted in their first row: {len(again):,}."] if again else ()))
+    return Tokenizer(word_backend(words), len(words), notes, again)
 
 
 def _renumbered(folder: Path) -> bool:

@@ -59,6 +59,15 @@ def test_the_vocabulary_of_a_multimodal_model_is_its_text_parts() -> None:
     ("names", "chosen"),
     [
         (["model.layers.0.mlp.shared.weight", "model.embed_tokens.weight"], "model.embed_tokens.weight"),
+        (
+            [
+                "depth_decoder.model.embed_tokens.weight",
+                "backbone_model.embed_tokens.embed_audio_tokens.weight",
+                "embed_text_tokens.weight",
+            ],
+            "embed_text_tokens.weight",  # csm
+        ),
+        (["model.dit.embed_tokens.weight", "model.vlm.model.language_model.embed_tokens.weight"], None),  # pi0
         (["model.vision_tower.embed_tokens.weight", "model.language_model.embed_tokens.weight"], None),
         (["model.decoder.embed_tokens.weight", "model.encoder.embed_tokens.weight", "model.shared.weight"], None),
         (
@@ -80,6 +89,11 @@ def test_among_several_the_language_input_is_chosen(names: list[str], chosen: st
         (["output.weight", "token_embd.weight"], "output.weight"),
         (["cls.predictions.decoder.weight", "decoder.layer.weight"], "cls.predictions.decoder.weight"),
         (["model.layers.0.attention.output.weight"], None),
+        (
+            ["model.transformer.blocks.0.ff_out.weight", "model.transformer.ff_out.weight"],
+            "model.transformer.ff_out.weight",
+        ),
+        (["model.transformer.blocks.0.ff_out.weight"], None),
     ],
 )
 def test_the_output_matrix_is_found_by_name(names: list[str], chosen: str | None) -> None:

@@ -165,6 +165,19 @@ def test_the_demos_header_and_rows_equal_the_gguf_librarys(demo: Path) -> None:
         np.testing.assert_array_equal(rows.read(3, 7), gguf.dequantize(tensor.data[3:7], tensor.tensor_type))
 
 
+def test_a_part_under_another_name_is_no_whole_model(tmp_path: Path) -> None:
+    writer = gguf.GGUFWriter(str(tmp_path / "renamed.gguf"), "llama")
+    writer.add_uint16("split.count", 2)
+    writer.add_int32("split.tensors.count", 7)
+    writer.add_tensor("token_embd.weight", ARRAY)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with pytest.raises(NotFoundError, match=r"is one of 2 parts, and the others are not beside it"):
+        open_gguf(tmp_path / "renamed.gguf")
+
+
 def readable() -> list[str]:
     """Every type that the gguf package dequantises."""
     found = []

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -44,3 +45,16 @@ def test_padding_is_in_a_models_notes(tmp_path: Path) -> None:
     write_safetensors(folder / "model.safetensors", padded)
     said = open_model(folder).table().source.notes
     assert said[0] == "The last 65 of 192 rows are padding: the tokenizer has 127 ids."
+
+
+@pytest.mark.parametrize(
+    ("whole", "text", "tied"), [(False, True, True), (None, True, True), (False, False, False), (True, None, True)]
+)
+def test_a_wrapper_is_tied_where_its_language_part_says_so(
+    tmp_path: Path, whole: bool | None, text: bool | None, tied: bool
+) -> None:
+    folder = make_model(tmp_path / "m")
+    config = {"text_config": {} if text is None else {"tie_word_embeddings": text}}
+    config |= {} if whole is None else {"tie_word_embeddings": whole}
+    (folder / "config.json").write_text(json.dumps(config))
+    assert open_model(folder).table().tied is tied

@@ -151,3 +151,93 @@ def test_hidden_states_are_read_from_what_the_table_is_read_from(given: str, tmp
     ids = np.arange(20, dtype=np.int64)
     ((layer,),) = open_states(path / given).read([ids], [0])
     np.testing.assert_array_equal(layer, open_model(path / given).table().vectors.take(ids))
+
+
+def adapter(path: Path, base: str = "owner/base") -> Path:
+    path.mkdir(exist_ok=True)
+    write_safetensors(path / "adapter_model.safetensors", {"base_model.model.lm_head.lora_B.weight": TABLE})
+    (path / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": base, "peft_type": "LORA"}))
+    return path
+
+
+@pytest.mark.parametrize("given", ["", "adapter_model.safetensors"])
+def test_an_adapter_is_said_to_be_one_and_its_base_is_not_asked_for(given: str, tmp_path: Path) -> None:
+    place = adapter(tmp_path / "a") / given
+    for command in (open_model, open_tokenizer, open_states):
+        with pytest.raises(UsageError, match=r"holds an adapter \(LORA\) of owner/base, and no model"):
+            command(place)
+
+
+def test_a_model_beside_an_adapter_is_scanned_and_not_run_as_another(tmp_path: Path) -> None:
+    place = adapter(make_model(tmp_path / "m"))
+    assert open_model(place).table().size == 127
+    with pytest.raises(UsageError, match="holds an adapter"):
+        open_states(place)
+
+
+def test_a_folder_of_the_hubs_cache_is_its_snapshot_and_is_named_by_its_repository(tmp_path: Path) -> None:
+    repository, commit = tmp_path / "models--owner--some-name", "0123456789abcdef0123456789abcdef01234567"
+    snapshot = make_model(repository / "snapshots" / commit)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(commit)
+    make_model(repository / "snapshots" / commit[::-1])
+    for place in (repository, snapshot):
+        source = open_model(place).table().source
+        assert (source.model, source.name, source.revision) == ("owner/some-name", "owner/some-name", commit)
+        assert resolve_model(place).pretrained()[0] == str(snapshot)
+
+
+def test_the_first_module_of_a_sentence_transformer_is_its_model(tmp_path: Path) -> None:
+    make_model(tmp_path / "st" / "0_StaticEmbedding")
+    (tmp_path / "st" / "modules.json").write_text(json.dumps([{"idx": 0, "path": "0_StaticEmbedding"}]))
+    source = open_model(tmp_path / "st").table().source
+    assert source.model == "st"
+    for path in ("../other", "/etc", "..", "", 3, None):
+        (tmp_path / "st" / "modules.json").write_text(json.dumps([{"idx": 0, "path": path}]))
+        with pytest.raises(NotFoundError, match="holds no weights"):
+            open_model(tmp_path / "st")
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (
+            ["checkpoint-500/model.safetensors", "trainer_state.json"],
+            r"it has checkpoint-500/, trainer_state.json\..*\n.*: checkpoint-500",
+        ),
+        (["model.onnx"], r"it has model\.onnx\.\n.*save the model as safetensors"),
+        (["tf_model.h5", "config.json"], r"TensorFlow"),
+        (["weights.pth"], r"Name one of the files in it: weights\.pth"),
+        (["a.gguf", "b.gguf"], r"Name one of the files in it: a\.gguf, b\.gguf"),
+        ([], r"it has nothing\."),
+    ],
+)
+def test_a_folder_without_weights_says_what_it_has_and_the_next_step(
+    files: list[str], message: str, tmp_path: Path
+) -> None:
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"{}")
+    with pytest.raises(NotFoundError, match=message):
+        resolve_model(tmp_path)
+
+
+@pytest.mark.parametrize("kind", [gguf_file, safetensors_file, pytorch_file])
+def test_a_file_without_a_suffix_is_known_by_its_first_bytes(kind: Callable[[Path], Path], tmp_path: Path) -> None:
+    path = kind(tmp_path)
+    named = path.rename(path.with_name("sha256-0123"))
+    assert open_model(named).table().size == KINDS[kind][0]
+
+
+def test_one_part_of_a_model_cut_across_its_width_is_refused(tmp_path: Path) -> None:
+    for part in range(2):
+        (tmp_path / f"consolidated.0{part}.pth").write_bytes(b"x")
+    with pytest.raises(UsageError, match="is one of 2 parts"):
+        resolve_model(tmp_path / "consolidated.00.pth")
+
+
+def test_a_model_is_called_by_its_folder_and_not_by_what_its_configuration_was_copied_from(tmp_path: Path) -> None:
+    place = make_model(tmp_path / "mine")
+    config = json.loads((place / "config.json").read_text())
+    (place / "config.json").write_text(json.dumps(config | {"_name_or_path": "another/ancestor"}))
+    assert open_model(place).table().source.name == "mine"

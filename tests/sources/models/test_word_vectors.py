@@ -133,3 +133,13 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     (tmp_path / "rows.json").write_text('{"a": 5}')
     with pytest.raises(BadDataError, match="rows are not 0 to"):
         load_tokenizer(tmp_path / "rows.json")
+
+
+def test_a_word_that_comes_again_keeps_its_text_and_is_counted_in_its_first_row(tmp_path: Path) -> None:
+    (tmp_path / "v.txt").write_text("the 1 2\nof 3 4\nthe 5 6\n")
+    loaded = open_model(tmp_path / "v.txt")
+    table = loaded.table()
+    assert table.tokens == ("the", "of", "the")
+    assert list(loaded.tokenizer.encode(["the of"])[0]) == [0, 1]
+    assert "Words that come again, counted in their first row: 1." in table.source.notes
+    assert not any("padding" in note for note in table.source.notes)
