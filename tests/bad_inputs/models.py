@@ -65,7 +65,7 @@ MODELS: dict[str, Case] = {
     "a revision of what is here": Case("scan ./nowhere --revision v1", 3, "There is no model"),
     "an unknown suffix": Case("scan m.exe", 2, "is a .exe file, which cannot be scanned", {"m.exe": b"MZ"}),
     "a folder of nothing": Case("scan m", 3, "holds no weights", {"m/readme.md": b""}),
-    "a folder of two gguf": Case("scan m", 3, "2 *.gguf files", {"m/a.gguf": b"", "m/b.gguf": b""}),
+    "a folder of two gguf": Case("scan m", 3, "files in it: a.gguf, b.gguf", {"m/a.gguf": b"", "m/b.gguf": b""}),
     "a shard missing": Case(
         SCAN, 3, "lacks 1 of the 2 files its index names", index({"weight_map": {"a": "model.safetensors", "b": "c"}})
     ),
