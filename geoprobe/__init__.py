@@ -27,26 +27,28 @@ _LAZY = {
     "finetune": "geoprobe.training.finetuning",
     "scan": "geoprobe.scanning",
 }
+#: Packages that are reached from here, and imported then.
+_PACKAGES = ("hyplora", "stats")
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
+    if name not in _LAZY and name not in _PACKAGES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
     try:
-        value = getattr(import_module(_LAZY[name]), name)
+        value = import_module(f"{__name__}.{name}") if name in _PACKAGES else getattr(import_module(_LAZY[name]), name)
     except ModuleNotFoundError as error:
-        if name != "finetune" or (error.name or "").startswith("geoprobe"):
+        if name not in ("finetune", "hyplora") or (error.name or "").startswith("geoprobe"):
             raise
-        hint = f"geoprobe.finetune needs {error.name}: {install_command('finetune')}."
+        hint = f"geoprobe.{name} needs {error.name}: {install_command('finetune')}."
         raise ModuleNotFoundError(hint, name=error.name) from error
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, *_PACKAGES])
 
 
 peft_method.register()

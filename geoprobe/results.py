@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import html
 import math
+import re
+import unicodedata
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
 import msgspec
 
+from geoprobe.compact import Compact
 from geoprobe.errors import BadDataError, UsageError
 from geoprobe.figure import Figure
 from geoprobe.scatter import VocabularyScatter
@@ -33,6 +36,7 @@ __all__ = [
     "Verdict",
     "VerdictLabel",
     "from_builtins",
+    "key_of",
     "number",
     "span",
 ]
@@ -73,7 +77,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class NullDistribution:
+class NullDistribution(Compact):
     """What the same statistic gives where there is nothing to find.
 
     Parameters
@@ -124,17 +128,37 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Row:
-    """One quantity of a result, with its interval where it has one."""
+    """One quantity of a result, with its interval where it has one.
+
+    Parameters
+    ----------
+    quantity : str
+        What a reader calls it.
+    value : str, int, float or None
+        None where there is none.
+    low, high : float or None
+        Ends of the interval.
+    note : str
+        How it was made.
+    key : str
+        What code calls it, an identifier of ASCII letters that stays when the words change; made of `quantity` where
+        none is given.
+    """
 
     quantity: str
     value: Cell
     low: float | None = None
     high: float | None = None
     note: str = ""
+    key: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.key:
+            object.__setattr__(self, "key", key_of(self.quantity))
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(Compact):
     """A table of a report."""
 
     name: str
@@ -143,9 +167,15 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
 
+    def to_frame(self) -> pd.DataFrame:
+        """The table as a data frame."""
+        import pandas as pd
+
+        return pd.DataFrame.from_records(list(self.rows), columns=list(self.columns))
+
 
 @dataclass(frozen=True, kw_only=True)
-class Result(ABC):
+class Result(Compact, ABC):
     """Base of every diagnostic's result.
 
     Subclasses add their own fields and say how they are shown; they compute nothing anew.
@@ -215,12 +245,12 @@ class Result(ABC):
         return from_builtins(cls, data, what=f"result {cls.name!r}")
 
     def to_frame(self) -> pd.DataFrame:
-        """The rows as a data frame indexed by quantity."""
+        """Every quantity: a row each by its key, with ``label``, ``value``, ``low``, ``high`` and ``note``."""
         import pandas as pd
 
-        columns = ["quantity", "value", "low", "high", "note"]
-        records = [(row.quantity, row.value, row.low, row.high, row.note) for row in self.rows()]
-        return pd.DataFrame.from_records(records, columns=columns).set_index("quantity")
+        columns = ["key", "label", "value", "low", "high", "note"]
+        records = [(row.key, row.quantity, row.value, row.low, row.high, row.note) for row in self.rows()]
+        return pd.DataFrame.from_records(records, columns=columns).set_index("key")
 
     def plot(self, name: str | None = None, ax: Axes | None = None) -> Axes:
         """Draw one of the result's figures.
@@ -246,6 +276,17 @@ class Result(ABC):
             )
         return figures[chosen].draw(ax)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.verdict.label}; {self.summary()}>"
+
+    def summary(self) -> str:
+        """The estimate with its interval, and the p of the test, in a line."""
+        estimate, interval = self.estimate, self.estimate.interval
+        line = f"{estimate.label}, {estimate.symbol} = {number(estimate.value)}"
+        if interval is not None:
+            line += f" ({span(interval.low, interval.high)})"
+        return line if self.null.pvalue is None else f"{line}, p = {number(self.null.pvalue)}"
+
     def _repr_html_(self) -> str:
         verdict = f"<b>{html.escape(self.verdict.label)}</b>: {html.escape(self.verdict.reason)}"
         heading = f"<p><b>{html.escape(self.question)}</b><br>{verdict}</p>"
@@ -256,6 +297,15 @@ class Result(ABC):
         )
         head = "<tr><th>quantity</th><th>value</th><th>95% interval</th><th>note</th></tr>"
         return f"<div>{heading}<table>{head}{body}</table></div>"
+
+
+def key_of(words: str) -> str:
+    """An identifier made of words: ``Spearman's ρ, all tokens`` is ``spearman_s_rho_all_tokens``."""
+    spelled = "".join(_GREEK.get(character, character) for character in unicodedata.normalize("NFKD", words.lower()))
+    return re.sub(r"[^a-z0-9]+", "_", spelled.encode("ascii", "ignore").decode()).strip("_")
+
+
+_GREEK = {"α": "alpha", "γ": "gamma", "δ": "delta", "ζ": "zeta", "λ": "lambda", "ρ": "rho", "τ": "tau", "κ": "kappa"}
 
 
 def from_builtins(kind: type[T], data: object, *, what: str) -> T:

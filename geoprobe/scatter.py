@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Integer, Shaped
 
+from geoprobe.compact import Compact
 from geoprobe.errors import BadDataError
 from geoprobe.figure import Axis
 
@@ -27,7 +28,7 @@ _MOST_TEXT = 1 << 28
 
 
 @dataclass(frozen=True)
-class VocabularyScatter:
+class VocabularyScatter(Compact):
     """A scatter of tokens as data.
 
     The columns are zlib streams in base64, so that a browser's own ``DecompressionStream`` reads them.

@@ -37,7 +37,7 @@ def test_the_scan_path_imports_neither_torch_nor_transformers_for_a_folder_with_
 def test_all_is_the_sorted_public_names() -> None:
     assert geoprobe.__all__ == sorted(geoprobe.__all__)
     assert all(hasattr(geoprobe, name) for name in geoprobe.__all__ if name != "finetune" or find_spec("torch"))
-    assert dir(geoprobe) == geoprobe.__all__
+    assert dir(geoprobe) == sorted([*geoprobe.__all__, "hyplora", "stats"])
 
 
 def test_training_without_torch_says_what_to_install() -> None:
@@ -52,6 +52,20 @@ def test_scan_is_the_function_whatever_was_imported_before() -> None:
 
     assert callable(geoprobe.scan)
     assert geoprobe.scan is geoprobe.scanning.scan
+
+
+def test_statistics_are_reached_from_the_package_and_imported_then() -> None:
+    assert "scipy" not in modules_after("import geoprobe; dir(geoprobe); geoprobe.stats; dir(geoprobe.stats)")
+    assert "scipy" in modules_after("import geoprobe; geoprobe.stats.powerlaw.fit")
+    assert {"powerlaw", "hyperbolicity", "nulls"} <= set(dir(geoprobe.stats))
+    with pytest.raises(AttributeError, match="no attribute 'powerlow'"):
+        geoprobe.stats.powerlow  # noqa: B018
+
+
+def test_the_adapter_without_torch_says_what_to_install() -> None:
+    code = "import sys; sys.modules['torch'] = None; import geoprobe; geoprobe.hyplora"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "geoprobe.hyplora needs torch: pip install 'geoprobe-lm[finetune]'" in done.stderr
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

@@ -228,3 +228,15 @@ def test_a_file_of_an_unknown_kind_is_said(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text('{"kind": "\\u202esurvey", "schema_version": 1}')
     with pytest.raises(BadDataError, match=r"unknown kind, '\\\\u\{202e\}survey'"):
         open_report(tmp_path / "x.json")
+
+
+def test_a_csv_has_every_number_by_model_and_no_cell_that_a_spreadsheet_would_run(
+    report: Report, tmp_path: Path
+) -> None:
+    compared = geoprobe.compare(report, changed(report, "=cmd|' /C x'!A0"))
+    frame = compared.to_frame()
+    assert set(frame.index.get_level_values("question")) == set(report)
+    assert len(frame) == 2 * len(report.to_frame())
+    written = compared.save(tmp_path / "x.csv").read_text()
+    assert ",'=cmd" in written
+    assert ",=cmd" not in written

@@ -49,7 +49,7 @@ def test_a_corpus_beside_counts_gives_the_prompts_and_both_are_counted(
     report = geoprobe.scan(model_folder, tmp_path / "more.jsonl", counts=[counts_file])
     assert [fact.n_tokens for fact in report.corpora] == [180, 2400]
     assert report["hyperbolicity"].to_frame().loc["prompts", "value"] == 20
-    assert report["frequency"].to_frame().loc["tokens counted", "value"] == 2580
+    assert report["frequency"].to_frame().loc["tokens", "value"] == 2580
 
 
 def test_counts_that_do_not_fit_are_refused(model_folder: Path, corpus_file: Path, counts_file: Path) -> None:

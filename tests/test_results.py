@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from geoprobe.errors import BadDataError, UsageError
-from geoprobe.results import Estimate, Interval, NullDistribution, from_builtins, number, span
+from geoprobe.report.scan import Report
+from geoprobe.results import Estimate, Interval, NullDistribution, Row, from_builtins, number, span
 
 
 @pytest.mark.parametrize(
@@ -76,3 +79,51 @@ def test_plot_names_the_figures_there_are(hyperbolicity_result: object) -> None:
     names = "prompts, ladder, null, sizes, tree-most, tree-least, corpora"
     with pytest.raises(UsageError, match=f"no figure 'nope'.\nIt has: {names}"):
         hyperbolicity_result.plot("nope")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [
+        ("Spearman's ρ, all seen tokens", "spearman_s_rho_all_seen_tokens"),
+        ("γ implied, 2/ζ + 1", "gamma_implied_2_zeta_1"),
+        ("x_min", "x_min"),
+        ("é日", "e"),
+    ],
+)
+def test_keys_are_identifiers_of_ascii_letters(words: str, key: str) -> None:
+    assert Row(words, 1.0).key == key
+
+
+#: What code relies on: a key that goes or changes is a change of the interface.
+KEYS = {
+    "frequency": "gamma xmin ks pvalue tail_types tail_type_share tail_token_share zipf_s mandelbrot_q types tokens",
+    "norms": "spearman_rho spearman_rho_traits_controlled spearman_rho_seen_10 spearman_rho_whole_vocabulary "
+    "kendall_tau_b kendall_tau_b_whole_vocabulary pearson_r_log pearson_r_log_whole_vocabulary pvalue tokens_seen "
+    "norm_mean norm_sd norm_smallest norm_largest lookup_factor rows_not_finite rows_zero rows_unnamed",
+    "hyperbolicity": "holland delta delta_sd delta_null delta_pvalue prompts dimension",
+}
+
+
+def test_numbers_have_stable_keys_in_every_frame(report: Report) -> None:
+    for name, keys in KEYS.items():
+        frame = report[name].to_frame()
+        assert frame.index.is_unique
+        assert all(key.isascii() and key.isidentifier() for key in frame.index)
+        assert set(keys.split()) <= set(frame.index)
+        assert list(frame.columns) == ["label", "value", "low", "high", "note"]
+        assert report.to_frame().loc[name].equals(frame)
+    assert report["norms"].to_frame().loc["spearman_rho", "value"] == report["norms"].estimate.value
+
+
+def test_every_table_is_a_frame_and_all_numbers_a_csv(report: Report, tmp_path: Path) -> None:
+    import pandas as pd
+
+    frames = report.tables()
+    for name in report:
+        for table in report[name].tables():
+            frame = frames[f"{name}.{table.name}"]
+            assert list(frame.columns) == list(table.columns)
+            assert len(frame) == len(table.rows)
+    read = pd.read_csv(report.save(tmp_path / "x.csv"), index_col=["result", "key"])
+    assert list(read.index) == list(report.to_frame().index)
+    assert float(read.loc[("norms", "spearman_rho"), "value"]) == report["norms"].estimate.value

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -17,6 +17,9 @@ from geoprobe.report.scan import GLOSSARY, VERDICTS, versions_line
 from geoprobe.report.text import distinct, escape, escape_all
 from geoprobe.report.view import View
 from geoprobe.results import from_builtins
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["COMPARISON_VERSION", "Comparison"]
 
@@ -49,6 +52,27 @@ class Comparison(Rendered):
     schema_version: int = COMPARISON_VERSION
 
     stem: ClassVar[str] = "comparison"
+
+    def __repr__(self) -> str:
+        lines = [f"Comparison of {', '.join(model.label for model in self.models)}"]
+        lines += [
+            f"  {question.name}: {', '.join(f'{answer.label} {answer.verdict.label}' for answer in question.answers)}"
+            for question in self.questions
+        ]
+        return "\n".join(lines)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Every quantity of every model: a row each by ``question``, ``model`` and ``key``."""
+        import pandas as pd
+
+        columns = ["question", "model", "key", "label", "value", "low", "high", "note"]
+        records = [
+            (question.name, answer.label, row.key, row.quantity, row.value, row.low, row.high, row.note)
+            for question in self.questions
+            for answer in question.answers
+            for row in answer.rows
+        ]
+        return pd.DataFrame.from_records(records, columns=columns).set_index(columns[:3])
 
     def to_dict(self) -> dict[str, Any]:
         """The comparison as builtin types, in the form of the published JSON Schema."""

@@ -1,4 +1,4 @@
-"""The formats that every report is written in, whatever it reports: JSON, HTML, PDF, Markdown; and reading it back."""
+"""The formats that every report is written in: JSON, HTML, PDF, Markdown, CSV; and reading it back."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from geoprobe.errors import AccessError, BadDataError, GeoprobeError, NotFoundError, UsageError, is_failure
 from geoprobe.files import write_whole
 from geoprobe.report.text import escape
 from geoprobe.report.view import View
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = ["FORMATS", "Rendered", "checked_version", "content_of", "open_report", "read_json", "report_type"]
 
 #: Formats, and the suffix of each.
-FORMATS: tuple[str, ...] = ("json", "html", "pdf", "md")
+FORMATS: tuple[str, ...] = ("json", "html", "pdf", "md", "csv")
 #: Value of the JSON's ``kind``, which a scan does without, to the class that reads it.
 _KINDS: dict[str, tuple[str, str]] = {
     "scan": ("geoprobe.report.scan", "Report"),
@@ -47,6 +50,10 @@ class Rendered(ABC):
     def view(self) -> View:
         """The report in words, as every format shows it."""
 
+    @abstractmethod
+    def to_frame(self) -> pd.DataFrame:
+        """Every number of the report as a data frame."""
+
     def to_json(self) -> str:
         """The report as JSON; the same inputs give the same bytes."""
         return json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n"
@@ -56,7 +63,7 @@ class Rendered(ABC):
 
         Parameters
         ----------
-        kind : {"json", "html", "pdf", "md"}
+        kind : {"json", "html", "pdf", "md", "csv"}
             The format.
 
         Raises
@@ -79,6 +86,9 @@ class Rendered(ABC):
             from geoprobe.report.markdown import render_markdown
 
             return render_markdown(self.view()).encode()
+        if kind == "csv":
+            text: str = self.to_frame().reset_index().map(_cell).to_csv(index=False, lineterminator="\n")
+            return text.encode()
         raise _unknown(kind)
 
     def file_name(self, kind: str) -> str:
@@ -88,7 +98,7 @@ class Rendered(ABC):
         return f"{self.stem if kind == 'json' else 'report'}.{kind}"
 
     def save(self, path: str | Path) -> Path:
-        """Save as the format that the path's suffix names: ``.json``, ``.html``, ``.pdf`` or ``.md``.
+        """Save as the format that the path's suffix names: ``.json``, ``.html``, ``.pdf``, ``.md`` or ``.csv``.
 
         The file is written whole or not at all.
 
@@ -249,6 +259,14 @@ def content_of(*saved: str | Path) -> Iterator[None]:
             f"{named} holds values that contradict one another ({type(error).__name__}: {error}).",
             "Was the file edited? Scan the model again to make a new one; if it was not, report it with the file.",
         ) from error
+
+
+def _cell(value: object) -> object:
+    """A cell of a CSV file: text that a spreadsheet would run as a formula is marked as text."""
+    if not isinstance(value, str):
+        return value
+    shown = escape(value, 1000)
+    return f"'{shown}" if shown[:1] in ("=", "+", "-", "@") else shown
 
 
 def _unknown(kind: str) -> UsageError:

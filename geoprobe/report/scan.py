@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, KeysView, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -18,6 +18,9 @@ from geoprobe.report.text import escape, escape_all
 from geoprobe.report.view import Card, Section, Strip, View, quantities, shown_table
 from geoprobe.results import Result, from_builtins, number, span
 from geoprobe.sources.corpora import NAMED_SETS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "GLOSSARY",
@@ -142,6 +145,45 @@ class Report(Rendered):
 
     stem: ClassVar[str] = "scan"
     schema_version: ClassVar[int] = SCHEMA_VERSION
+
+    def __repr__(self) -> str:
+        corpora = ", ".join(corpus.name for corpus in self.corpora)
+        lines = [
+            f"Report of {self.model.source.name} ({self.model.rows:,} tokens × {self.model.dimension:,}) on {corpora}"
+        ]
+        width = max(map(len, self.results), default=0)
+        lines += [f"  {name:{width}}  {of.verdict.label:13}  {of.summary()}" for name, of in self.results.items()]
+        return "\n".join(lines)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.results)
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.results
+
+    def keys(self) -> KeysView[str]:
+        """Names of the results."""
+        return self.results.keys()
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.results)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Every quantity of every result: a row each by ``result`` and ``key``."""
+        import pandas as pd
+
+        return pd.concat({name: result.to_frame() for name, result in self.results.items()}, names=["result", "key"])
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Every table as a data frame, by ``result.table``; each result's quantities are ``result.quantities``."""
+        frames = {}
+        for name, result in self.results.items():
+            frames[f"{name}.quantities"] = result.to_frame()
+            frames |= {f"{name}.{table.name}": table.to_frame() for table in result.tables()}
+        return frames
 
     def __getitem__(self, name: str) -> Result:
         """The result of one diagnostic, by name."""

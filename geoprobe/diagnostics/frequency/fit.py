@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int64
 
+from geoprobe.compact import Compact
 from geoprobe.data import Documents
 from geoprobe.figure import floats
 from geoprobe.results import Interval
@@ -20,7 +21,7 @@ SIZES = (10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 2_000_000
 
 
 @dataclass(frozen=True)
-class Curve:
+class Curve(Compact):
     """A named curve through points (x, y)."""
 
     name: str
@@ -57,7 +58,7 @@ class AlternativeFit:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TailFit:
+class TailFit(Compact):
     """Everything about the fitted tail; absent where there is too little data.
 
     Attributes

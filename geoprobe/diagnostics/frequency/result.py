@@ -10,7 +10,7 @@ from geoprobe.diagnostics.frequency.fit import TailFit
 from geoprobe.diagnostics.frequency.source import SourceFit, source_rows, source_table
 from geoprobe.diagnostics.paper import CITATION, GAMMA_RANGE
 from geoprobe.figure import Figure
-from geoprobe.results import Result, Row, Table
+from geoprobe.results import Result, Row, Table, key_of
 
 __all__ = ["CorpusFit", "FrequencyResult"]
 
@@ -74,25 +74,39 @@ class FrequencyResult(Result):
     def rows(self) -> tuple[Row, ...]:
         """Every quantity of the result, the estimate first."""
         counted = (
-            Row("types seen", self.n_types, note=f"of {self.vocabulary:,} in the vocabulary"),
-            Row("tokens counted", self.n_tokens),
+            Row("types seen", self.n_types, note=f"of {self.vocabulary:,} in the vocabulary", key="types"),
+            Row("tokens counted", self.n_tokens, key="tokens"),
         )
         if self.fit is None:
-            return (Row("count exponent γ", None), *counted)
+            return (Row("count exponent γ", None, key="gamma"), *counted)
         fit = self.fit
+        first, *others = fit.intervals
         return (
+            Row("count exponent γ", fit.gamma, first.low, first.high, first.method, "gamma"),
             *(
-                Row("count exponent γ" + more, fit.gamma, interval.low, interval.high, interval.method)
-                for interval, more in zip(fit.intervals, ("", ", interval 2", ", interval 3"), strict=False)
+                Row(
+                    f"count exponent γ, {interval.method.partition(',')[0]}",
+                    fit.gamma,
+                    interval.low,
+                    interval.high,
+                    interval.method,
+                    f"gamma_{key_of(interval.method.partition(',')[0])}",
+                )
+                for interval in others
             ),
-            Row("smallest count in the tail, x_min", fit.xmin, *fit.xmin_interval, "bootstrap over types"),
-            Row("Kolmogorov-Smirnov distance", fit.ks),
-            Row("p of the fit", self.null.pvalue, note=self.null.model),
-            Row("types in the tail", fit.n_tail),
-            Row("share of types in the tail", fit.type_share),
-            Row("share of tokens in the tail", fit.token_share),
-            Row("Zipf's rank exponent s", fit.s, note="Zipf-Mandelbrot, ranks and frequencies from different halves"),
-            Row("Mandelbrot's shift q", fit.q),
+            Row("smallest count in the tail, x_min", fit.xmin, *fit.xmin_interval, "bootstrap over types", "xmin"),
+            Row("Kolmogorov-Smirnov distance", fit.ks, key="ks"),
+            Row("p of the fit", self.null.pvalue, note=self.null.model, key="pvalue"),
+            Row("types in the tail", fit.n_tail, key="tail_types"),
+            Row("share of types in the tail", fit.type_share, key="tail_type_share"),
+            Row("share of tokens in the tail", fit.token_share, key="tail_token_share"),
+            Row(
+                "Zipf's rank exponent s",
+                fit.s,
+                note="Zipf-Mandelbrot, ranks and frequencies from different halves",
+                key="zipf_s",
+            ),
+            Row("Mandelbrot's shift q", fit.q, key="mandelbrot_q"),
             *(source_rows(self.source) if self.source else ()),
             *counted,
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from geoprobe.compact import Compact
 from geoprobe.data import ScanInputs
 from geoprobe.diagnostics.hyperbolicity.points import first_distinct, vectors_of
 from geoprobe.figure import Axis, Figure, Labels, Line, floats
@@ -21,7 +22,7 @@ FEWEST, MOST = 10, 40
 
 
 @dataclass(frozen=True)
-class PromptTree:
+class PromptTree(Compact):
     """A prompt's distinct tokens, joined.
 
     Parameters

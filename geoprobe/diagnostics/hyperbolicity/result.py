@@ -71,19 +71,34 @@ class HyperbolicityResult(Result):
 
     def rows(self) -> tuple[Row, ...]:
         """Every quantity of the result, the estimate first."""
-        shape = (Row("prompts", len(self.prompts)), Row("embedding width d", self.dimension))
+        shape = (
+            Row("prompts", len(self.prompts), key="prompts"),
+            Row("embedding width d", self.dimension, key="dimension"),
+        )
         if self.delta is None:
-            return (Row("Holland's index, mean over prompts", None), *shape)
+            return (Row("Holland's index, mean over prompts", None, key="holland"), *shape)
         delta, holland = self.delta, self.estimate.interval
         low, high = (holland.low, holland.high) if holland else (None, None)
         return (
             Row(
-                "Holland's index, mean over prompts", self.estimate.value, low, high, "0 for a tree, near 0.5 for noise"
+                "Holland's index, mean over prompts",
+                self.estimate.value,
+                low,
+                high,
+                "0 for a tree, near 0.5 for noise",
+                "holland",
             ),
-            Row("relative δ, mean over prompts", delta.mean, delta.interval.low, delta.interval.high, "the paper's"),
-            Row("relative δ, standard deviation over prompts", delta.sd),
-            Row("relative δ of the null, mean", delta.null.mean, note=delta.null.model),
-            Row("p that δ's null is as low", delta.null.pvalue),
+            Row(
+                "relative δ, mean over prompts",
+                delta.mean,
+                delta.interval.low,
+                delta.interval.high,
+                "the paper's",
+                "delta",
+            ),
+            Row("relative δ, standard deviation over prompts", delta.sd, key="delta_sd"),
+            Row("relative δ of the null, mean", delta.null.mean, note=delta.null.model, key="delta_null"),
+            Row("p that δ's null is as low", delta.null.pvalue, key="delta_pvalue"),
             *shape,
         )
 

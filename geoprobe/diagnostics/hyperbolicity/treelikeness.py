@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from geoprobe.compact import Compact
 from geoprobe.data import ScanInputs
 from geoprobe.diagnostics.hyperbolicity.curved_fit import CurvedFit, fit_spaces
 from geoprobe.diagnostics.hyperbolicity.ladder import Rung, SizePoint, holland_index, index_by_size, reference_ladder
@@ -93,7 +94,7 @@ class NullTest:
 
 
 @dataclass(frozen=True)
-class TreeLikeness:
+class TreeLikeness(Compact):
     """Tests against nulls, the ladder, and what the number of points does.
 
     Parameters

@@ -10,7 +10,7 @@ from jaxtyping import Float64, Int64
 from geoprobe.data import ScanInputs
 from geoprobe.diagnostics.norms.token_traits import TOKEN_ID, token_traits
 from geoprobe.figure import Axis, Figure, Forest, Rule
-from geoprobe.results import Table
+from geoprobe.results import Table, key_of
 from geoprobe.stats.correlation import codes_of, correlation_matrix, fisher_interval, partial_correlation, spearman
 from geoprobe.stats.document_bootstrap import around, document_bootstrap
 from geoprobe.stats.rank_kernels import ranks_within, tau_b
@@ -40,6 +40,14 @@ SEEN, WHOLE, CONTROLLED = "all seen tokens", "whole vocabulary, frequency plus o
 HEAD = "tokens seen at least"
 BY_DOCUMENTS = "standard error over resampled documents"
 BY_TOKENS = "Fisher's z, tokens taken as independent"
+_KEYS = {
+    SPEARMAN: "spearman rho",
+    KENDALL: "kendall tau b",
+    PEARSON: "pearson r log",
+    SEEN: "",
+    WHOLE: "whole vocabulary",
+    CONTROLLED: "traits controlled",
+}
 _FISHER = {SPEARMAN: "spearman", KENDALL: "kendall", PEARSON: "pearson"}
 
 
@@ -53,6 +61,12 @@ class Correlation:
     low: float | None
     high: float | None
     n: int
+
+    @property
+    def key(self) -> str:
+        """What code calls it: ``spearman_rho``, ``spearman_rho_seen_100``."""
+        of = _KEYS.get(self.name, self.name.replace(HEAD, "seen").removesuffix(" times").replace(",", ""))
+        return key_of(f"{_KEYS.get(self.coefficient, self.coefficient)} {of}")
 
 
 @dataclass(frozen=True)

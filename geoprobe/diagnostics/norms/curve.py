@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from geoprobe.compact import Compact
 from geoprobe.figure import floats
 from geoprobe.results import Row, number
 from geoprobe.stats.monotone import class_means, isotonic, monotone_test
@@ -21,7 +22,7 @@ REPLICATES = 999
 
 
 @dataclass(frozen=True)
-class NormCurve:
+class NormCurve(Compact):
     """Curves of norm over frequency (occurrences), and the test that they are monotone.
 
     Attributes
@@ -130,11 +131,17 @@ def curve_rows(curve: NormCurve) -> tuple[Row, ...]:
     answer = "ruled out" if curve.non_monotone else "not ruled out"
     first, last = (number(round(end)) for end in curve.run)
     rows = [
-        Row("a monotone relation", answer, note=f"{curve.direction}; p = {number(curve.pvalue)} for a monotone one"),
+        Row(
+            "a monotone relation",
+            answer,
+            note=f"{curve.direction}; p = {number(curve.pvalue)} for a monotone one",
+            key="monotone",
+        ),
         Row(
             "steepest run against it, in standard errors",
             curve.statistic,
             note=f"from {first} to {last} occurrences",
+            key="monotone_statistic",
         ),
     ]
     if curve.turn is not None:
@@ -145,6 +152,7 @@ def curve_rows(curve: NormCurve) -> tuple[Row, ...]:
                 curve.turn_low,
                 curve.turn_high,
                 f"free curve; {number(curve.turn_share)} of the resamples turn so",
+                "turn",
             )
         )
     return tuple(rows)

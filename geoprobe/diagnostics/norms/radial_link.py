@@ -111,14 +111,27 @@ def link_rows(link: RadialLink) -> tuple[Row, ...]:
     if link.implied is not None and link.pvalue <= 0.05:
         why += f"{'; ' if why else ''}radii do not follow an exponential, so ζ describes little"
     return (
-        Row("rate ζ of the radial law", link.zeta, link.zeta_low, link.zeta_high, f"per unit of norm, {span}"),
-        Row("distance of the radii from that law", link.ks, note=f"p = {number(link.pvalue)} for a true one"),
-        Row("γ implied, 2/ζ + 1", link.implied, link.implied_low, link.implied_high, "norms as they are"),
-        Row("γ of the counts", link.gamma, link.gamma_low, link.gamma_high, "bootstrap over types"),
-        Row("γ = 2/ζ + 1", answer, note=why),
+        Row("rate ζ of the radial law", link.zeta, link.zeta_low, link.zeta_high, f"per unit of norm, {span}", "zeta"),
+        Row(
+            "distance of the radii from that law",
+            link.ks,
+            note=f"p = {number(link.pvalue)} for a true one",
+            key="radial_ks",
+        ),
+        Row(
+            "γ implied, 2/ζ + 1",
+            link.implied,
+            link.implied_low,
+            link.implied_high,
+            "norms as they are",
+            "gamma_implied",
+        ),
+        Row("γ of the counts", link.gamma, link.gamma_low, link.gamma_high, "bootstrap over types", "gamma_counts"),
+        Row("γ = 2/ζ + 1", answer, note=why, key="gamma_link"),
         Row(
             "scale at which it would hold",
             link.scale,
             note="radii of curvature to one unit of norm; the paper gives no such unit",
+            key="gamma_link_scale",
         ),
     )

@@ -117,23 +117,25 @@ class NormsResult(Result):
         interval = self.estimate.interval
         low, high = (interval.low, interval.high) if interval else (None, None)
         return (
-            Row(self.estimate.label, self.estimate.value, low, high, interval.method if interval else ""),
+            Row(
+                self.estimate.label, self.estimate.value, low, high, interval.method if interval else "", "spearman_rho"
+            ),
             *(
-                Row(f"{row.coefficient}, {row.name}", row.value, row.low, row.high, f"{row.n:,} tokens")
+                Row(f"{row.coefficient}, {row.name}", row.value, row.low, row.high, f"{row.n:,} tokens", row.key)
                 for row in self.associations[1:]
             ),
-            Row("p under permutation", self.null.pvalue, note=self.null.model),
+            Row("p under permutation", self.null.pvalue, note=self.null.model, key="pvalue"),
             *(curve_rows(self.curve) if self.curve else ()),
             *(link_rows(self.link) if self.link else ()),
-            Row("tokens seen", self.n_seen),
-            Row("mean norm", self.mean, note="of the seen tokens"),
-            Row("standard deviation of norms", self.sd),
-            Row("smallest norm", self.low),
-            Row("largest norm", self.high),
-            Row("factor after look-up", self.lookup_scale, note="reported, not applied"),
-            Row("rows with NaN or infinity", self.n_not_finite, note="left out"),
-            Row("rows of zeros", self.n_zero),
-            Row("rows of no token", self.n_unnamed),
+            Row("tokens seen", self.n_seen, key="tokens_seen"),
+            Row("mean norm", self.mean, note="of the seen tokens", key="norm_mean"),
+            Row("standard deviation of norms", self.sd, key="norm_sd"),
+            Row("smallest norm", self.low, key="norm_smallest"),
+            Row("largest norm", self.high, key="norm_largest"),
+            Row("factor after look-up", self.lookup_scale, note="reported, not applied", key="lookup_factor"),
+            Row("rows with NaN or infinity", self.n_not_finite, note="left out", key="rows_not_finite"),
+            Row("rows of zeros", self.n_zero, key="rows_zero"),
+            Row("rows of no token", self.n_unnamed, key="rows_unnamed"),
             *(Row(f"rows: {name}", n) for name, n in self.unusual.counts[2:]),
         )
 

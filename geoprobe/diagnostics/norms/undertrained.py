@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
+from geoprobe.compact import Compact
 from geoprobe.data import EmbeddingTable
 from geoprobe.diagnostics.norms.distances import RowGeometry, row_geometry
 from geoprobe.diagnostics.norms.token_traits import byte_values
@@ -66,7 +67,7 @@ class UndertrainedToken:
 
 
 @dataclass(frozen=True)
-class UndertrainedTokens:
+class UndertrainedTokens(Compact):
     """What is unusual in a table, counted over all of it and listed as far as `LISTED` goes.
 
     Attributes

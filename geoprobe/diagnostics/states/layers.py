@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from geoprobe.compact import Compact
 from geoprobe.diagnostics.hyperbolicity.treelikeness import PROMPT_POINTS
 from geoprobe.figure import floats
 from geoprobe.stats.hyperbolicity import delta_basepoint_batch, euclidean_distances, four_point_batch
@@ -27,7 +28,7 @@ SINK = 3.0
 
 
 @dataclass(frozen=True)
-class StatesTest:
+class StatesTest(Compact):
     """Holland's index of one layer against one null.
 
     Parameters

@@ -44,13 +44,22 @@ class StatesResult(Result):
     def rows(self) -> tuple[Row, ...]:
         """Holland's index and δ of every layer, the deepest first."""
         shown = []
-        for each in reversed(self.layers):
+        for of in reversed(self.layers):
+            n = of.layer
             shown += [
-                Row(f"Holland's index, layer {each.layer}", each.holland, each.low, each.high, "mean over prompts"),
-                Row(f"relative δ, layer {each.layer}", each.delta, note="the paper's, mean over prompts"),
-                Row(f"relative δ of the Gaussian null, layer {each.layer}", each.delta_null),
+                Row(
+                    f"Holland's index, layer {n}",
+                    of.holland,
+                    of.low,
+                    of.high,
+                    "mean over prompts",
+                    f"holland_layer_{n}",
+                ),
+                Row(f"relative δ, layer {n}", of.delta, note="the paper's, mean over prompts", key=f"delta_{n}"),
+                Row(f"relative δ of the Gaussian null, layer {n}", of.delta_null, key=f"delta_null_{n}"),
             ]
-        return (*shown, Row("prompts", self.n_prompts), Row("transformer blocks", self.blocks))
+        counts = (Row("prompts", self.n_prompts, key="prompts"), Row("transformer blocks", self.blocks, key="blocks"))
+        return (*shown, *counts)
 
     def figures(self) -> tuple[Figure, ...]:
         """Holland's index and δ by layer beside their nulls, and the deepest layer's null."""
