@@ -118,15 +118,24 @@ def source_rows(source: SourceFit) -> tuple[Row, ...]:
     last = source.ranges[-1]
     of = "all types" if last.least == 1 else f"types seen at least {last.least:,} times"
     rows = [
-        Row("Zipf's s of the source", last.s, note=f"{of}, counts taken as a sample"),
-        Row("p of a power-law source", last.pvalue, note=of),
-        Row("share of tokens in that range", last.token_share),
-        Row("change of γ along it", last.drift, last.drift_low, last.drift_high, "95% interval by the likelihood"),
+        Row("Zipf's s of the source", last.s, note=f"{of}, counts taken as a sample", key="source_s"),
+        Row("p of a power-law source", last.pvalue, note=of, key="source_pvalue"),
+        Row("share of tokens in that range", last.token_share, key="source_token_share"),
+        Row(
+            "change of γ along it",
+            last.drift,
+            last.drift_low,
+            last.drift_high,
+            "95% interval by the likelihood",
+            "source_drift",
+        ),
     ]
     agreeing, halves = source.agreeing
     if halves:
         labels = ", ".join(f"{label} {n}" for label, n in source.halves)
-        rows.append(Row("halves of the corpus with this answer", f"{agreeing} of {halves}", note=labels))
+        rows.append(
+            Row("halves of the corpus with this answer", f"{agreeing} of {halves}", note=labels, key="source_halves")
+        )
     return tuple(rows)
 
 
