@@ -28,14 +28,14 @@ def widened(typing_context, element):
     return types.float64(element), generate
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
+@njit(nogil=True, cache=True, forceinline=True, fastmath={"reassoc", "contract", "nsz"})
 def add_one(row, sums):
     """Add a row to `sums`."""
     for k in range(sums.shape[0]):
         sums[k] += widened(row[k])
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
+@njit(nogil=True, cache=True, forceinline=True, fastmath={"reassoc", "contract", "nsz"})
 def add_eight(rows, squares, sums):
     """Add eight rows to `sums`; their sums of squares, NaN or infinite exactly where a row holds such an element.
 

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
+@njit(nogil=True, cache=True, forceinline=True, fastmath={"reassoc", "contract", "nsz"})
 def squared_gaps(row, a, b, c, d):
     """Squared distances of one row to four; the compiler may reorder a sum, the same way for every pair."""
     first = second = third = fourth = 0.0
@@ -38,7 +38,7 @@ def distances_of_rows(points, distances, start, stop):
             distances[x, d] = distances[d, x] = np.sqrt(gaps[3])
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc"})
+@njit(nogil=True, cache=True, forceinline=True, fastmath={"reassoc"})
 def row_sum(row):
     """Sum in float64, equal for equal rows."""
     total = 0.0

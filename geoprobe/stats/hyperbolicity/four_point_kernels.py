@@ -13,7 +13,7 @@ from geoprobe.stats.hyperbolicity.simd_kernels import fmax, fmin
 
 
 # reordered sums let the line be added up in lanes; the order is fixed for a given machine
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz", "nnan", "arcp"}, error_model="numpy")
+@njit(nogil=True, cache=True, forceinline=True, fastmath={"reassoc", "contract", "nsz", "nnan", "arcp"}, error_model="numpy")
 def line_sums(a, b, c, dij, dik, djk, stop, flat):
     """Sums of the ratio, d1 - d2 and d1 - d3 over l < stop, and the largest d1 - d2."""
     ratios = 0.0
@@ -80,7 +80,7 @@ def total_sums(distances, start, stop, flat, totals):
                 totals[3] = fmax(totals[3], largest)
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
+@njit(nogil=True, cache=True, forceinline=True, fastmath={"reassoc", "contract", "nsz"})
 def add_line(row, points, stop):
     """Add a line of values to its fourth points; return its sum and its sum of squares."""
     total = 0.0
@@ -92,7 +92,7 @@ def add_line(row, points, stop):
     return total, square
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
+@njit(nogil=True, cache=True, forceinline=True, fastmath={"reassoc", "contract", "nsz"})
 def product(first, second):
     """Inner product of two lines."""
     total = 0.0

@@ -5,14 +5,14 @@ import numpy as np
 from numba import njit
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
+@njit(nogil=True, cache=True, forceinline=True, fastmath={"reassoc", "contract", "nsz"})
 def add_scaled(target, source, factor):
     """Add ``factor * source`` to ``target``."""
     for k in range(target.shape[0]):
         target[k] += factor * source[k]
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
+@njit(nogil=True, cache=True, forceinline=True, fastmath={"reassoc", "contract", "nsz"})
 def length(vector):
     """Euclidean norm."""
     total = 0.0
