@@ -2,10 +2,11 @@
 """Kernels for ranks and concordance of the members of a larger set, whose order in that set is known."""
 
 import numpy as np
-from numba import njit
+
+from geoprobe.stats.kernel import kernel
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def ranks_within(codes, levels):
     """Average ranks of whole numbers in [0, levels), ties sharing the mean of theirs; O(n + levels)."""
     last = np.zeros(levels, dtype=np.int64)
@@ -22,7 +23,7 @@ def ranks_within(codes, levels):
     return ranks
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def by_both(first, levels, second, others):
     """Order of the pairs by `first`, then `second`, by counting; O(n + levels)."""
     n = first.shape[0]
@@ -42,7 +43,7 @@ def by_both(first, levels, second, others):
     return order
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def tau_b(first, levels, second, others):
     """Kendall's τ-b of two codings, in [0, levels) and [0, others), in O(n log others + levels); NaN if constant.
 
@@ -90,7 +91,7 @@ def tau_b(first, levels, second, others):
     return max(-1.0, min(1.0, surplus / np.sqrt(untied_first) / np.sqrt(untied_second)))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def codes_of_counts(counts):
     """Each count's place among the distinct ones, and those; counts are at least 0 and bounded by an array's size."""
     occurs = np.zeros(counts.max() + 1, dtype=np.int64)
@@ -102,7 +103,7 @@ def codes_of_counts(counts):
     return occurs[counts], distinct
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+@kernel(fastmath={"reassoc", "contract"})
 def products_of_pairs(columns):
     """Products of each pair of rows; unlike a BLAS's, their last bits do not depend on the number of threads."""
     c, n = columns.shape

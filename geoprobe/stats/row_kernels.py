@@ -7,9 +7,11 @@ held in another type than its own.
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
+
+from geoprobe.stats.kernel import kernel
 
 
 @intrinsic
@@ -28,14 +30,14 @@ def widened(typing_context, element):
     return types.float64(element), generate
 
 
-@njit(nogil=True, cache=True, forceinline=True, fastmath={"reassoc", "contract", "nsz"})
+@kernel(forceinline=True, fastmath={"reassoc", "contract", "nsz"})
 def add_one(row, sums):
     """Add a row to `sums`."""
     for k in range(sums.shape[0]):
         sums[k] += widened(row[k])
 
 
-@njit(nogil=True, cache=True, forceinline=True, fastmath={"reassoc", "contract", "nsz"})
+@kernel(forceinline=True, fastmath={"reassoc", "contract", "nsz"})
 def add_eight(rows, squares, sums):
     """Add eight rows to `sums`; their sums of squares, NaN or infinite exactly where a row holds such an element.
 
@@ -60,7 +62,7 @@ def add_eight(rows, squares, sums):
     squares[4], squares[5], squares[6], squares[7] = ee, ff, gg, hh
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def lengths_and_sums(rows, squares, sums):
     """Fill the sum of squares of each row, and `sums` with the sum of the rows that are finite."""
     sums[:] = 0
@@ -82,7 +84,7 @@ def lengths_and_sums(rows, squares, sums):
                 add_one(rows[i], sums)
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
+@kernel(fastmath={"reassoc", "contract", "nsz"})
 def products(rows, a, b, c, d, out):
     """Products of each row with four directions, an element widened once for all four."""
     for i in range(rows.shape[0]):

@@ -23,3 +23,37 @@ def test_kernels_just_compiled_give_the_bits_of_those_loaded_from_the_cache_on_o
     assert len(json.loads(compiled)["rotation"]) == 20 * 20
     assert _results(tmp_path) == compiled
     assert _results(tmp_path, "1") == compiled
+
+
+UNCACHED = """
+from numba.core import caching
+caching.CacheImpl._locator_classes = caching.FunctionCache._impl_class._locator_classes = []
+import numpy as np
+from geoprobe.stats.rank_kernels import products_of_pairs, ranks_within
+print(products_of_pairs(np.eye(2))[0, 0], ranks_within(np.array([1, 0]), 2))
+"""
+
+
+def test_where_no_folder_can_be_written_kernels_compile_without_a_cache_and_one_line_says_so():
+    process = subprocess.run([sys.executable, "-c", UNCACHED], capture_output=True, text=True, check=True)
+    assert process.stdout == "1.0 [2. 1.]\n"
+    (line,) = process.stderr.splitlines()
+    assert "no folder of this user can be written" in line
+    assert "NUMBA_CACHE_DIR" in line
+
+
+def test_a_full_disk_leaves_a_kernel_uncached_and_is_said(tmp_path, monkeypatch, caplog):
+    from geoprobe.stats import kernel
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    kernel._tell_once.cache_clear()
+    compiled = kernel.kernel(_one_more)
+    monkeypatch.setattr(type(compiled._cache._impl), "reduce", full)
+    assert compiled(1) == 2
+    assert "No space left on device" in caplog.text
+
+
+def _one_more(x):
+    return x + 1

@@ -5,13 +5,13 @@ Products are doubled, 2 (x|y) = d(x,p) + d(y,p) - d(x,y), so that nothing is hal
 """
 
 import numpy as np
-from numba import njit
 
 from geoprobe.stats.hyperbolicity.exact_kernels import best_middle
 from geoprobe.stats.hyperbolicity.simd_kernels import fmax, fmin
+from geoprobe.stats.kernel import kernel
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def bound_rows(distances, from_base, bounds, start, stop):
     """Partner bounds of rows [start, stop); return their largest distance and worst triangle with the base."""
     far = 0.0
@@ -23,7 +23,7 @@ def bound_rows(distances, from_base, bounds, start, stop):
     return far, excess
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def row_range(row, from_base, to_x):
     """Largest distance, smallest and largest product, and largest product with a point that is no duplicate."""
     far = 0.0
@@ -40,7 +40,7 @@ def row_range(row, from_base, to_x):
     return far, low, high, bound
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def room_of(row, from_base, bounds, to_x, reach):
     """Largest min(reach, bounds[z]) - 2 (x|z)."""
     room = -np.inf
@@ -49,7 +49,7 @@ def room_of(row, from_base, bounds, to_x, reach):
     return room - to_x
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def search_pairs(distances, from_base, bounds, start, stop, incumbent, witness):
     """Search the pairs x in [start, stop), z < x that can beat ``incumbent``; return the best doubled gap.
 
@@ -72,7 +72,7 @@ def search_pairs(distances, from_base, bounds, start, stop, incumbent, witness):
     return best
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def climb_pairs(distances, from_base, bounds, starts, witness):
     """Raise a first incumbent: pair each start with the point that leaves most room, then improve in turn."""
     best = 0.0

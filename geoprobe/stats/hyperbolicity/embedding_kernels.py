@@ -8,13 +8,14 @@ coincide (or are opposite on the sphere) the distance has no gradient, and the p
 import math
 
 import numpy as np
-from numba import njit
+
+from geoprobe.stats.kernel import kernel
 
 STEEPEST = 345.0
 """Largest radius over √K: beyond, the product of two hyperbolic sines leaves float64."""
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def euclidean_stress(theta, distances, gradient):
     """``theta``: n points of R^k, flat."""
     n = distances.shape[0]
@@ -42,7 +43,7 @@ def euclidean_stress(theta, distances, gradient):
     return left / total
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def spherical_stress(theta, distances, gradient):
     """``theta``: n vectors of R^(k+1) of any length, whose directions count, then the logarithm of the radius R."""
     n = distances.shape[0]
@@ -82,7 +83,7 @@ def spherical_stress(theta, distances, gradient):
     return left / total
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def hyperbolic_stress(theta, distances, gradient):
     """``theta``: n points of R^k by the exponential map at an origin, then the logarithm of √K.
 
@@ -146,7 +147,7 @@ def hyperbolic_stress(theta, distances, gradient):
     return left / total
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def stress_within(kind, theta, distances, low, high, gradient):
     """Stress in E^k (kind 0), H^k (-1) or S^k (1); outside [low, high] the last variable stands still at the end."""
     if kind == 0:
@@ -160,7 +161,7 @@ def stress_within(kind, theta, distances, low, high, gradient):
     return value
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def descend(kind, theta, distances, low, high, iterations):
     """Move ``theta`` to a local minimum of the stress and return that: L-BFGS of memory 10, weak Wolfe steps.
 
@@ -238,7 +239,7 @@ def descend(kind, theta, distances, low, high, iterations):
     return value
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def inner(a, b):
     """Inner product, summed in order."""
     total = 0.0

@@ -5,10 +5,11 @@ Four at a time, which for prompts (tens of rows, hundreds of columns) takes no l
 """
 
 import numpy as np
-from numba import njit
+
+from geoprobe.stats.kernel import kernel
 
 
-@njit(nogil=True, cache=True, forceinline=True, fastmath={"reassoc", "contract", "nsz"})
+@kernel(forceinline=True, fastmath={"reassoc", "contract", "nsz"})
 def squared_gaps(row, a, b, c, d):
     """Squared distances of one row to four; the compiler may reorder a sum, the same way for every pair."""
     first = second = third = fourth = 0.0
@@ -25,7 +26,7 @@ def squared_gaps(row, a, b, c, d):
     return first, second, third, fourth
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def distances_of_rows(points, distances, start, stop):
     """Fill rows [start, stop) of the lower triangle with its diagonal, and their mirror; nothing else."""
     for y in range(0, stop, 4):
@@ -38,7 +39,7 @@ def distances_of_rows(points, distances, start, stop):
             distances[x, d] = distances[d, x] = np.sqrt(gaps[3])
 
 
-@njit(nogil=True, cache=True, forceinline=True, fastmath={"reassoc"})
+@kernel(forceinline=True, fastmath={"reassoc"})
 def row_sum(row):
     """Sum in float64, equal for equal rows."""
     total = 0.0
@@ -47,7 +48,7 @@ def row_sum(row):
     return total
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def distinct_rows(rows, base, kept):
     """Copy the rows that differ from all before to the top of ``kept``, in float64.
 

@@ -11,15 +11,15 @@ d(p,x) + d(p,y) - d(x,y) of a y that passes these two tests, gap <= d(x,z) + min
 """
 
 import numpy as np
-from numba import njit
 
 from geoprobe.stats.hyperbolicity.simd_kernels import fmax, fmin
+from geoprobe.stats.kernel import kernel
 
 MARGIN = 2e-6
 """What the float32 bounds may be short of the true ones, for a matrix of diameter 1."""
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def best_fourth(distances, a, b, c):
     """(gap, point) of the best fourth point of three."""
     first, second, third = distances[a], distances[b], distances[c]
@@ -40,7 +40,7 @@ def best_fourth(distances, a, b, c):
     return best, where
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def climb_quadruples(distances, starts, witness):
     """Improve each start (rows of four points) one point at a time; return the best gap, its points in ``witness``."""
     best = 0.0
@@ -66,7 +66,7 @@ def climb_quadruples(distances, starts, witness):
     return best
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def search_far_pairs(distances, pairs, incumbent, tolerance, halted, witness):
     """Search all quadruples whose two diagonals are listed; return the best gap, its points in ``witness``.
 
@@ -91,7 +91,7 @@ def search_far_pairs(distances, pairs, incumbent, tolerance, halted, witness):
     return best
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def reach_of(row, from_base, best):
     """Largest d(p,y) - d(x,y) over the y with 2 d(x,y) > best; ``from_base`` is -inf at the barred."""
     half = np.float32(0.5 * best)
@@ -103,7 +103,7 @@ def reach_of(row, from_base, best):
     return reach
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def row_bound(row, reach, slack, own):
     """Largest bound d(x,z) + min(own - d(p,z), reach[z] - d(p,z))."""
     bound = np.float32(-np.inf)
@@ -112,7 +112,7 @@ def row_bound(row, reach, slack, own):
     return bound
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def best_middle(from_base, row, other, to_x, to_z):
     """Max over y of d(p,y) - max(d(x,y) + d(p,z), d(z,y) + d(p,x))."""
     best = -np.inf
@@ -121,7 +121,7 @@ def best_middle(from_base, row, other, to_x, to_z):
     return best
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def best_rounded_path(first, second):
     """Max over y of min(first[y], second[y]) of rounded products; small integers go through four times as fast."""
     best = np.uint16(0)
@@ -131,7 +131,7 @@ def best_rounded_path(first, second):
     return best
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def round_products(distances, p, unit, rounded):
     """Write d(p,x) + d(p,y) - d(x,y), in units of ``unit``, to the nearest integer, for x, y > p."""
     from_base = distances[p, p + 1 :]
@@ -143,7 +143,7 @@ def round_products(distances, p, unit, rounded):
             out[y] = np.uint16((from_base[x] + from_base[y] - row[y]) * scale + 0.5)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def search_base(distances, p, reach, flagged, incumbent, tolerance, unit, halted, witness):
     """Search the surviving pairs of one base; return the best gap.
 
@@ -195,7 +195,7 @@ def search_base(distances, p, reach, flagged, incumbent, tolerance, unit, halted
     return best
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def search_bases(distances, short, start, stop, incumbent, tolerance, unit, halted, witness):
     """Search the quadruples whose first point p lies in [start, stop); return the best gap.
 

@@ -7,13 +7,13 @@ and its ratio 0 (Holland et al. 2002), whatever rounding made of it.
 """
 
 import numpy as np
-from numba import njit
 
 from geoprobe.stats.hyperbolicity.simd_kernels import fmax, fmin
+from geoprobe.stats.kernel import kernel
 
 
 # reordered sums let the line be added up in lanes; the order is fixed for a given machine
-@njit(nogil=True, cache=True, forceinline=True, fastmath={"reassoc", "contract", "nsz", "nnan", "arcp"}, error_model="numpy")
+@kernel(forceinline=True, fastmath={"reassoc", "contract", "nsz", "nnan", "arcp"}, error_model="numpy")
 def line_sums(a, b, c, dij, dik, djk, stop, flat):
     """Sums of the ratio, d1 - d2 and d1 - d3 over l < stop, and the largest d1 - d2."""
     ratios = 0.0
@@ -37,7 +37,7 @@ def line_sums(a, b, c, dij, dik, djk, stop, flat):
     return ratios, gaps, spreads, largest
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz", "nnan"}, error_model="numpy")
+@kernel(fastmath={"contract", "nsz", "nnan"}, error_model="numpy")
 def line_values(a, b, c, dij, dik, djk, stop, flat, values):
     """Write the ratio, d1 - d2 and d1 - d3 of every l < stop into the three rows of ``values``."""
     shares = values[0]
@@ -58,7 +58,7 @@ def line_values(a, b, c, dij, dik, djk, stop, flat, values):
         spreads[fourth] = spread
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def total_sums(distances, start, stop, flat, totals):
     """Add to ``totals`` (ratio, gap, spread; maximum of gap) the quadruples l < i < j < k, k in [start, stop)."""
     for k in range(start, stop):
@@ -80,7 +80,7 @@ def total_sums(distances, start, stop, flat, totals):
                 totals[3] = fmax(totals[3], largest)
 
 
-@njit(nogil=True, cache=True, forceinline=True, fastmath={"reassoc", "contract", "nsz"})
+@kernel(forceinline=True, fastmath={"reassoc", "contract", "nsz"})
 def add_line(row, points, stop):
     """Add a line of values to its fourth points; return its sum and its sum of squares."""
     total = 0.0
@@ -92,7 +92,7 @@ def add_line(row, points, stop):
     return total, square
 
 
-@njit(nogil=True, cache=True, forceinline=True, fastmath={"reassoc", "contract", "nsz"})
+@kernel(forceinline=True, fastmath={"reassoc", "contract", "nsz"})
 def product(first, second):
     """Inner product of two lines."""
     total = 0.0
@@ -101,7 +101,7 @@ def product(first, second):
     return total
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def count_shares(shares, stop, histogram):
     """Count shares in [0, 1] into the (bins, 4) slots of a histogram; 1 falls into the last bin.
 
@@ -112,7 +112,7 @@ def count_shares(shares, stop, histogram):
         histogram[min(int(shares[fourth] * bins), bins - 1), fourth & 3] += 1
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def full_sums(distances, start, stop, flat, by_point, histogram):
     """Sums of ratio, gap and spread by point (3, n), and the histogram, over l < i < j < k, k in [start, stop).
 
@@ -142,7 +142,7 @@ def full_sums(distances, start, stop, flat, by_point, histogram):
                 count_shares(values[0], i, histogram)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def sampled_sums(distances, triples, flat, by_triple, by_point, squares, histogram):
     """The same for given triples with all other points: sums by triple (m, 3) and by fourth point (3, n).
 

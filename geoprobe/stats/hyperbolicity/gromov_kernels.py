@@ -2,13 +2,13 @@
 """Kernels of the base-point delta: Gromov products, their bounds, and the pruned max-min search."""
 
 import numpy as np
-from numba import njit
 
 from geoprobe.stats.hyperbolicity.euclidean_kernels import distances_of_rows, distinct_rows
 from geoprobe.stats.hyperbolicity.simd_kernels import fmax, fmin
+from geoprobe.stats.kernel import kernel
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def product_row(row, from_base, to_x, out):
     """Write the products of one point; return its largest distance."""
     far = 0.0
@@ -18,7 +18,7 @@ def product_row(row, from_base, to_x, out):
     return far
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def product_rows(distances, base, products, bounds, start, stop):
     """Products and partner bounds of rows [start, stop); return their largest distance and triangle excess.
 
@@ -35,7 +35,7 @@ def product_rows(distances, base, products, bounds, start, stop):
     return far, excess
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def row_range(row, from_base, to_x):
     """Smallest and largest product of a row, and the largest with a point that could serve as a middle.
 
@@ -55,7 +55,7 @@ def row_range(row, from_base, to_x):
     return low, high, bound
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def best_path(first, second):
     """Max over y of min(first[y], second[y])."""
     best = first[0] * 0
@@ -64,7 +64,7 @@ def best_path(first, second):
     return best
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def search_rows(products, bounds, start, stop, incumbent, witness):
     """Search the pairs x in [start, stop), z < x that can beat ``incumbent``; return the best gap.
 
@@ -86,7 +86,7 @@ def search_rows(products, bounds, start, stop, incumbent, witness):
     return best
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def climb(products, bounds, starts, witness):
     """Raise a first incumbent by local search: from a pair, move one end to the best partner of the other.
 
@@ -136,7 +136,7 @@ def climb(products, bounds, starts, witness):
     return best
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def middle_point(first, second):
     """Argument of ``best_path``: the first y with the largest min(first[y], second[y])."""
     best = -1.0
@@ -149,7 +149,7 @@ def middle_point(first, second):
     return where
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def delta_of_one(distances, base, products, bounds, witness):
     """Return (delta, diameter) of one small matrix: the whole base-point search in one call."""
     n = distances.shape[0]
@@ -160,7 +160,7 @@ def delta_of_one(distances, base, products, bounds, witness):
     return best, diameter
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def delta_of_points(rows, base):
     """Return (delta, diameter, -1) of one small cloud, or (0, 0, row) where a row holds NaN or infinity.
 

@@ -2,10 +2,11 @@
 """Kernel of neighbour joining."""
 
 import numpy as np
-from numba import njit
+
+from geoprobe.stats.kernel import kernel
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def join_neighbours(work, parents, lengths, halted):
     """Join n >= 3 points (Saitou and Nei 1987, in the form of Studier and Keppler 1988); ``work`` is consumed.
 
@@ -71,7 +72,7 @@ def join_neighbours(work, parents, lengths, halted):
     lengths[fresh] = 0.0
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def path_lengths(parents, lengths, paths):
     """Path lengths between all nodes of a tree whose every parent has a larger number than its child."""
     for node in range(parents.shape[0] - 2, -1, -1):
@@ -81,7 +82,7 @@ def path_lengths(parents, lengths, paths):
             paths[other, node] = paths[node, other]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def star_and_tree_errors(distances, arms, paths):
     """Sums of squares of the distances less the star's, and less the tree's."""
     star = 0.0

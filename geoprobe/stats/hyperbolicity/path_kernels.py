@@ -2,10 +2,11 @@
 """Kernel of breadth-first search from every point of a graph."""
 
 import numpy as np
-from numba import njit
+
+from geoprobe.stats.kernel import kernel
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def hops_from(starts, ends, hops, start, stop):
     """Fill rows [start, stop) of ``hops`` with steps from each point, inf where there is no path.
 

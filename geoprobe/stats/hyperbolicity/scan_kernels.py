@@ -1,14 +1,13 @@
 # mypy: disable-error-code="no-untyped-def"
 """Kernel that looks at a distance matrix once for everything its checks need."""
 
-from numba import njit
-
 from geoprobe.stats.hyperbolicity.simd_kernels import fmax, fmin
+from geoprobe.stats.kernel import kernel
 
 TILE = 8
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc"})
+@kernel(fastmath={"reassoc"})
 def scan_rows(matrix, start, stop):
     """(largest, smallest, 0 or NaN, largest diagonal, largest asymmetry) of rows [start, stop) up to the diagonal.
 

@@ -1,12 +1,11 @@
 # mypy: disable-error-code="no-untyped-def"
 """Kernel of the triangle inequality over all triples."""
 
-from numba import njit
-
 from geoprobe.stats.hyperbolicity.simd_kernels import fmin
+from geoprobe.stats.kernel import kernel
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def shortest_detour(row, other):
     """Min over y of row[y] + other[y]."""
     detour = row[0] + other[0]
@@ -15,7 +14,7 @@ def shortest_detour(row, other):
     return detour
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def worst_triangle(distances, start, stop, witness):
     """Largest excess d(x,z) - min over y of d(x,y) + d(y,z), for x in [start, stop); x and z in ``witness``."""
     worst = distances[0, 0]

@@ -2,17 +2,18 @@
 """Householder kernels: random rotations of rows and a triangular reduction, in an order no BLAS can change."""
 
 import numpy as np
-from numba import njit
+
+from geoprobe.stats.kernel import kernel
 
 
-@njit(nogil=True, cache=True, forceinline=True, fastmath={"reassoc", "contract", "nsz"})
+@kernel(forceinline=True, fastmath={"reassoc", "contract", "nsz"})
 def add_scaled(target, source, factor):
     """Add ``factor * source`` to ``target``."""
     for k in range(target.shape[0]):
         target[k] += factor * source[k]
 
 
-@njit(nogil=True, cache=True, forceinline=True, fastmath={"reassoc", "contract", "nsz"})
+@kernel(forceinline=True, fastmath={"reassoc", "contract", "nsz"})
 def length(vector):
     """Euclidean norm."""
     total = 0.0
@@ -21,7 +22,7 @@ def length(vector):
     return np.sqrt(total)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def reflect_rows(rows, first, normal, work):
     """Reflect rows[first:] in the hyperplane with unit ``normal`` (length of rows[first:])."""
     work[:] = 0.0
@@ -31,7 +32,7 @@ def reflect_rows(rows, first, normal, work):
         add_scaled(rows[first + i], work, -2.0 * normal[i])
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def householder(vector):
     """Turn ``vector`` in place into the unit normal that reflects it onto its first axis; return the image.
 
@@ -46,7 +47,7 @@ def householder(vector):
     return image
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def haar_rotate(rows, first, count, gaussians):
     """Apply to rows[first:] the rotation Q = H_1 ... H_count D of a Gaussian matrix's QR decomposition.
 
@@ -71,7 +72,7 @@ def haar_rotate(rows, first, count, gaussians):
         reflect_rows(rows, first + k, normal, work)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def triangularise(rows, first):
     """Reduce rows[first:] to upper triangular by reflections of the rows: the R of a QR decomposition."""
     m = rows.shape[0] - first

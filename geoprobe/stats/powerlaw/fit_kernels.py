@@ -9,15 +9,15 @@ found, and a block of points is passed over when monotonicity shows that it hold
 import math
 
 import numpy as np
-from numba import njit
 
+from geoprobe.stats.kernel import kernel
 from geoprobe.stats.powerlaw.zeta_kernels import scaled_zeta, scaled_zeta_slopes
 
 _BLOCK = 16
 _STEEP = 1e3  # an exponent to which the difference of two logarithms has too few digits
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def solve_alpha(mean_log, q):
     """Exponent whose expected ``log(x / q)`` over integers from q up is `mean_log` (> 0).
 
@@ -57,7 +57,7 @@ def solve_alpha(mean_log, q):
     return 1.0 + math.exp(w)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def tail_sums(values, counts):
     """Types at or above each value, and their mean of ``log(x / value)``."""
     k = values.size
@@ -74,7 +74,7 @@ def tail_sums(values, counts):
     return above, mean_log
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _deviation(alpha, i, j, g, values, logs, next_logs, above, integers):
     """Largest difference of the two survival functions at point j, and the model's P(X >= values[j])."""
     fall = logs[i] - logs[j] if alpha < _STEEP else -math.log1p((values[j] - values[i]) / values[i])
@@ -87,7 +87,7 @@ def _deviation(alpha, i, j, g, values, logs, next_logs, above, integers):
     return worst, model
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def ks_distance(alpha, i, hint, bound, values, logs, next_logs, above, integers, marks):
     """Distance of the tail from candidate i, and where; cut short once it is known to exceed `bound`."""
     k = values.size
@@ -125,7 +125,7 @@ def ks_distance(alpha, i, hint, bound, values, logs, next_logs, above, integers,
     return worst, where
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def alphas_and_distances(values, counts, candidates, integers):
     """Exponent and full distance at each candidate index."""
     logs = np.log(values)
@@ -142,7 +142,7 @@ def alphas_and_distances(values, counts, candidates, integers):
     return alphas, distances
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def best_candidate(values, counts, first, integers):
     """Index, exponent and distance of the candidate with the least distance; the smaller x_min on a tie.
 
@@ -173,7 +173,7 @@ def best_candidate(values, counts, first, integers):
     return best, best_alpha, bound
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def tail_loglikelihood(alpha, values, counts):
     """Log-likelihood from the first value up, by compensated sums, and the information on alpha per type."""
     n = 0.0

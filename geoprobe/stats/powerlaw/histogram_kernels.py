@@ -3,13 +3,14 @@
 # mypy: allow-untyped-defs
 
 import numpy as np
-from numba import njit
+
+from geoprobe.stats.kernel import kernel
 
 _TABLE = 1 << 13
 _LANES = 4  # tables filled in turn: one alone waits for its own last write wherever a value repeats
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def extremes(values):
     """Least and greatest of a non-empty integer array."""
     low = values[0]
@@ -22,7 +23,7 @@ def extremes(values):
     return low, high
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def distinct_values(values, high):
     """Sorted distinct positive values and their multiplicities; zeros are left out."""
     size = min(high + 1, _TABLE)

@@ -5,10 +5,11 @@
 import math
 
 import numpy as np
-from numba import njit
+
+from geoprobe.stats.kernel import kernel
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def rank_sums(frequencies, s, q):
     """Log-likelihood, score and Fisher information in (s, log(1 + q)).
 

@@ -3,14 +3,14 @@
 # mypy: allow-untyped-defs
 
 import numpy as np
-from numba import njit
 
+from geoprobe.stats.kernel import kernel
 from geoprobe.stats.powerlaw.fit_kernels import alphas_and_distances, best_candidate
 from geoprobe.stats.powerlaw.histogram_kernels import distinct_values, extremes
 from geoprobe.stats.powerlaw.sampling_kernels import compact, draw_semiparametric, resample
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def refit(values, counts, xmin, fixed, integers):
     """Exponent, x_min and distance of a drawn histogram; NaN where it has too few distinct values."""
     if values.size < 2:
@@ -30,14 +30,14 @@ def refit(values, counts, xmin, fixed, integers):
     return alphas[0], xmin, distances[0]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def semiparametric_replicate(rng, n, n_tail, body_values, body_counts, alpha, xmin, hazards, fixed, integers, out):
     """Fit a sample of the null into out = (alpha, xmin, ks)."""
     values, counts = draw_semiparametric(rng, n, n_tail, body_values, body_counts, alpha, xmin, hazards)
     out[0], out[1], out[2] = refit(values, counts, xmin, fixed, integers)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def resampled_replicate(rng, n, values, counts, xmin, fixed, integers, out):
     """Fit a resample of the types, with replacement, into out = (alpha, xmin, ks)."""
     drawn = np.zeros(counts.size, np.int64)
@@ -46,7 +46,7 @@ def resampled_replicate(rng, n, values, counts, xmin, fixed, integers, out):
     out[0], out[1], out[2] = refit(kept, weights, xmin, fixed, integers)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def resampled_totals(rng, indptr, ids, counts, types):
     """Count of each type over as many documents as there are, drawn with replacement."""
     n = indptr.size - 1
@@ -61,7 +61,7 @@ def resampled_totals(rng, indptr, ids, counts, types):
     return totals
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def document_replicate(rng, indptr, ids, counts, types, xmin, fixed, integers, out):
     """Fit a resample of the documents, with replacement, into out = (alpha, xmin, ks)."""
     totals = resampled_totals(rng, indptr, ids, counts, types)

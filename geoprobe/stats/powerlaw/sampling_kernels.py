@@ -5,15 +5,15 @@
 import math
 
 import numpy as np
-from numba import njit
 
+from geoprobe.stats.kernel import kernel
 from geoprobe.stats.powerlaw.zeta_kernels import scaled_zeta
 
 _LARGEST = 1e300  # stands for every draw beyond float64
 _LONGEST_TABLE = 1 << 16
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def head_length(n, alpha, xmin):
     """How many values from `xmin` up are worth a binomial draw each: those expected at least twice among n."""
     norm = scaled_zeta(alpha, xmin)
@@ -26,7 +26,7 @@ def head_length(n, alpha, xmin):
     return length
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def head_hazards(alpha, xmin, length):
     """``P(X = x | X >= x)`` of the power law for x from xmin on."""
     hazards = np.empty(length, np.float64)
@@ -35,7 +35,7 @@ def head_hazards(alpha, xmin, length):
     return hazards
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def draw_power_law(rng, alpha, q):
     """One draw from the discrete power law on integers from q up, by rejection from the continuous one.
 
@@ -60,7 +60,7 @@ def draw_power_law(rng, alpha, q):
             return x
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def resample(rng, n, counts, out):
     """Multinomial draw of n types in proportion to `counts`, into `out`."""
     left = 0
@@ -76,7 +76,7 @@ def resample(rng, n, counts, out):
         left -= counts[i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def compact(values, counts):
     """The histogram without its empty entries."""
     size = 0
@@ -94,7 +94,7 @@ def compact(values, counts):
     return kept, weights
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def draw_tail(rng, n, alpha, xmin, hazards):
     """Histogram of n types from the power law on integers from `xmin` up."""
     head = hazards.size
@@ -127,7 +127,7 @@ def draw_tail(rng, n, alpha, xmin, hazards):
     return values[:at], weights[:at]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def draw_semiparametric(rng, n, n_tail, body_values, body_counts, alpha, xmin, hazards):
     """Histogram of n types: each from the power law with probability n_tail / n, else from the observed body."""
     above = n if n_tail >= n else rng.binomial(n, n_tail / n)

@@ -14,7 +14,8 @@ coefficients.
 import math
 
 import numpy as np
-from numba import njit
+
+from geoprobe.stats.kernel import kernel
 
 CUTOFF = 0
 LOGNORMAL = 1
@@ -27,7 +28,7 @@ _DROP = 46.0  # exp(-46) = 1e-20
 _MOST_TERMS = 100_000
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _exponent(kind, c, b, scale, u):
     """Log of the integrand in u = log(x / M), relative to u = 0; `scale` is M."""
     if kind == CUTOFF:
@@ -35,7 +36,7 @@ def _exponent(kind, c, b, scale, u):
     return (1.0 - c) * u - b * u * u
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _peak(kind, c, b, scale):
     """Where the (concave) exponent is largest, for u >= 0."""
     if c >= 1.0:
@@ -45,7 +46,7 @@ def _peak(kind, c, b, scale):
     return (1.0 - c) / (2.0 * b)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _range(kind, c, b, scale):
     """Peak, and the interval of u outside which the integrand has fallen by `_DROP` from it."""
     peak = _peak(kind, c, b, scale)
@@ -76,7 +77,7 @@ def _range(kind, c, b, scale):
     return peak, start, end
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _multiply(left, right, out):
     for k in range(_ORDER):
         total = 0.0
@@ -85,7 +86,7 @@ def _multiply(left, right, out):
         out[k] = total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _correction(series):
     """Half the end value, less Euler–Maclaurin's derivative terms."""
     total = 0.5 * series[0]
@@ -94,7 +95,7 @@ def _correction(series):
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _end_terms(kind, a, b, q, m, log_top, sums):
     """Add Euler–Maclaurin's end terms at M = m to the six sums."""
     y = np.empty(_ORDER, np.float64)
@@ -132,7 +133,7 @@ def _end_terms(kind, a, b, q, m, log_top, sums):
     sums[5] += _correction(other)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _add(sums, f, y, h):
     sums[0] += f
     sums[1] += f * y
@@ -142,7 +143,7 @@ def _add(sums, f, y, h):
     sums[5] += f * h * h
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _integral(kind, a, b, q, m, log_top, sums):
     """Add the integral from m up to the six sums."""
     offset = math.log(m / q)
@@ -160,7 +161,7 @@ def _integral(kind, a, b, q, m, log_top, sums):
             _add(sums, weight, y, m * math.expm1(u) + (m - q) if kind == CUTOFF else y * y)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def tilted_sums(kind, a, b, q):
     """Log of the sum of ``exp(-a y - b h)`` over x >= q, with means and (co)variances of y and h.
 
@@ -203,7 +204,7 @@ def tilted_sums(kind, a, b, q):
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _best_a(kind, q, mean_y, a, b):
     """The a at which y has its observed mean, for this b: Newton on the log of the mean, inside a bracket."""
     low = -math.inf
@@ -232,7 +233,7 @@ def _best_a(kind, q, mean_y, a, b):
     return a, sums
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def fit_tilted(kind, q, mean_y, mean_h, a, b):
     """Maximise the concave log-likelihood over b > 0, where it is known not to lie at b = 0, from (a, b).
 

@@ -9,7 +9,8 @@ rounded Pareto law, and at beta = 1 a geometric one. Nakagawa and Osaki (1975) g
 import math
 
 import numpy as np
-from numba import njit
+
+from geoprobe.stats.kernel import kernel
 
 STEEPEST = 55.0  # a shape beyond which the law is a step
 _GRID = np.array(
@@ -40,7 +41,7 @@ _GRID = np.array(
 _GOLDEN = 0.5 * (math.sqrt(5.0) - 1.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _box_cox(values, beta, q, heights, gaps):
     """B at each value, and its rise to the next integer."""
     for j in range(values.size):
@@ -54,7 +55,7 @@ def _box_cox(values, beta, q, heights, gaps):
             gaps[j] = math.exp(beta * y) * math.expm1(beta * step) / beta
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _best_rate(counts, n, heights, gaps):
     """The rate k at which the log-likelihood, concave in k, is greatest; and the log-likelihood."""
     total = 0.0
@@ -95,7 +96,7 @@ def _best_rate(counts, n, heights, gaps):
     return rate, _loglikelihood(counts, rate, heights, gaps)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _loglikelihood(counts, rate, heights, gaps):
     total = 0.0
     for j in range(heights.size):
@@ -104,7 +105,7 @@ def _loglikelihood(counts, rate, heights, gaps):
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def fit_weibull(values, counts):
     """Shape beta, rate k and log-likelihood at the maximum over beta > 0; then rate and log-likelihood at beta = 0."""
     q = values[0]
@@ -151,7 +152,7 @@ def fit_weibull(values, counts):
     return beta, rate, value, edge_rate, profile[0]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def weibull_logpmf(values, beta, rate, q):
     """Log-probability of each value."""
     heights = np.empty(values.size, np.float64)

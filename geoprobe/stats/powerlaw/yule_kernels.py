@@ -5,12 +5,13 @@
 import math
 
 import numpy as np
-from numba import njit
+
+from geoprobe.stats.kernel import kernel
 
 _RAISED = 15.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def log_gamma_ratio(x, a):
     """``log G(x + a) - log G(x)`` for x > 0, x + a > 0, by the difference of two Stirling series."""
     total = 0.0
@@ -25,7 +26,7 @@ def log_gamma_ratio(x, a):
     return total + a * math.log(x) + (y - 0.5) * math.log1p(a / x) - a + tail_y - tail_x
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def polygammas(x):
     """Digamma and trigamma functions of x > 0."""
     first = 0.0
@@ -40,7 +41,7 @@ def polygammas(x):
     return first, second
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def fit_yule(values, counts, start):
     """Exponent at which the log-likelihood is greatest: Newton in log(a - 1), inside a bracket."""
     q = values[0]
@@ -80,7 +81,7 @@ def fit_yule(values, counts, start):
     return 1.0 + math.exp(w)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def yule_logpmf(values, a, q):
     """Log-probability of each value."""
     constant = math.log(a - 1.0) + log_gamma_ratio(q, a - 1.0)

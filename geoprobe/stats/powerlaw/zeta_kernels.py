@@ -13,7 +13,8 @@ a power law needs come from G alone, with no power or logarithm where q is large
 import math
 
 import numpy as np
-from numba import njit
+
+from geoprobe.stats.kernel import kernel
 
 # B_2j / (2j)! for j = 1 ... 12
 _BERNOULLI = np.array(
@@ -35,7 +36,7 @@ _BERNOULLI = np.array(
 _TERM = 1e-18  # a term this small against its sum changes no digit
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _series(s, q):
     """Value, first and second derivative in s of the expansion, for q that needs no raising."""
     inverse = 1.0 / (s - 1.0)
@@ -60,7 +61,7 @@ def _series(s, q):
     return value, slope, curve
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def scaled_zeta_slopes(s, q):
     """``G(s, q)`` and its first two derivatives in s."""
     limit = max(12.0, s + 8.0)
@@ -86,7 +87,7 @@ def scaled_zeta_slopes(s, q):
     return value, slope, curve
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def scaled_zeta(s, q):
     """``G(s, q) = q**s * zeta(s, q)``."""
     if q >= max(12.0, s + 8.0):
@@ -103,7 +104,7 @@ def scaled_zeta(s, q):
     return value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def log_zeta(s, q):
     """Natural logarithm of the Hurwitz zeta function."""
     return math.log(scaled_zeta(s, q)) - s * math.log(q)
