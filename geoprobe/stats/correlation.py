@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int64, Shaped
 from scipy.special import ndtri
 
-from geoprobe.stats.rank_kernels import codes_of_counts, products_of_pairs
+from geoprobe.stats.rank_kernels import products_of_pairs
 
 __all__ = [
     "Correlation",
@@ -52,8 +52,10 @@ _TABLE = 1 << 22
 def codes_of(values: Shaped[np.ndarray, " n"]) -> tuple[Int64[np.ndarray, " n"], Shaped[np.ndarray, " k"]]:
     """Each value's place among the distinct ones from 0, and those."""
     if values.dtype == np.int64 and values.size and values.min() >= 0 and values.max() < _TABLE:
-        codes, distinct = codes_of_counts(values)
-        return codes, distinct
+        distinct = np.flatnonzero(np.bincount(values))
+        places = np.zeros(int(distinct[-1]) + 1, dtype=np.int64)
+        places[distinct] = np.arange(distinct.size)
+        return places[values], distinct
     distinct, inverse = np.unique(values, return_inverse=True)
     return inverse.astype(np.int64), distinct
 

@@ -91,18 +91,6 @@ def tau_b(first, levels, second, others):
     return max(-1.0, min(1.0, surplus / np.sqrt(untied_first) / np.sqrt(untied_second)))
 
 
-@kernel
-def codes_of_counts(counts):
-    """Each count's place among the distinct ones, and those; counts are at least 0 and bounded by an array's size."""
-    occurs = np.zeros(counts.max() + 1, dtype=np.int64)
-    for i in range(counts.shape[0]):
-        occurs[counts[i]] = 1
-    distinct = np.flatnonzero(occurs)
-    for place in range(distinct.shape[0]):
-        occurs[distinct[place]] = place
-    return occurs[counts], distinct
-
-
 @kernel(fastmath={"reassoc", "contract"})
 def products_of_pairs(columns):
     """Products of each pair of rows; unlike a BLAS's, their last bits do not depend on the number of threads."""

@@ -5,7 +5,6 @@ A bfloat16 is the upper half of a float32. Elements are widened one by one in re
 held in another type than its own.
 """
 
-import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core.errors import TypingError
@@ -30,7 +29,7 @@ def widened(typing_context, element):
     return types.float64(element), generate
 
 
-@kernel(forceinline=True, fastmath={"reassoc", "contract", "nsz"})
+@kernel(fastmath={"reassoc", "contract", "nsz"})
 def add_one(row, sums):
     """Add a row to `sums`."""
     for k in range(sums.shape[0]):
@@ -63,25 +62,10 @@ def add_eight(rows, squares, sums):
 
 
 @kernel
-def lengths_and_sums(rows, squares, sums):
-    """Fill the sum of squares of each row, and `sums` with the sum of the rows that are finite."""
-    sums[:] = 0
-    n = rows.shape[0]
-    whole = n - n % 8
-    for i in range(0, whole, 8):
+def squares_and_sums(rows, squares, sums):
+    """Sums of squares of 8 m rows; the rows are added to `sums`."""
+    for i in range(0, rows.shape[0], 8):
         add_eight(rows[i : i + 8], squares[i : i + 8], sums)
-    if whole < n:
-        # the last few as eight too, filled up with zeros: an equal row must sum in the same order wherever it stands
-        rest = np.zeros((8, rows.shape[1]), rows.dtype)
-        rest[: n - whole] = rows[whole:]
-        ends = np.empty(8)
-        add_eight(rest, ends, sums)
-        squares[whole:n] = ends[: n - whole]
-    if not np.isfinite(squares[:n]).all():  # seldom: once more without those rows
-        sums[:] = 0
-        for i in range(n):
-            if np.isfinite(squares[i]):
-                add_one(rows[i], sums)
 
 
 @kernel(fastmath={"reassoc", "contract", "nsz"})

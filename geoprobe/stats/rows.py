@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, Shaped
 
-from geoprobe.stats.row_kernels import lengths_and_sums, products
+from geoprobe.stats.row_kernels import add_one, products, squares_and_sums
 from geoprobe.stats.threads import run_tasks
 
 __all__ = ["ReadBlock", "RowStatistics", "project", "row_statistics"]
@@ -48,15 +48,32 @@ def row_statistics(read: ReadBlock, shape: tuple[int, int]) -> RowStatistics:
 
     def measure(block: tuple[int, int]) -> Float64[np.ndarray, " d"]:
         start, stop = block
-        sums = np.empty(shape[1])
-        lengths_and_sums(read(start, stop), squares[start:stop], sums)
-        return sums
+        return _measure(read(start, stop), squares[start:stop])
 
     parts = run_tasks(measure, _blocks(shape))
     total = np.zeros(shape[1])
     for part in parts:  # in the order of the rows, whichever came first
         total += part
     return RowStatistics(np.sqrt(squares), total / max(int(np.isfinite(squares).sum()), 1))
+
+
+def _measure(rows: Shaped[np.ndarray, "rows d"], squares: Float64[np.ndarray, " rows"]) -> Float64[np.ndarray, " d"]:
+    """Fill the sum of squares of each row; the (d,) sum of the rows that are finite."""
+    sums = np.zeros(rows.shape[1])
+    whole = len(rows) - len(rows) % 8
+    squares_and_sums(rows[:whole], squares[:whole], sums)
+    if whole < len(rows):
+        # the last few as eight too, filled up with zeros: an equal row must sum in the same order wherever it stands
+        rest, ends = np.zeros((8, rows.shape[1]), rows.dtype), np.empty(8)
+        rest[: len(rows) - whole] = rows[whole:]
+        squares_and_sums(rest, ends, sums)
+        squares[whole:] = ends[: len(rows) - whole]
+    finite = np.isfinite(squares)
+    if not finite.all():  # seldom: once more without those rows
+        sums[:] = 0
+        for i in np.flatnonzero(finite):
+            add_one(rows[i], sums)
+    return sums
 
 
 def project(

@@ -50,8 +50,7 @@ def delta_and_diameter(points: Shaped[np.ndarray, "..."], base: int, name: str =
     """Return (delta, diameter) of one cloud (n, d), in one call of a kernel; ``name`` is what messages call it."""
     if points.ndim != 2 or points.shape[0] == 0:
         as_points(points, name)
-    kept = points.dtype if points.dtype in (np.float32, np.float64) else np.float64
-    rows = np.ascontiguousarray(points, dtype=kept)
+    rows = np.ascontiguousarray(points, dtype=np.float64)
     delta, diameter, bad = kernels.delta_of_points(rows, check_base(base, rows.shape[0]))
     if bad >= 0:
         as_points(points, name)

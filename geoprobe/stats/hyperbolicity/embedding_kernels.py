@@ -19,67 +19,95 @@ STEEPEST = 345.0
 def euclidean_stress(theta, distances, gradient):
     """``theta``: n points of R^k, flat."""
     n = distances.shape[0]
-    points = theta.reshape(n, -1)
-    slopes = gradient.reshape(n, -1)
-    slopes[:] = 0.0
+    k = theta.size // n
+    for c in range(theta.size):
+        gradient[c] = 0.0
     total = 0.0
     left = 0.0
     for i in range(n):
         for j in range(i):
-            square = 0.0
-            for c in range(points.shape[1]):
-                square += (points[i, c] - points[j, c]) ** 2
+            square = squared_gap(theta, k * i, k * j, k)
             here = math.sqrt(square)
             miss = here - distances[i, j]
-            total += distances[i, j] ** 2
+            total += distances[i, j] * distances[i, j]
             left += miss * miss
             if here > 0:
                 pull = 2.0 * miss / here
-                for c in range(points.shape[1]):
-                    slope = pull * (points[i, c] - points[j, c])
-                    slopes[i, c] += slope
-                    slopes[j, c] -= slope
-    gradient /= total
+                for c in range(k):
+                    slope = pull * (theta[k * i + c] - theta[k * j + c])
+                    gradient[k * i + c] += slope
+                    gradient[k * j + c] -= slope
+    for c in range(theta.size):
+        gradient[c] /= total
     return left / total
+
+
+@kernel
+def squared_gap(points, a, b, k):
+    """Squared distance of the points whose k coordinates start at a and b."""
+    square = 0.0
+    for c in range(k):
+        gap = points[a + c] - points[b + c]
+        square += gap * gap
+    return square
+
+
+@kernel
+def unit_vectors(theta, k, units, lengths, least):
+    """Write the directions and lengths, of at least ``least``, of vectors of k coordinates each."""
+    for i in range(lengths.size):
+        square = 0.0
+        for c in range(k):
+            square += theta[k * i + c] * theta[k * i + c]
+        lengths[i] = max(math.sqrt(square), least)
+        for c in range(k):
+            units[k * i + c] = theta[k * i + c] / lengths[i]
+
+
+@kernel
+def across(gradient, units, i, k):
+    """Component of the gradient at point i along its unit vector."""
+    along = 0.0
+    for c in range(k):
+        along += gradient[k * i + c] * units[k * i + c]
+    return along
 
 
 @kernel
 def spherical_stress(theta, distances, gradient):
     """``theta``: n vectors of R^(k+1) of any length, whose directions count, then the logarithm of the radius R."""
     n = distances.shape[0]
-    vectors = theta[:-1].reshape(n, -1)
-    slopes = gradient[:-1].reshape(n, -1)
-    radius = math.exp(theta[-1])
-    units = np.empty(vectors.shape)
+    k = (theta.size - 1) // n
+    radius = math.exp(theta[n * k])
+    units = np.empty(n * k)
     lengths = np.empty(n)
-    for i in range(n):
-        lengths[i] = max(math.sqrt((vectors[i] ** 2).sum()), 1e-300)
-        units[i] = vectors[i] / lengths[i]
-    slopes[:] = 0.0
+    unit_vectors(theta, k, units, lengths, 1e-300)
+    for c in range(n * k):
+        gradient[c] = 0.0
     total = 0.0
     left = 0.0
     stretch = 0.0
     for i in range(n):
         for j in range(i):
-            square = 0.0
-            for c in range(units.shape[1]):
-                square += (units[i, c] - units[j, c]) ** 2
+            square = squared_gap(units, k * i, k * j, k)
             angle = 2.0 * math.asin(min(1.0, 0.5 * math.sqrt(square)))
             miss = radius * angle - distances[i, j]
-            total += distances[i, j] ** 2
+            total += distances[i, j] * distances[i, j]
             left += miss * miss
             stretch += miss * angle
             sine = math.sin(angle)
             if sine > 1e-12:
                 pull = 2.0 * radius * miss / sine
-                for c in range(units.shape[1]):
-                    slopes[i, c] -= pull * units[j, c]
-                    slopes[j, c] -= pull * units[i, c]
+                for c in range(k):
+                    gradient[k * i + c] -= pull * units[k * j + c]
+                    gradient[k * j + c] -= pull * units[k * i + c]
     for i in range(n):
-        along = (slopes[i] * units[i]).sum()
-        slopes[i] = (slopes[i] - along * units[i]) / lengths[i]
-    gradient[-1] = 2.0 * radius * stretch
-    gradient /= total
+        along = across(gradient, units, i, k)
+        for c in range(k):
+            gradient[k * i + c] = (gradient[k * i + c] - along * units[k * i + c]) / lengths[i]
+    gradient[n * k] = 2.0 * radius * stretch
+    for c in range(theta.size):
+        gradient[c] /= total
     return left / total
 
 
@@ -90,32 +118,29 @@ def hyperbolic_stress(theta, distances, gradient):
     With radii a, b over √K and angle t, sinh²(d / 2√K) = sinh²((a - b) / 2) + sinh a sinh b sin²(t / 2).
     """
     n = distances.shape[0]
-    vectors = theta[:-1].reshape(n, -1)
-    slopes = gradient[:-1].reshape(n, -1)
-    scale = math.exp(theta[-1])
-    units = np.empty(vectors.shape)
+    k = (theta.size - 1) // n
+    scale = math.exp(theta[n * k])
+    units = np.empty(n * k)
     radii = np.empty(n)
     reach = np.empty(n)
     half = np.empty(n)
     sines = np.empty(n)
     cosines = np.empty(n)
     outward = np.zeros(n)
+    unit_vectors(theta, k, units, radii, 1e-12 * scale)
     for i in range(n):
-        radii[i] = max(math.sqrt((vectors[i] ** 2).sum()), 1e-12 * scale)
-        units[i] = vectors[i] / radii[i]
         reach[i] = min(radii[i] / scale, STEEPEST)
         half[i] = math.exp(0.5 * reach[i])
         sines[i] = math.sinh(reach[i])
         cosines[i] = math.cosh(reach[i])
-    slopes[:] = 0.0
+    for c in range(n * k):
+        gradient[c] = 0.0
     total = 0.0
     left = 0.0
     stretch = 0.0
     for i in range(n):
         for j in range(i):
-            square = 0.0
-            for c in range(units.shape[1]):
-                square += (units[i, c] - units[j, c]) ** 2
+            square = squared_gap(units, k * i, k * j, k)
             up = half[i] / half[j]
             down = half[j] / half[i]
             apart = 0.5 * (up - down)
@@ -124,7 +149,7 @@ def hyperbolic_stress(theta, distances, gradient):
             root = math.sqrt(inside)
             length = 2.0 * math.asinh(root)
             miss = scale * length - distances[i, j]
-            total += distances[i, j] ** 2
+            total += distances[i, j] * distances[i, j]
             left += miss * miss
             stretch += miss * length
             if root > 0:
@@ -133,17 +158,20 @@ def hyperbolic_stress(theta, distances, gradient):
                 outward[i] += pull * (tilt + cosines[i] * sines[j] * cross)
                 outward[j] += pull * (cosines[j] * sines[i] * cross - tilt)
                 turn = 0.5 * pull * sines[i] * sines[j]
-                for c in range(units.shape[1]):
-                    slope = turn * (units[i, c] - units[j, c])
-                    slopes[i, c] += slope
-                    slopes[j, c] -= slope
+                for c in range(k):
+                    slope = turn * (units[k * i + c] - units[k * j + c])
+                    gradient[k * i + c] += slope
+                    gradient[k * j + c] -= slope
     shrink = 0.0
     for i in range(n):
-        along = (slopes[i] * units[i]).sum()
-        slopes[i] = (slopes[i] - along * units[i]) / radii[i] + outward[i] / scale * units[i]
+        along = across(gradient, units, i, k)
+        for c in range(k):
+            inward = (gradient[k * i + c] - along * units[k * i + c]) / radii[i]
+            gradient[k * i + c] = inward + outward[i] / scale * units[k * i + c]
         shrink += reach[i] * outward[i]
-    gradient[-1] = 2.0 * scale * stretch - shrink
-    gradient /= total
+    gradient[n * k] = 2.0 * scale * stretch - shrink
+    for c in range(theta.size):
+        gradient[c] /= total
     return left / total
 
 
@@ -172,9 +200,12 @@ def descend(kind, theta, distances, low, high, iterations):
     size = theta.size
     moves = np.zeros((memory, size))
     turns = np.zeros((memory, size))
+    step = np.empty(size)
     weights = np.zeros(memory)
     shares = np.zeros(memory)
-    recent = np.full(10, np.inf)
+    recent = np.empty(10)
+    for k in range(10):
+        recent[k] = np.inf
     gradient = np.empty(size)
     value = stress_within(kind, theta, distances, low, high, gradient)
     trial = np.empty(size)
@@ -184,17 +215,20 @@ def descend(kind, theta, distances, low, high, iterations):
         if recent[iteration % 10] - value <= 1e-8 * value + 1e-22:
             break
         recent[iteration % 10] = value
-        step = -gradient
+        for k in range(size):
+            step[k] = -gradient[k]
         for back in range(min(stored, memory)):
             m = (stored - 1 - back) % memory
             shares[m] = inner(moves[m], step) / weights[m]
-            step -= shares[m] * turns[m]
+            add_multiple(step, turns[m], -shares[m])
         if stored > 0:
             last = (stored - 1) % memory
-            step *= weights[last] / inner(turns[last], turns[last])
+            shrink = weights[last] / inner(turns[last], turns[last])
+            for k in range(size):
+                step[k] *= shrink
         for m in range(max(0, stored - memory), stored):
             at = m % memory
-            step += (shares[at] - inner(turns[at], step) / weights[at]) * moves[at]
+            add_multiple(step, moves[at], shares[at] - inner(turns[at], step) / weights[at])
         fall = inner(gradient, step)
         if not fall < 0:
             if stored == 0:
@@ -207,7 +241,8 @@ def descend(kind, theta, distances, low, high, iterations):
         length = 1.0 if stored > 0 else 0.1 * math.sqrt(inner(theta, theta) / inner(gradient, gradient))
         reached = value
         for _ in range(40):
-            trial[:] = theta + length * step
+            for k in range(size):
+                trial[k] = theta[k] + length * step[k]
             reached = stress_within(kind, trial, distances, low, high, slope)
             if not reached <= value + 1e-4 * length * fall:
                 most = length
@@ -227,16 +262,25 @@ def descend(kind, theta, distances, low, high, iterations):
             weight += (trial[k] - theta[k]) * (slope[k] - gradient[k])
         if weight > 0:  # else keep the memory as it is
             m = stored % memory
-            moves[m] = trial - theta
-            turns[m] = slope - gradient
+            for k in range(size):
+                moves[m, k] = trial[k] - theta[k]
+                turns[m, k] = slope[k] - gradient[k]
             weights[m] = weight
             stored += 1
-        theta[:] = trial
-        gradient[:] = slope
+        for k in range(size):
+            theta[k] = trial[k]
+            gradient[k] = slope[k]
         value = reached
     if kind != 0:
         theta[-1] = min(max(theta[-1], low), high)
     return value
+
+
+@kernel
+def add_multiple(target, source, factor):
+    """Add ``factor * source`` to ``target``."""
+    for k in range(target.size):
+        target[k] += factor * source[k]
 
 
 @kernel

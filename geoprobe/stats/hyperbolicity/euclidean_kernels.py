@@ -4,6 +4,8 @@
 Four at a time, which for prompts (tens of rows, hundreds of columns) takes no longer than their Gram matrix by BLAS.
 """
 
+import math
+
 import numpy as np
 
 from geoprobe.stats.kernel import kernel
@@ -50,7 +52,7 @@ def row_sum(row):
 
 @kernel
 def distinct_rows(rows, base, kept):
-    """Copy the rows that differ from all before to the top of ``kept``, in float64.
+    """Copy the rows that differ from all before to the top of ``kept``.
 
     Returns how many there are, the place of ``base`` or its twin among them, and the first row that holds NaN or
     infinity, or -1.
@@ -61,15 +63,34 @@ def distinct_rows(rows, base, kept):
     for x in range(rows.shape[0]):
         row = rows[x]
         key = row_sum(row)
-        if not np.isfinite(key) and not np.isfinite(row).all():
+        if not math.isfinite(key) and not all_finite(row):
             return count, place, x
         where = 0
-        while where < count and not (sums[where] == key and np.array_equal(kept[where], row)):
+        while where < count and not (sums[where] == key and equal_rows(kept[where], row)):
             where += 1
         if where == count:
             sums[count] = key
-            kept[count] = row
+            for k in range(row.shape[0]):
+                kept[count, k] = row[k]
             count += 1
         if x == base:
             place = where
     return count, place, -1
+
+
+@kernel
+def all_finite(row):
+    """Whether no element is NaN or infinite."""
+    for k in range(row.shape[0]):
+        if not math.isfinite(row[k]):
+            return False
+    return True
+
+
+@kernel
+def equal_rows(first, second):
+    """Whether all elements are equal."""
+    for k in range(first.shape[0]):
+        if first[k] != second[k]:
+            return False
+    return True

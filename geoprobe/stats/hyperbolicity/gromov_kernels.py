@@ -154,7 +154,10 @@ def delta_of_one(distances, base, products, bounds, witness):
     """Return (delta, diameter) of one small matrix: the whole base-point search in one call."""
     n = distances.shape[0]
     diameter, _ = product_rows(distances, base, products, bounds, 0, n)
-    starts = np.array([np.argmax(bounds[:n])])
+    starts = np.zeros(1, dtype=np.int64)
+    for x in range(n):
+        if bounds[x] > bounds[starts[0]]:
+            starts[0] = x
     best = climb(products, bounds, starts, witness)
     best = search_rows(products, bounds, 0, n, best, witness)
     return best, diameter
@@ -166,7 +169,7 @@ def delta_of_points(rows, base):
 
     Repeated rows are left out: a point at distance 0 from another changes neither delta nor diameter.
     """
-    kept = np.empty(rows.shape, dtype=np.float64)
+    kept = np.empty((rows.shape[0], rows.shape[1]))
     n, place, bad = distinct_rows(rows, base, kept)
     if bad >= 0:
         return 0.0, 0.0, bad

@@ -15,9 +15,10 @@ def join_neighbours(work, parents, lengths, halted):
     ``halted[0]`` ends the joining early.
     """
     n = work.shape[0]
-    names = np.arange(n)  # which node sits in which row
+    names = np.empty(n, dtype=np.int64)  # which node sits in which row
     sums = np.zeros(n)
     for i in range(n):
+        names[i] = i
         for j in range(n):
             sums[i] += work[i, j]
     active = n
@@ -45,7 +46,7 @@ def join_neighbours(work, parents, lengths, halted):
         # the new node takes the first's row, the last row moves to the second's
         total = 0.0
         for k in range(active):
-            if k not in (first, second):
+            if k != first and k != second:
                 here = 0.5 * (work[first, k] + work[second, k] - gap)
                 sums[k] += here - work[first, k] - work[second, k]
                 work[first, k] = here
@@ -89,6 +90,8 @@ def star_and_tree_errors(distances, arms, paths):
     tree = 0.0
     for i in range(distances.shape[0]):
         for j in range(i):
-            star += (distances[i, j] - arms[i] - arms[j]) ** 2
-            tree += (distances[i, j] - paths[i, j]) ** 2
+            off_star = distances[i, j] - arms[i] - arms[j]
+            off_tree = distances[i, j] - paths[i, j]
+            star += off_star * off_star
+            tree += off_tree * off_tree
     return star, tree

@@ -5,6 +5,7 @@
 import numpy as np
 
 from geoprobe.stats.kernel import kernel
+from geoprobe.stats.powerlaw.sorting_kernels import sort
 
 _TABLE = 1 << 13
 _LANES = 4  # tables filled in turn: one alone waits for its own last write wherever a value repeats
@@ -27,12 +28,12 @@ def extremes(values):
 def distinct_values(values, high):
     """Sorted distinct positive values and their multiplicities; zeros are left out."""
     size = min(high + 1, _TABLE)
-    tables = np.zeros((_LANES, size), np.int64)
+    tables = np.zeros(_LANES * size, np.int64)
     over = 0
     for i in range(values.size):
         x = values[i]
         if x < size:
-            tables[i % _LANES, x] += 1
+            tables[i % _LANES * size + x] += 1
         else:
             over += 1
     rest = np.empty(over, np.int64)
@@ -42,11 +43,11 @@ def distinct_values(values, high):
             if x >= size:
                 rest[at] = x
                 at += 1
-        rest.sort()
-    table = tables[0]
+        sort(rest)
+    table = tables[:size]
     for lane in range(1, _LANES):
         for x in range(size):
-            table[x] += tables[lane, x]
+            table[x] += tables[lane * size + x]
     size_distinct = 0
     for x in range(1, size):
         if table[x]:

@@ -15,17 +15,23 @@ def refit(values, counts, xmin, fixed, integers):
     """Exponent, x_min and distance of a drawn histogram; NaN where it has too few distinct values."""
     if values.size < 2:
         return np.nan, np.nan, np.nan
-    start = np.searchsorted(values, xmin)
+    start = 0
+    while start < values.size and values[start] < xmin:
+        start += 1
     if not fixed:
         index, alpha, distance = best_candidate(values, counts, start, integers)
         return alpha, values[index], distance
-    tail = values[start:]
-    weights = counts[start:]
-    if tail.size < 2:
+    size = values.size - start
+    if size < 2:
         return np.nan, xmin, np.nan
-    if tail[0] != xmin:
-        tail = np.concatenate((np.full(1, xmin), tail))
-        weights = np.concatenate((np.zeros(1, np.int64), weights))
+    led = 0 if values[start] == xmin else 1  # by x_min itself, which no type may have
+    tail = np.empty(size + led, np.float64)
+    weights = np.empty(size + led, np.int64)
+    tail[0] = xmin
+    weights[0] = 0
+    for i in range(size):
+        tail[led + i] = values[start + i]
+        weights[led + i] = counts[start + i]
     alphas, distances = alphas_and_distances(tail, weights, np.zeros(1, np.int64), integers)
     return alphas[0], xmin, distances[0]
 
@@ -42,8 +48,10 @@ def resampled_replicate(rng, n, values, counts, xmin, fixed, integers, out):
     """Fit a resample of the types, with replacement, into out = (alpha, xmin, ks)."""
     drawn = np.zeros(counts.size, np.int64)
     resample(rng, n, counts, drawn)
-    kept, weights = compact(values, drawn)
-    out[0], out[1], out[2] = refit(kept, weights, xmin, fixed, integers)
+    kept = np.empty(values.size, np.float64)
+    weights = np.empty(values.size, np.int64)
+    size = compact(values, drawn, kept, weights)
+    out[0], out[1], out[2] = refit(kept[:size], weights[:size], xmin, fixed, integers)
 
 
 @kernel(error_model="numpy")
@@ -67,4 +75,7 @@ def document_replicate(rng, indptr, ids, counts, types, xmin, fixed, integers, o
     totals = resampled_totals(rng, indptr, ids, counts, types)
     _, high = extremes(totals)
     values, multiplicities = distinct_values(totals, high)
-    out[0], out[1], out[2] = refit(values.astype(np.float64), multiplicities, xmin, fixed, integers)
+    floats = np.empty(values.size, np.float64)
+    for i in range(values.size):
+        floats[i] = values[i]
+    out[0], out[1], out[2] = refit(floats, multiplicities, xmin, fixed, integers)

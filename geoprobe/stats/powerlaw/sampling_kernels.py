@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from geoprobe.stats.kernel import kernel
+from geoprobe.stats.powerlaw.sorting_kernels import sort
 from geoprobe.stats.powerlaw.zeta_kernels import scaled_zeta
 
 _LARGEST = 1e300  # stands for every draw beyond float64
@@ -77,62 +78,58 @@ def resample(rng, n, counts, out):
 
 
 @kernel(error_model="numpy")
-def compact(values, counts):
-    """The histogram without its empty entries."""
+def compact(values, counts, kept, weights):
+    """Write the histogram without its empty entries; return how many there are."""
     size = 0
-    for c in counts:
-        if c > 0:
-            size += 1
-    kept = np.empty(size, np.float64)
-    weights = np.empty(size, np.int64)
-    at = 0
     for i in range(values.size):
         if counts[i] > 0:
-            kept[at] = values[i]
-            weights[at] = counts[i]
-            at += 1
-    return kept, weights
+            kept[size] = values[i]
+            weights[size] = counts[i]
+            size += 1
+    return size
 
 
 @kernel(error_model="numpy")
-def draw_tail(rng, n, alpha, xmin, hazards):
-    """Histogram of n types from the power law on integers from `xmin` up."""
+def draw_tail(rng, n, alpha, xmin, hazards, values, weights):
+    """Draw n types from the power law on integers from `xmin` up; their histogram, of the size returned.
+
+    ``values`` and ``weights`` have room for ``hazards.size + n`` entries.
+    """
     head = hazards.size
-    counts = np.zeros(head, np.int64)
+    size = 0
     left = n
     for i in range(head):
         if left == 0:
             break
-        counts[i] = rng.binomial(left, hazards[i])
-        left -= counts[i]
+        drawn = rng.binomial(left, hazards[i])
+        if drawn > 0:
+            values[size] = xmin + i
+            weights[size] = drawn
+            size += 1
+        left -= drawn
     rest = np.empty(left, np.float64)
     for i in range(left):
         rest[i] = draw_power_law(rng, alpha, xmin + head)
-    rest.sort()
-    values = np.empty(head + left, np.float64)
-    weights = np.empty(head + left, np.int64)
-    at = 0
-    for i in range(head):
-        if counts[i] > 0:
-            values[at] = xmin + i
-            weights[at] = counts[i]
-            at += 1
+    sort(rest)
     for i in range(left):
         if i > 0 and rest[i] == rest[i - 1]:
-            weights[at - 1] += 1
+            weights[size - 1] += 1
         else:
-            values[at] = rest[i]
-            weights[at] = 1
-            at += 1
-    return values[:at], weights[:at]
+            values[size] = rest[i]
+            weights[size] = 1
+            size += 1
+    return size
 
 
 @kernel(error_model="numpy")
 def draw_semiparametric(rng, n, n_tail, body_values, body_counts, alpha, xmin, hazards):
     """Histogram of n types: each from the power law with probability n_tail / n, else from the observed body."""
     above = n if n_tail >= n else rng.binomial(n, n_tail / n)
-    drawn = np.zeros(body_counts.size, np.int64)
+    body = body_counts.size
+    values = np.empty(body + hazards.size + above, np.float64)
+    counts = np.empty(body + hazards.size + above, np.int64)
+    drawn = np.zeros(body, np.int64)
     resample(rng, n - above, body_counts, drawn)
-    below, below_counts = compact(body_values, drawn)
-    values, counts = draw_tail(rng, above, alpha, xmin, hazards)
-    return np.concatenate((below, values)), np.concatenate((below_counts, counts))
+    below = compact(body_values, drawn, values, counts)
+    size = below + draw_tail(rng, above, alpha, xmin, hazards, values[below:], counts[below:])
+    return values[:size], counts[:size]

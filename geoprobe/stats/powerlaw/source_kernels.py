@@ -11,7 +11,8 @@ density jumps by 1 + δ/β at z, so that rates as a function of rank have a kink
 import math
 
 import numpy as np
-from numba import njit
+
+from geoprobe.stats.kernel import kernel
 
 #: Places of the parameters.
 BETA, LOW, HIGH, BEND, KINK, AT = range(6)
@@ -19,7 +20,7 @@ _BAD = 1e300
 _MARGIN = 0.15
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def class_probabilities(parameters, cells, y, weights, chances, bands, least, out):
     """Probability of each class of counts; False where no type could be seen.
 
@@ -57,7 +58,7 @@ def class_probabilities(parameters, cells, y, weights, chances, bands, least, ou
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def _cost(free, base, point, types, cells, y, weights, chances, bands, least, work):
     """Minus the log-likelihood of the types by class."""
     parameters = base.copy()
@@ -87,7 +88,7 @@ def _cost(free, base, point, types, cells, y, weights, chances, bands, least, wo
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(error_model="numpy")
 def maximise(free, base, steps, types, cells, y, weights, chances, bands, least):
     """Parameters of the greatest likelihood by Nelder and Mead's simplex, `free` of them, from `base`; and its value.
 

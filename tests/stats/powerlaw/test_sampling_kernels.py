@@ -14,6 +14,7 @@ from geoprobe.stats.powerlaw.sampling_kernels import (
     head_length,
     resample,
 )
+from geoprobe.stats.powerlaw.sorting_kernels import sort
 
 DRAWS = 40_000
 
@@ -27,6 +28,22 @@ def exact(alpha, xmin, cells):
 def binned(values, counts, xmin, cells):
     index = np.minimum(np.asarray(values) - xmin, cells).astype(np.int64)
     return np.bincount(index, weights=counts, minlength=cells + 1)
+
+
+def tail(rng, n, alpha, xmin, hazards):
+    values, counts = np.empty(hazards.size + n), np.empty(hazards.size + n, np.int64)
+    size = draw_tail(rng, n, alpha, xmin, hazards, values, counts)
+    return values[:size], counts[:size]
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 10, 1000])
+@pytest.mark.parametrize("ties", [True, False])
+def test_sorted_values_are_numpys(size, ties):
+    rng = np.random.default_rng(size)
+    values = rng.zipf(1.5, size) if ties else rng.standard_normal(size)
+    expected = np.sort(values)
+    sort(values)
+    np.testing.assert_array_equal(values, expected)
 
 
 @pytest.mark.parametrize(("alpha", "xmin"), [(1.1, 1), (1.5, 3), (2.0, 1), (2.5, 50), (6.0, 1), (6.0, 20)])
@@ -43,7 +60,7 @@ def test_tail_histogram_follows_the_exact_probabilities(alpha, xmin):
     length = head_length(DRAWS, alpha, float(xmin))
     hazards = head_hazards(alpha, float(xmin), length)
     rng = np.random.default_rng(9)
-    values, counts = draw_tail(rng, DRAWS, alpha, float(xmin), hazards)
+    values, counts = tail(rng, DRAWS, alpha, float(xmin), hazards)
     assert counts.sum() == DRAWS
     assert (np.diff(values) > 0).all()
     # bins on both sides of the end of the binomial head
@@ -91,11 +108,12 @@ def test_the_head_is_the_values_expected_at_least_twice_by_scipy(n, alpha, xmin)
 
 
 def test_histograms_have_no_empty_entries():
-    values, counts = compact(np.array([1.0, 2.0, 5.0, 9.0]), np.array([0, 3, 0, 2]))
-    assert (values.tolist(), counts.tolist()) == ([2.0, 9.0], [3, 2])
+    values, counts = np.empty(4), np.empty(4, np.int64)
+    size = compact(np.array([1.0, 2.0, 5.0, 9.0]), np.array([0, 3, 0, 2]), values, counts)
+    assert (values[:size].tolist(), counts[:size].tolist()) == ([2.0, 9.0], [3, 2])
     hazards = head_hazards(3.0, 2.0, 40)
     for seed in range(20):
-        values, counts = draw_tail(np.random.default_rng(seed), 60, 3.0, 2.0, hazards)
+        values, counts = tail(np.random.default_rng(seed), 60, 3.0, 2.0, hazards)
         assert (counts > 0).all()
         assert counts.sum() == 60
         assert (np.diff(values) > 0).all()
