@@ -47,7 +47,10 @@ BUILTIN: dict[str, str] = {
     "hyperbolicity": "geoprobe.diagnostics.hyperbolicity.analyzer:HyperbolicityAnalyzer",
 }
 #: Those that run only when asked for.
-ON_REQUEST: dict[str, str] = {"states": "geoprobe.diagnostics.states.analyzer:StatesAnalyzer"}
+ON_REQUEST: dict[str, str] = {
+    "states": "geoprobe.diagnostics.states.analyzer:StatesAnalyzer",
+    "curvature": "geoprobe.diagnostics.curvature.analyzer:CurvatureAnalyzer",
+}
 
 #: What a diagnostic may ask for beside the embedding; a scan makes what any of its diagnostics needs.
 Need = Literal["counts", "prompts", "states"]

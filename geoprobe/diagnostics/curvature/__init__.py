@@ -1,0 +1,1 @@
+"""Curvature of the graph of nearest neighbours: result, analyzer, verdict and what is measured of a cloud."""
