@@ -109,8 +109,8 @@ def test_a_file_that_is_no_report_is_bad_data(tmp_path: Path, content: str) -> N
 
 def test_a_result_of_a_diagnostic_that_is_not_installed_is_named(report: Report) -> None:
     data = json.loads(report.to_json())
-    data["results"]["curvature"] = data["results"]["norms"]
-    with pytest.raises(NotFoundError, match="no diagnostic 'curvature'"):
+    data["results"]["isotropy"] = data["results"]["norms"]
+    with pytest.raises(NotFoundError, match="no diagnostic 'isotropy'"):
         Report.from_dict(data)
 
 
