@@ -49,7 +49,7 @@ def test_a_result_reads_back_and_draws(gaussian: CurvatureResult) -> None:
         figure.draw()
     assert sum(gaussian.heights) == pytest.approx(1)
     assert {table.name for table in gaussian.tables()} == {"properties", "references"}
-    assert gaussian.to_frame().loc["intrinsic dimension", "value"] > 5
+    assert gaussian.to_frame().loc["dimension", "value"] > 5
 
 
 def test_the_same_seed_gives_the_same_result() -> None:

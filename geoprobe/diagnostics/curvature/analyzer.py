@@ -169,7 +169,7 @@ def _properties(cloud: Cloud, nulls: list[Cloud]) -> Iterator[Property]:
         draws = np.array([getattr(null, field.name) for null in nulls])
         name, note = NAMES[field.name]
         pvalue = monte_carlo_pvalue(value, draws, "two-sided")
-        yield Property(name, value, float(draws.mean()), float(draws.std(ddof=1)), pvalue, note)
+        yield Property(field.name, name, value, float(draws.mean()), float(draws.std(ddof=1)), pvalue, note)
 
 
 def _interval(values: list[float]) -> Interval:

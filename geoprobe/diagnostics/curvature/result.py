@@ -19,8 +19,8 @@ class Property:
 
     Parameters
     ----------
-    name, note : str
-        What it is, and how to read it.
+    key, name, note : str
+        What code calls it, what a reader does, and how to read it.
     value : float
         Mean over the samples of tokens.
     null_mean, null_sd : float
@@ -29,6 +29,7 @@ class Property:
         Two-sided.
     """
 
+    key: str
     name: str
     value: float
     null_mean: float
@@ -88,8 +89,10 @@ class CurvatureResult(Result):
         """Every property of the tokens, curvature with its interval first."""
         interval = self.estimate.interval
         low, high = (interval.low, interval.high) if interval else (None, None)
-        curvature = Row(self.estimate.label, self.estimate.value, low, high, f"{len(self.samples)} samples of tokens")
-        others = [Row(each.name, each.value, note=each.note) for each in self.properties[1:]]
+        curvature = Row(
+            self.estimate.label, self.estimate.value, low, high, f"{len(self.samples)} samples of tokens", "ollivier"
+        )
+        others = [Row(each.name, each.value, note=each.note, key=each.key) for each in self.properties[1:]]
         others.append(
             Row("mean cosine of two tokens", self.mean_cosine, note="from the origin; 0 where directions are even")
         )
