@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import signal
 import sys
@@ -271,6 +272,8 @@ def main(arguments: list[str] | None = None) -> Any:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # as on standard error: what the terminal's encoding has no letter for is printed as its escape
         sys.stdout.reconfigure(errors="backslashreplace")
+    # bitsandbytes, which peft imports, tells at every start of a kernel that it could not load
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     with _ended_by_signals():
         return app(args=arguments, prog_name="geoprobe")
 

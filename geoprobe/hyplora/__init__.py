@@ -19,7 +19,7 @@ One convention everywhere: K > 0, curvature −1/K, radius √K.
 from peft.utils.peft_types import register_peft_method
 
 from geoprobe.hyplora.config import HypLoraConfig
-from geoprobe.hyplora.geometry import LayerGeometry, geometry
+from geoprobe.hyplora.geometry import LayerGeometry, geometry, initialize_curvatures
 from geoprobe.hyplora.layer import HypLoraLinear
 from geoprobe.hyplora.linear import LayerApproximation, LinearApproximation, linear_approximation
 from geoprobe.hyplora.model import HypLoraModel
@@ -34,6 +34,7 @@ __all__ = [
     "LinearApproximation",
     "convert_released",
     "geometry",
+    "initialize_curvatures",
     "linear_approximation",
 ]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import ModelCard
+from peft.utils.other import get_pattern_key
 from safetensors import safe_open
 
 from geoprobe.hyplora.product import LARGEST_LOG_K
@@ -63,8 +64,10 @@ def _space(weights: Path, config: Mapping[str, Any]) -> str:
     if config["hyplora_reference"]:
         return f"the arithmetic of the code released with the paper, started at k = {start:g}"
     unit = ", in units of the layer's input width" if config["curvature_unit"] == "width" else ""
-    text = f"{config['chart']} chart, curvature −1/K and radius √K{unit}; K started at {start:g}"
-    values = _saved_curvatures(weights, start)
+    starts = sorted(config["curvature_pattern"].values())
+    words = f"{starts[0]:.4g} to {starts[-1]:.4g} by layer" if starts else f"{start:g}"
+    text = f"{config['chart']} chart, curvature −1/K and radius √K{unit}; K started at {words}"
+    values = _saved_curvatures(weights, config)
     if not values:
         return text
     if len(values) == 1:
@@ -72,10 +75,14 @@ def _space(weights: Path, config: Mapping[str, Any]) -> str:
     return f"{text}, learned: {values[0]:.4g} to {values[-1]:.4g} over {len(values)} layers"
 
 
-def _saved_curvatures(weights: Path, start: float) -> list[float]:
+def _saved_curvatures(weights: Path, config: Mapping[str, Any]) -> list[float]:
     if not weights.is_file():
         return []
     with safe_open(weights, framework="pt") as file:
         names = [name for name in file.keys() if name.endswith(".lora_space.weight")]  # noqa: SIM118 (not a mapping)
-        moved = [float(file.get_tensor(name)) for name in names]
-    return sorted(math.exp(min(math.log(start) + value, LARGEST_LOG_K)) for value in moved)
+        moved = {name: float(file.get_tensor(name)) for name in names}
+    pattern, values = config["curvature_pattern"], []
+    for name, value in moved.items():
+        key = get_pattern_key(pattern, name.removesuffix(".lora_space.weight"))
+        values.append(math.exp(min(math.log(pattern.get(key, config["curvature"])) + value, LARGEST_LOG_K)))
+    return sorted(values)

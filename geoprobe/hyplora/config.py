@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from peft import LoraConfig
 from peft.utils.hotswap import CONFIG_KEYS_TO_CHECK
+from peft.utils.other import get_pattern_key
 from peft.utils.peft_types import PeftType
 
 from geoprobe.hyplora.card import describe
@@ -41,6 +42,7 @@ CONFIG_KEYS_TO_CHECK[HYPLORA] = [
     "alpha_pattern",
     "chart",
     "curvature",
+    "curvature_pattern",
     "curvature_unit",
     "hyplora_reference",
     "learn_curvature",
@@ -65,6 +67,9 @@ class HypLoraConfig(LoraConfig):
     ----------
     curvature : float
         K at the start, or for good with ``learn_curvature=False``.
+    curvature_pattern : dict of str to float
+        Other K for layers by name or regular expression, as ``rank_pattern`` gives ranks;
+        :func:`~geoprobe.hyplora.initialize_curvatures` sets it from the norms of a model's inputs.
     curvature_unit : {"width", "absolute"}
         "width" counts K in units of the layer's input width d, so that the radius is √(K·d), as norms of hidden
         states go with √d. "absolute" takes K as it is, the paper's formula to the letter. Scaling the input by 1/c is
@@ -100,6 +105,7 @@ class HypLoraConfig(LoraConfig):
     """
 
     curvature: float = field(default=0.1, metadata={"help": "K > 0; the space has curvature -1/K and radius √K."})
+    curvature_pattern: dict[str, float] = field(default_factory=dict, metadata={"help": "K at the start by layer."})
     curvature_unit: Literal["width", "absolute"] = field(
         default="width", metadata={"help": "Whether K is counted in units of the layer's input width."}
     )
@@ -119,7 +125,8 @@ class HypLoraConfig(LoraConfig):
             settings["init_lora_weights"] = init_weights
         if self.bias == "hyplora_only":  # its name in geoprobe 0.2
             settings["bias"] = "lora_only"
-        settings.update(rank_pattern=self.rank_pattern or {}, alpha_pattern=self.alpha_pattern or {})
+        for name in ("rank_pattern", "alpha_pattern", "curvature_pattern"):
+            settings[name] = settings[name] or {}
         self._check_options_of_lora()
         super().__post_init__()
         self.peft_type = HYPLORA
@@ -162,32 +169,37 @@ class HypLoraConfig(LoraConfig):
             )
         if not isinstance(self.chart, str) or self.chart not in CHARTS:
             raise ValueError(f"`chart` should be one of {', '.join(CHARTS)} but the value passed is {self.chart!r}")
-        if (
-            not _is_number(self.curvature)
-            or not math.isfinite(self.curvature)
-            or (self.curvature <= 0 and not self.hyplora_reference)
-        ):
-            raise ValueError(
-                f"`curvature` is K of a space of curvature -1/K and should be positive and finite, but the value "
-                f"passed is {self.curvature}. A larger K is a flatter space; for no curvature use LoraConfig."
-            )
-        if not self.hyplora_reference and abs(math.log(self.curvature)) > LARGEST_LOG_K:
-            ends = math.exp(-LARGEST_LOG_K), math.exp(LARGEST_LOG_K)
-            raise ValueError(
-                f"`curvature` should be between {ends[0]:.1e} and {ends[1]:.1e}, where K is clamped, but the value "
-                f"passed is {self.curvature}. No token tells a space beyond from one at these ends."
-            )
+        patterns = {f"curvature_pattern[{key!r}]": value for key, value in self.curvature_pattern.items()}
+        for name, value in {"curvature": self.curvature, **patterns}.items():
+            self._check_curvature(name, value)
         largest = LARGEST_LIMIT[self.chart]
         if self.max_radius is not None and not (_is_number(self.max_radius) and 0 < self.max_radius <= largest):
             raise ValueError(
                 f"`max_radius` should be above 0 and at most {largest} in the {self.chart} chart, but the value "
                 f"passed is {self.max_radius}. Leave it at None, or raise `curvature` for a space that is wider."
             )
-        if self.hyplora_reference and (self.share_curvature or self.chart != "exponential"):
+        if self.hyplora_reference and (self.share_curvature or self.curvature_pattern or self.chart != "exponential"):
             raise ValueError(
-                "`hyplora_reference` is the arithmetic of the released code, which knows neither `share_curvature` nor "
-                "another `chart`; leave these at their defaults."
+                "`hyplora_reference` is the arithmetic of the released code, which knows neither `share_curvature`, "
+                "`curvature_pattern` nor another `chart`; leave these at their defaults."
             )
+
+    def _check_curvature(self, name: str, value: float) -> None:
+        if not _is_number(value) or not math.isfinite(value) or (value <= 0 and not self.hyplora_reference):
+            raise ValueError(
+                f"`{name}` is K of a space of curvature -1/K and should be positive and finite, but the value passed "
+                f"is {value}. A larger K is a flatter space; for no curvature use LoraConfig."
+            )
+        if not self.hyplora_reference and abs(math.log(value)) > LARGEST_LOG_K:
+            ends = math.exp(-LARGEST_LOG_K), math.exp(LARGEST_LOG_K)
+            raise ValueError(
+                f"`{name}` should be between {ends[0]:.1e} and {ends[1]:.1e}, where K is clamped, but the value "
+                f"passed is {value}. No token tells a space beyond from one at these ends."
+            )
+
+    def start_of(self, layer: str) -> float:
+        """K at the start in a layer."""
+        return self.curvature_pattern.get(get_pattern_key(self.curvature_pattern, layer), self.curvature)
 
     @property
     def limit(self) -> float:

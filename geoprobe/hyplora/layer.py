@@ -28,12 +28,13 @@ class HypLoraVariant(LoraVariant):
     """What peft calls where LoRA would multiply."""
 
     @staticmethod
-    def init(module: HypLoraLinear, adapter_name: str, config: HypLoraConfig, **_: Any) -> None:
+    def init(module: HypLoraLinear, adapter_name: str, config: HypLoraConfig, target_name: str = "", **_: Any) -> None:
         """Give an adapter its space."""
         if not hasattr(module, "lora_space"):
             module.lora_space = nn.ModuleDict()
         made = ReleasedSpace if config.hyplora_reference else Space
-        module.lora_space[adapter_name] = made(module.in_features, config).to(module.lora_A[adapter_name].weight)
+        space = made(module.in_features, config, target_name)
+        module.lora_space[adapter_name] = space.to(module.lora_A[adapter_name].weight)
 
     @staticmethod
     def forward(module: HypLoraLinear, active_adapter: str, x: Tensor, result: Tensor, **_: Any) -> Tensor:

@@ -14,12 +14,12 @@ from typing import Any
 
 import torch
 from peft import LoraConfig
-from peft.tuners.lora.model import _get_encoder
 from peft.utils import get_peft_model_state_dict
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from geoprobe.hyplora.config import HypLoraConfig
+from geoprobe.hyplora.inputs import adapted_layers, run_over
 from geoprobe.hyplora.layer import HypLoraLinear
 from geoprobe.hyplora.released import ReleasedSpace
 
@@ -100,14 +100,11 @@ class _Moments:
         self.space = layer.lora_space[adapter_name]
         self.scaling = layer.scaling[adapter_name]
         self.sums = torch.zeros(3, *[len(self.a)] * 2, dtype=torch.float64)
-        self.mask: Tensor | None = None
         self.n_tokens = 0
 
-    def __call__(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        x = (args[0] if args else kwargs["x"]).detach()
-        if self.mask is not None and self.mask.shape == x.shape[:-1]:
-            x = x[self.mask.to(x.device) != 0]
-        x = x.reshape(-1, self.a.shape[1]).to(self.a.dtype)
+    def add(self, x: Tensor) -> None:
+        """Count inputs (n, d)."""
+        x = x.to(self.a.dtype)
         hidden = x @ self.a.t()
         factor = self.space.factor(x, hidden @ self.b.t())
         hidden, factor = hidden.double().cpu(), factor.double().cpu().unsqueeze(-1)
@@ -126,7 +123,7 @@ class _Moments:
         whole = torch.trace(gram @ twice)
         kind = self.b.dtype
         return LayerApproximation(
-            layer=name.removeprefix("base_model.model."),
+            layer=name,
             A=self.a.detach().cpu().clone(),
             B=(b @ best).to(kind),
             scaling=self.scaling,
@@ -142,8 +139,7 @@ def linear_approximation(
     """The linear map of each layer's low-rank input that is nearest to a HypLoRA adapter on given inputs.
 
     The model runs over the inputs with its active adapters, and each layer is fitted to its own inputs. Padding counts
-    for nothing: tokens for which a batch has an ``attention_mask`` of shape (samples, tokens) that is 0. In an
-    encoder-decoder it is the encoder's, and the decoder has its ``decoder_attention_mask``.
+    for nothing, where a batch has an ``attention_mask`` (a decoder's is the ``decoder_attention_mask``).
 
     Parameters
     ----------
@@ -160,48 +156,14 @@ def linear_approximation(
         When the model has no such adapter, when it is of the released code's arithmetic, or when no token reached a
         layer.
     """
-    layers = {
-        name: layer
-        for name, layer in model.named_modules()
-        if isinstance(layer, HypLoraLinear) and adapter_name in layer.lora_space
-    }
-    if not layers:
-        raise ValueError(f"The model has no HypLoRA adapter {adapter_name!r}.")
-    moments, handles = {}, []
-    for name, layer in layers.items():
-        if isinstance(layer.lora_space[adapter_name], ReleasedSpace):
-            raise ValueError("The released code's arithmetic (`hyplora_reference`) has no linear approximation here.")
-        moments[name] = _Moments(layer, adapter_name)
-        handles.append(layer.register_forward_pre_hook(moments[name], with_kwargs=True))
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    encoder = _get_encoder(base) if getattr(getattr(base, "config", None), "is_encoder_decoder", False) else None
-    encoding = set() if encoder is None else set(encoder.modules())
-    masks = {
-        name: "attention_mask" if encoder is None or layer in encoding else "decoder_attention_mask"
-        for name, layer in layers.items()
-    }
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        for batch in batches:
-            settings = batch if isinstance(batch, Mapping) else {}
-            for name, found in moments.items():
-                found.mask = settings.get(masks[name])
-            if isinstance(batch, Mapping):
-                model(**batch)
-            else:
-                model(batch)
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
-        for handle in handles:
-            handle.remove()
-    unseen = [name for name, found in moments.items() if not found.n_tokens]
-    if unseen:
-        raise ValueError(f"No input reached {unseen[0]}. Give batches that run through every adapted layer.")
+    layers = adapted_layers(model, adapter_name)
+    if any(isinstance(layer.lora_space[adapter_name], ReleasedSpace) for layer in layers.values()):
+        raise ValueError("The released code's arithmetic (`hyplora_reference`) has no linear approximation here.")
+    moments = {name: _Moments(layer, adapter_name) for name, layer in layers.items()}
+    run_over(model, adapter_name, batches, lambda name, x: moments[name].add(x))
     saved = get_peft_model_state_dict(model, adapter_name=adapter_name, save_embedding_layers=False)
     return LinearApproximation(
-        tuple(found.result(name) for name, found in moments.items()),
+        tuple(sums.result(name) for name, sums in moments.items()),
         model.peft_config[adapter_name],
         {name: value.detach().cpu().clone() for name, value in saved.items() if ".lora_" not in name},
     )

@@ -87,8 +87,9 @@ class ReleasedSpace(nn.Module):
     """
 
     shared = False
+    limit = 12.0  # where its sinh's argument is clamped
 
-    def __init__(self, in_features: int, config: HypLoraConfig) -> None:
+    def __init__(self, in_features: int, config: HypLoraConfig, layer: str = "") -> None:
         super().__init__()
         self.learned = config.learn_curvature
         self.started_at = config.curvature

@@ -28,15 +28,17 @@ class Space(nn.Module):
         Width d of the layer's input.
     config
         Configuration of the adapter.
+    layer
+        The layer's name, by which the configuration may give it another K.
     """
 
-    def __init__(self, in_features: int, config: HypLoraConfig) -> None:
+    def __init__(self, in_features: int, config: HypLoraConfig, layer: str = "") -> None:
         super().__init__()
         self.chart = config.chart
         self.limit = config.limit
         self.unit = float(in_features) if config.curvature_unit == "width" else 1.0
         self.learned = config.learn_curvature
-        self.started_at = config.curvature
+        self._start = config.start_of(layer)
         self._owner: tuple[Space, ...] = ()  # a tuple, so that it is not this module's submodule as well
         # FSDP wants at least one dimension
         self.weight = nn.Parameter(torch.zeros(1)) if self.learned else None
@@ -50,6 +52,15 @@ class Space(nn.Module):
     def shared(self) -> bool:
         """Whether the curvature is another layer's."""
         return bool(self._owner)
+
+    @property
+    def started_at(self) -> float:
+        """K at the start."""
+        return (*self._owner, self)[0]._start
+
+    @started_at.setter
+    def started_at(self, curvature: float) -> None:
+        self._start = curvature
 
     def forward(self, device: torch.device) -> Tensor:
         """The logarithm of K, (1,), in the precision of scalars."""

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+import transformers
 from lorentz import exp0, llr, log0
 from peft import LoraConfig, PeftModel, get_peft_model
 from peft.optimizers import create_loraplus_optimizer
@@ -127,3 +128,31 @@ def test_plain_and_released_conversions_of_peft_are_refused(llama):
     assert not layer.supports_lora_conversion()
     with pytest.raises(ValueError, match="Cannot merge HypLoRA"):
         layer.get_delta_weight("default")
+
+
+def test_a_gate_of_one_output_is_adapted_with_the_other_linear_layers(ids):
+    config = transformers.Qwen2MoeConfig(
+        vocab_size=64,
+        hidden_size=32,
+        intermediate_size=48,
+        moe_intermediate_size=24,
+        shared_expert_intermediate_size=24,
+        num_hidden_layers=1,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        num_experts=4,
+        num_experts_per_tok=2,
+    )
+    model = get_peft_model(transformers.Qwen2MoeForCausalLM(config), HypLoraConfig(r=8, target_modules="all-linear"))
+    gates = [name for name in layers(model) if name.endswith("shared_expert_gate")]
+    assert len(gates) == 1
+    model(ids, labels=ids).loss.backward()
+    assert layers(model)[gates[0]].lora_B["default"].weight.grad.any()
+
+
+@pytest.mark.parametrize(
+    "layer", [torch.nn.Embedding(8, 4), torch.nn.Conv2d(4, 4, 3), torch.nn.MultiheadAttention(4, 2)]
+)
+def test_layers_whose_input_is_no_vector_of_the_space_are_refused_by_name(layer):
+    with pytest.raises(ValueError, match=rf"(?s){type(layer).__name__}\(.*is not supported"):
+        get_peft_model(torch.nn.Sequential(layer), HypLoraConfig(r=2, target_modules=["0"]))
