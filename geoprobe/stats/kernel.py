@@ -1,23 +1,59 @@
-"""The decorator of compiled functions: they release the GIL, and are kept on disk where that can be written."""
+"""Compiled functions: by numba, imported at the first call of one; kept on disk where that can be written."""
 
 import functools
 import logging
+import threading
 from collections.abc import Callable
 from typing import Any
 
-from numba import njit
-
 LOGGER = logging.getLogger(__name__)
+_BUILDING = threading.RLock()
+
+
+class Kernel:
+    """A function that numba compiles when it is first called, or first met in another kernel."""
+
+    def __init__(self, build: Callable[[], Any]) -> None:
+        self._build = build
+        self._built: Any = None
+
+    @property
+    def compiled(self) -> Any:
+        """What numba makes of it."""
+        if self._built is None:
+            with _BUILDING:  # one for all threads
+                if self._built is None:
+                    self._built = self._build()
+        return self._built
+
+    @property
+    def _numba_type_(self) -> Any:
+        """How numba knows a function in the body of another."""
+        from numba.core.registry import cpu_target
+
+        compiled = self.compiled
+        cpu_target.typing_context.refresh()
+        return cpu_target.typing_context.resolve_value_type(compiled)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the compiled function."""
+        return self.compiled(*arguments)
 
 
 def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
-    """Compile a function of numbers and arrays with numba, by ``@kernel`` or ``@kernel(option=...)``.
+    """Compile a function of numbers and arrays with numba, by ``@kernel`` or ``@kernel(option=...)``; without the GIL.
 
     A sum in any order (``fastmath={"reassoc", ...}``) in a kernel that others call needs ``forceinline=True``: a call
     may otherwise reach either of two copies, optimised apart, and the last digits depend on which was compiled when.
     """
     if function is None:
         return functools.partial(kernel, **options)
+    return Kernel(functools.partial(_dispatcher, function, options))
+
+
+def _dispatcher(function: Callable[..., Any], options: dict[str, Any]) -> Any:
+    from numba import njit
+
     try:
         compiled = njit(nogil=True, cache=True, **options)(function)
     except RuntimeError as error:
@@ -25,21 +61,16 @@ def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
             raise
         _tell_once("no folder of this user can be written")
         return njit(nogil=True, **options)(function)
-    _guard(compiled)
-    return compiled
-
-
-def _guard(compiled: Any) -> None:
-    """Let a kernel be used where it cannot be kept, such as on a full disk."""
     save = compiled._cache.save_overload
 
     def save_or_tell(signature: Any, data: Any) -> None:
         try:
             save(signature, data)
-        except OSError as error:
+        except OSError as error:  # such as a full disk
             _tell_once(error.strerror or str(error))
 
     compiled._cache.save_overload = save_or_tell
+    return compiled
 
 
 @functools.cache

@@ -5,28 +5,34 @@ A bfloat16 is the upper half of a float32. Elements are widened one by one in re
 held in another type than its own.
 """
 
-from llvmlite import ir
-from numba import types
-from numba.core.errors import TypingError
-from numba.extending import intrinsic
-
-from geoprobe.stats.kernel import kernel
+from geoprobe.stats.kernel import Kernel, kernel
 
 
-@intrinsic
-def widened(typing_context, element):
-    """A float32, or a bfloat16 given as uint16, as float64."""
-    if element not in (types.float32, types.uint16):
-        raise TypingError(f"rows of {element} cannot be read: give float32, or bfloat16 as uint16")
+def _widened():
+    from llvmlite import ir
+    from numba import types
+    from numba.core.errors import TypingError
+    from numba.extending import intrinsic
 
-    def generate(context, builder, signature, arguments):
-        (value,) = arguments
-        if signature.args[0] == types.uint16:
-            bits = builder.shl(builder.zext(value, ir.IntType(32)), ir.Constant(ir.IntType(32), 16))
-            value = builder.bitcast(bits, ir.FloatType())
-        return builder.fpext(value, ir.DoubleType())
+    @intrinsic
+    def widened(typing_context, element):
+        """A float32, or a bfloat16 given as uint16, as float64."""
+        if element not in (types.float32, types.uint16):
+            raise TypingError(f"rows of {element} cannot be read: give float32, or bfloat16 as uint16")
 
-    return types.float64(element), generate
+        def generate(context, builder, signature, arguments):
+            (value,) = arguments
+            if signature.args[0] == types.uint16:
+                bits = builder.shl(builder.zext(value, ir.IntType(32)), ir.Constant(ir.IntType(32), 16))
+                value = builder.bitcast(bits, ir.FloatType())
+            return builder.fpext(value, ir.DoubleType())
+
+        return types.float64(element), generate
+
+    return widened
+
+
+widened = Kernel(_widened)
 
 
 @kernel(fastmath={"reassoc", "contract", "nsz"})

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-import numba
 import numpy as np
 from jaxtyping import Int
 
@@ -22,6 +21,8 @@ def run_tasks(
     waits for the running tasks and drops the rest. ``halted`` is a flag that longer ones look at: it is set to 1 on an
     interrupt or error.
     """
+    import numba
+
     waiting = list(tasks)
     workers = min(int(numba.get_num_threads()), len(waiting))
     if workers <= 1 and halted is None:

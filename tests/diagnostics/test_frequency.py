@@ -1,12 +1,13 @@
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 from builders import scan_inputs
 
 from geoprobe.data import ScanInputs, TokenCounts
 from geoprobe.diagnostics.frequency.analyzer import FrequencyAnalyzer
-from geoprobe.diagnostics.frequency.figures import log_binned
+from geoprobe.diagnostics.frequency.figures import _scaled_zeta, log_binned
 from geoprobe.diagnostics.frequency.fit import TailFit
 from geoprobe.diagnostics.frequency.result import FrequencyResult
 from geoprobe.figure import Line
@@ -181,3 +182,9 @@ def test_binning_keeps_the_number_of_types() -> None:
 def test_the_same_seed_gives_the_same_result() -> None:
     counts = zipf_counts(1000, 2.0, 1)
     assert run(counts) == run(counts)
+
+
+@pytest.mark.parametrize(("s", "q"), [(1.01, 1), (1.97, 1), (1.97, 43), (6.0, 3), (40.0, 2), (200.0, 100_000)])
+def test_the_drawn_law_is_normalised_by_mpmaths_zeta(s: float, q: int) -> None:
+    expected = mpmath.zeta(s, q) * mpmath.mpf(q) ** s
+    assert _scaled_zeta(s, float(q)) == pytest.approx(float(expected), rel=1e-11)

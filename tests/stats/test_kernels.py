@@ -20,7 +20,7 @@ def _results(cache, threads="2"):
 def test_kernels_just_compiled_give_the_bits_of_those_loaded_from_the_cache_on_one_thread_or_two(tmp_path):
     """One compiled in this process may call another's copy that was optimised otherwise, if it is not inlined."""
     compiled = _results(tmp_path)
-    assert len(json.loads(compiled)["rotation"]) == 20 * 20
+    assert len(json.loads(compiled)["rotation"]) == 20 * 37
     assert _results(tmp_path) == compiled
     assert _results(tmp_path, "1") == compiled
 
@@ -49,11 +49,38 @@ def test_a_full_disk_leaves_a_kernel_uncached_and_is_said(tmp_path, monkeypatch,
         raise OSError(28, "No space left on device")
 
     kernel._tell_once.cache_clear()
-    compiled = kernel.kernel(_one_more)
-    monkeypatch.setattr(type(compiled._cache._impl), "reduce", full)
-    assert compiled(1) == 2
+    add = kernel.kernel(_one_more)
+    monkeypatch.setattr(type(add.compiled._cache._impl), "reduce", full)
+    assert add(1) == 2
     assert "No space left on device" in caplog.text
 
 
 def _one_more(x):
     return x + 1
+
+
+REPORTS = Path(__file__).resolve().parents[2] / "reports"
+DRAW = """
+import sys
+from geoprobe.cli import main
+try:
+    main()
+finally:
+    print(sorted({"numba", "scipy.stats", "torch", "transformers"} & set(sys.modules)))
+"""
+
+
+@pytest.mark.parametrize("command", ["report", "compare"])
+def test_what_draws_again_imports_no_kernel(command, tmp_path):
+    names = ["wordllama-256", "all-minilm-l6-v2"][: 1 if command == "report" else 2]
+    words = [
+        command,
+        *(str(REPORTS / name / "scan.json") for name in names),
+        "--out",
+        str(tmp_path),
+        "--format",
+        "html",
+    ]
+    process = subprocess.run([sys.executable, "-c", DRAW, *words], capture_output=True, text=True, check=True)
+    assert process.stdout.splitlines()[-1] == "[]"
+    assert (tmp_path / "report.html").stat().st_size > 10_000

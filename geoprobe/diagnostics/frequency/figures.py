@@ -12,7 +12,6 @@ from geoprobe.diagnostics.frequency.fit import TailFit
 from geoprobe.diagnostics.null_figure import null_figure
 from geoprobe.figure import Axis, Figure, Layer, Line, Points, Rule, floats
 from geoprobe.results import NullDistribution, number
-from geoprobe.stats.powerlaw.zeta_kernels import scaled_zeta
 
 __all__ = ["frequency_figures", "log_binned"]
 
@@ -76,7 +75,7 @@ def _frequencies(values: Counts, types: Counts, fit: TailFit | None) -> Figure:
     if fit is not None:
         x = np.geomspace(fit.xmin, values[-1], 60)
         # by the ratio to x_min: of a steep tail, powers and zeta apart would be 0 and 0
-        y = fit.n_tail * (x / fit.xmin) ** -fit.gamma / scaled_zeta(fit.gamma, float(fit.xmin))
+        y = fit.n_tail * (x / fit.xmin) ** -fit.gamma / _scaled_zeta(fit.gamma, float(fit.xmin))
         layers.append(Line(floats(x), floats(y), f"power law, γ = {number(fit.gamma)}", "fit"))
         caption += f" The line is the fit from x_min = {fit.xmin:,} upwards."
     return Figure(
@@ -151,3 +150,11 @@ def _null(null: NullDistribution) -> Figure:
         bars="synthetic",
         line=f"data, p = {number(null.pvalue)}",
     )
+
+
+def _scaled_zeta(s: float, q: float, terms: int = 32) -> float:
+    """``q**s * zeta(s, q)`` (DLMF 25.11.28) for drawing: a report is drawn again without numba."""
+    far = q + terms
+    head = np.exp(-s * np.log1p(np.arange(terms) / q)).sum()
+    rest = far / (s - 1) + 0.5 + s / (12 * far) - s * (s + 1) * (s + 2) / (720 * far**3)
+    return float(head + np.exp(-s * np.log1p(terms / q)) * rest)

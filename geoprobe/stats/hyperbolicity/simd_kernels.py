@@ -5,11 +5,15 @@ Python's ``min`` and ``max`` on floats carry rules for NaN that keep LLVM from v
 These intrinsics promise that no NaN occurs, which the callers' checks ensure.
 """
 
-from llvmlite import ir
-from numba.extending import intrinsic
+import functools
+
+from geoprobe.stats.kernel import Kernel
 
 
 def _pair_intrinsic(name):
+    from llvmlite import ir
+    from numba.extending import intrinsic
+
     def declare(typing_context, a, b):
         def generate(context, builder, signature, arguments):
             kind = arguments[0].type
@@ -21,5 +25,5 @@ def _pair_intrinsic(name):
     return intrinsic(declare)
 
 
-fmin = _pair_intrinsic("llvm.minnum")
-fmax = _pair_intrinsic("llvm.maxnum")
+fmin = Kernel(functools.partial(_pair_intrinsic, "llvm.minnum"))
+fmax = Kernel(functools.partial(_pair_intrinsic, "llvm.maxnum"))
