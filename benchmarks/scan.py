@@ -1,8 +1,8 @@
 """Time of ``geoprobe scan demo`` as a whole process: the first one, kernels to be compiled, and later ones.
 
-Run: ``python benchmarks/scan.py [--runs N] [--corpus FILE]``. Printed are the median of the later ones beside a bare read
-of the same model file (the `gguf` package opens it and dequantises the embedding), and the first one, with an empty cache
-of kernels, over the median. The bars are 20 s on two shared cores, and 1.5 times; what is missed is said.
+Run: ``python benchmarks/scan.py [--runs N] [--corpus FILE]``. Printed are the median of the later ones beside a bare
+read of the same model file (the `gguf` package opens it and dequantises the embedding), and the first one, with an
+empty cache of kernels, over the median. The bars are 20 s on two shared cores, and 1.5 times; a miss is said.
 """
 
 import argparse
@@ -52,9 +52,8 @@ def main() -> None:
     print(
         f"geoprobe scan demo: {later:.1f} s ({verdict(later, BAR_SECONDS)}), {ratio:.1f} x a bare read of the embedding"
     )
-    print(
-        f"the first scan, kernels to compile: {first:.1f} s, {first / later:.1f} x ({verdict(first / later, BAR_FIRST)})"
-    )
+    factor = first / later
+    print(f"the first one, kernels to compile: {first:.1f} s, {factor:.1f} x ({verdict(factor, BAR_FIRST)})")
 
 
 if __name__ == "__main__":
