@@ -118,7 +118,9 @@ _VARIANCE = {
 }
 
 
-def fisher_interval(value: float, n: int, kind: str, *, held: int = 0, level: float = 0.95) -> tuple[float, float]:
+def fisher_interval(
+    value: float, n: int, kind: str, *, held: int = 0, level: float = 0.95, effect: float = 1.0, more: float = 0.0
+) -> tuple[float, float]:
     """Interval of a coefficient by Fisher's z, pairs taken as independent.
 
     Parameters
@@ -133,6 +135,8 @@ def fisher_interval(value: float, n: int, kind: str, *, held: int = 0, level: fl
         How many covariates are held.
     level
         Of the interval.
+    effect, more
+        Factor on the variance of z where pairs are not independent, and what else adds to it.
 
     Returns
     -------
@@ -144,7 +148,7 @@ def fisher_interval(value: float, n: int, kind: str, *, held: int = 0, level: fl
         return float("nan"), float("nan")
     if abs(value) >= 1.0:
         return value, value
-    half = float(ndtri(0.5 + level / 2)) * sqrt(numerator(value) / (n - held - lost))
+    half = float(ndtri(0.5 + level / 2)) * sqrt(effect * numerator(value) / (n - held - lost) + more)
     return tanh(atanh(value) - half), tanh(atanh(value) + half)
 
 

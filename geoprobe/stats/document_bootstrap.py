@@ -1,15 +1,13 @@
 """Resampling whole documents of a corpus, for any statistics of how often its tokens occur."""
 
 from collections.abc import Callable
-from math import atanh, tanh
 
 import numpy as np
 from jaxtyping import Float, Int64, Integer
-from scipy.special import ndtri
 
 from geoprobe.stats.threads import run_tasks
 
-__all__ = ["around", "document_bootstrap"]
+__all__ = ["document_bootstrap", "occurrence_bootstrap", "variance_between_documents"]
 
 
 def document_bootstrap(
@@ -54,28 +52,49 @@ def document_bootstrap(
     return np.stack(run_tasks(resample, rng.spawn(replicates)))
 
 
-def around(value: float, drawn: Float[np.ndarray, " replicates"], *, level: float = 0.95) -> tuple[float, float]:
-    """Interval of a correlation: its own value, with the spread of resamples on Fisher's scale.
+def occurrence_bootstrap(
+    ids: Integer[np.ndarray, " tokens"],
+    starts: Integer[np.ndarray, " documents_and_one"],
+    size: int,
+    statistics: Callable[[Int64[np.ndarray, " v"]], Float[np.ndarray, " s"]],
+    replicates: int,
+    rng: np.random.Generator,
+) -> Float[np.ndarray, "replicates s"]:
+    """The same as :func:`document_bootstrap`, where all occurrences of a type in a document are the unit.
 
-    A resample holds fewer distinct documents, so fewer rare tokens: its spread is used, not its centre.
+    Each such cell is counted a Poisson number of times with mean 1. Its spread is what documents and types have in
+    common: it is taken off where the variances of both are added.
+    """
+    of = np.repeat(np.arange(len(starts) - 1, dtype=np.int64), np.diff(starts))
+    cells, counts = np.unique(of * size + ids, return_counts=True)
+    types = cells % size
+
+    def resample(seed: np.random.Generator) -> Float[np.ndarray, " s"]:
+        weights = counts * seed.poisson(1.0, cells.size)
+        return statistics(np.bincount(types, weights=weights, minlength=size).astype(np.int64))
+
+    return np.stack(run_tasks(resample, rng.spawn(replicates)))
+
+
+def variance_between_documents(
+    documents: Float[np.ndarray, " replicates"], occurrences: Float[np.ndarray, " draws"]
+) -> float:
+    """Variance of a correlation, on Fisher's scale, that documents add to that of types; at least 0, NaN if unknown.
 
     Parameters
     ----------
-    value
-        The coefficient on the data.
-    drawn
-        (replicates,) on resamples; NaN where it could not be computed.
+    documents, occurrences
+        The coefficient on resamples of documents, and of occurrences; NaN where it could not be computed.
 
-    Returns
-    -------
-    low, high
-        NaN where the value, or most resamples, have none; both the value itself where that is -1 or 1.
+    References
+    ----------
+    Two-way clustering adds the variances by either and takes off that of their intersection: Cameron, Gelbach and
+    Miller (2011), Journal of Business and Economic Statistics 29, 238-249.
     """
-    usable = drawn[np.isfinite(drawn)]
-    if not np.isfinite(value) or usable.size < max(2, drawn.size // 2):
-        return float("nan"), float("nan")
-    if abs(value) >= 1:
-        return value, value
-    error = float(np.arctanh(np.clip(usable, -1 + 1e-12, 1 - 1e-12)).std(ddof=1))
-    half = float(ndtri(0.5 + level / 2)) * error
-    return tanh(atanh(value) - half), tanh(atanh(value) + half)
+    variances = []
+    for drawn in (documents, occurrences):
+        usable = drawn[np.isfinite(drawn)]
+        if usable.size < max(2, drawn.size // 2):
+            return float("nan")
+        variances.append(float(np.arctanh(np.clip(usable, -1 + 1e-12, 1 - 1e-12)).var(ddof=1)))
+    return max(variances[0] - variances[1], 0.0)

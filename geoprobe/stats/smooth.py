@@ -1,38 +1,19 @@
-"""A free smooth curve through many points, its band, and where it turns round."""
+"""A free smooth curve through many points, and its band."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float64, Shaped
 
 from geoprobe.stats.monotone import class_means
 
-__all__ = ["SmoothCurve", "Turn", "smooth_curve"]
+__all__ = ["SmoothCurve", "smooth_curve"]
 
 #: x is pooled into cells of this many to the range, which bounds the time whatever n is.
 _CELLS = 100
 _MIN_CELLS = 5
 #: What a degree of freedom costs in cross-validation; 1 is known to give curves that are too rough.
 _COST = 1.4
-
-
-@dataclass(frozen=True)
-class Turn:
-    """Where a curve stops falling and rises (``lowest``), or the other way round (``highest``), with intervals.
-
-    ``at`` with ``low`` and ``high`` over the ``share`` of the resamples that turn the same way; ``change`` is how far
-    the curve comes back after it (or came up to it), at least 0 by its nature, so a ``change_low`` near 0 says little.
-    """
-
-    kind: Literal["lowest", "highest"]
-    at: float
-    low: float
-    high: float
-    share: float
-    change: float
-    change_low: float
-    change_high: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +24,6 @@ class SmoothCurve:
     y: Float64[np.ndarray, " g"]
     low: Float64[np.ndarray, " g"]
     high: Float64[np.ndarray, " g"]
-    turn: Turn | None
 
 
 def smooth_curve(
@@ -109,7 +89,7 @@ def smooth_curve(
     drawn = curve + np.einsum("rk,gk->rg", noise, smoother)
     ends = [(1 - level) / 2, (1 + level) / 2]
     low, high = np.quantile(drawn, ends, axis=0) if replicates else (curve, curve)
-    return SmoothCurve(points, curve, low, high, _turn(points, curve, list(drawn), ends))
+    return SmoothCurve(points, curve, low, high)
 
 
 def _penalty(x: Float64[np.ndarray, " k"], y: Float64[np.ndarray, " k"], weights: np.ndarray) -> float:
@@ -125,41 +105,3 @@ def _penalty(x: Float64[np.ndarray, " k"], y: Float64[np.ndarray, " k"], weights
         free = max(1 - _COST * np.trace(smoother) / x.size, 1e-9)
         scores.append((float((weights * left**2).sum()) / free**2, float(penalty)))
     return min(scores)[1]
-
-
-def _reversal(y: Float64[np.ndarray, " g"]) -> tuple[str, int, float] | None:
-    """The largest movement against a curve's own direction: its kind, where it turns, and by how much."""
-    rise = y - np.minimum.accumulate(y)
-    fall = np.maximum.accumulate(y) - y
-    falling = fall.max() >= rise.max()
-    against = rise if falling else fall
-    end = int(against.argmax())
-    if against[end] <= 0:
-        return None
-    begin = int(y[: end + 1].argmin() if falling else y[: end + 1].argmax())
-    at_begin, at_end = ("lowest", "highest") if falling else ("highest", "lowest")
-    return (at_begin, begin, float(against[end])) if begin > 0 else (at_end, end, float(against[end]))
-
-
-def _turn(
-    points: Float64[np.ndarray, " g"], curve: Float64[np.ndarray, " g"], drawn: list[np.ndarray], ends: list[float]
-) -> Turn | None:
-    turn = _reversal(curve)
-    if turn is None:
-        return None
-    kind, at, change = turn
-    again = [other for other in map(_reversal, drawn) if other is not None and other[0] == kind]
-    places = [points[other[1]] for other in again] or [points[at]]
-    changes = [other[2] for other in again] or [change]
-    low, high = np.quantile(places, ends)
-    change_low, change_high = np.quantile(changes, ends)
-    return Turn(
-        kind="lowest" if kind == "lowest" else "highest",
-        at=float(points[at]),
-        low=float(low),
-        high=float(high),
-        share=len(again) / max(len(drawn), 1),
-        change=change,
-        change_low=float(change_low),
-        change_high=float(change_high),
-    )

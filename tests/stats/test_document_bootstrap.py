@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from geoprobe.stats.correlation import spearman
-from geoprobe.stats.document_bootstrap import around, document_bootstrap
+from geoprobe.stats.document_bootstrap import document_bootstrap, occurrence_bootstrap, variance_between_documents
 
 
 def rho_with(values: np.ndarray):
@@ -48,37 +48,44 @@ def test_it_has_the_spread_of_fresh_corpora() -> None:
     assert np.mean(errors) == pytest.approx(np.std(fresh, ddof=1), rel=0.4)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("correlation", [-0.7, -0.3, 0.0])
-def test_intervals_cover_on_a_gaussian_copula_of_rate_and_value(correlation: float) -> None:
-    """Tokens' rates are lognormal and joined to their values by a Gaussian copula; documents are bursty.
-
-    What is covered is the mean over fresh corpora, known from 400 of them: it differs from the copula's own ρ by what
-    counting loses.
-    """
-    rng = np.random.default_rng(17)
-    rates, noise = rng.standard_normal((2, 400))
-    values = correlation * rates + np.sqrt(1 - correlation**2) * noise
-    weights = np.exp(rates)
-    topics = rng.dirichlet(20 * weights / weights.sum() * 10, size=60)
-    measure = rho_with(values)
-    fresh = [measure(np.bincount(bursty_corpus(rng, topics, 100)[0], minlength=400))[0] for _ in range(400)]
-    truth = np.mean(fresh)
-    covered = 0
-    for _ in range(300):
-        ids, starts = bursty_corpus(rng, topics, 100)
-        value = measure(np.bincount(ids, minlength=400))[0]
-        low, high = around(value, document_bootstrap(ids, starts, 400, measure, 60, rng)[:, 0])
-        covered += low <= truth <= high
-    assert 0.91 <= covered / 300 <= 0.99
+def test_occurrences_of_a_type_in_a_document_are_counted_together_by_hand() -> None:
+    rng = np.random.default_rng(9)
+    documents = [rng.integers(0, 30, size=rng.integers(5, 40)) for _ in range(25)]
+    starts = np.cumsum([0, *map(len, documents)])
+    drawn = occurrence_bootstrap(
+        np.concatenate(documents), starts, 30, lambda counts: counts.astype(float), 20, np.random.default_rng(10)
+    )
+    cells = [
+        (kind, times) for ids in documents for kind, times in zip(*np.unique(ids, return_counts=True), strict=True)
+    ]
+    for again, counts in zip(np.random.default_rng(10).spawn(20), drawn, strict=True):
+        expected = np.zeros(30)
+        for (kind, times), weight in zip(cells, again.poisson(1.0, len(cells)), strict=True):
+            expected[kind] += times * weight
+        np.testing.assert_array_equal(counts, expected)
 
 
-def test_an_interval_lies_around_its_value_and_needs_most_resamples() -> None:
-    drawn = np.tanh(0.1 * np.random.default_rng(0).standard_normal(1000) - 2)
-    low, high = around(0.5, drawn)
-    assert np.arctanh([low, high]) == pytest.approx(np.arctanh(0.5) + np.array([-1.96, 1.96]) * 0.1, abs=0.01)
-    low, high = around(0.5, np.append(drawn, 1.0))  # a resample may agree entirely
-    assert low < 0.5 < high
+def test_documents_add_nothing_where_types_are_counted_independently_and_much_where_subjects_carry_norms() -> None:
+    rng = np.random.default_rng(12)
+    subject = rng.integers(10, size=400)
+    weights = np.exp(rng.standard_normal(400))
+    added = {}
+    for name, values in (("none", rng.standard_normal(400)), ("subjects", rng.standard_normal(10)[subject])):
+        texts = []
+        for _ in range(60):
+            shares = weights * np.where(subject == rng.integers(10), 5.0 if name == "subjects" else 1.0, 1.0)
+            texts.append(rng.choice(400, 60, p=shares / shares.sum()))
+        corpus = (np.concatenate(texts), np.arange(61) * 60, 400, rho_with(values))
+        drawn = [bootstrap(*corpus, 200, rng)[:, 0] for bootstrap in (document_bootstrap, occurrence_bootstrap)]
+        added[name] = variance_between_documents(*drawn) / np.arctanh(drawn[1]).var()
+    assert added["none"] < 0.3
+    assert added["subjects"] > 0.5
+
+
+def test_what_documents_add_is_known_from_most_resamples_alone() -> None:
+    drawn = np.tanh(0.1 * np.random.default_rng(0).standard_normal(1000))
+    smaller = np.tanh(np.arctanh(drawn) / 2)
+    assert variance_between_documents(drawn, smaller) == pytest.approx(0.0075, rel=0.1)
+    assert variance_between_documents(smaller, drawn) == 0
     drawn[:600] = np.nan
-    assert np.isnan(around(0.5, drawn)).all()
-    assert around(1.0, drawn[600:]) == (1.0, 1.0)
+    assert np.isnan(variance_between_documents(drawn, smaller))

@@ -12,7 +12,15 @@ from jaxtyping import Bool, Float64, Int64
 from geoprobe.data import EmbeddingTable, ScanInputs
 from geoprobe.diagnostics.base import Draws, Need
 from geoprobe.diagnostics.norms.classes import frequency_classes
-from geoprobe.diagnostics.norms.correlations import MIN_SEEN, SEEN, SPEARMAN, Correlation, Correlations, correlate
+from geoprobe.diagnostics.norms.correlations import (
+    BY_DOCUMENTS,
+    MIN_SEEN,
+    SEEN,
+    SPEARMAN,
+    Correlation,
+    Correlations,
+    correlate,
+)
 from geoprobe.diagnostics.norms.curve import norm_curve
 from geoprobe.diagnostics.norms.distances import other_distances, summarise
 from geoprobe.diagnostics.norms.radial_link import link_radii
@@ -20,7 +28,7 @@ from geoprobe.diagnostics.norms.result import NormsResult
 from geoprobe.diagnostics.norms.scatter import vocabulary_scatter
 from geoprobe.diagnostics.norms.undertrained import survey
 from geoprobe.diagnostics.norms.verdict import judge
-from geoprobe.diagnostics.norms.word_groups import word_groups
+from geoprobe.diagnostics.norms.word_groups import group_order, word_groups
 from geoprobe.figure import floats
 from geoprobe.results import Estimate, Interval, NullDistribution, Result
 from geoprobe.stats.correlation import permutation_null
@@ -75,8 +83,10 @@ class NormsAnalyzer:
         )
         rho = first.value if first else math.nan
         interval = _interval(first, correlations.method)
-        curve = norm_curve(counts[seen], lengths, bootstrap=self.bootstrap, rng=rng) if usable else None
+        effect = correlations.effect
+        curve = norm_curve(counts[seen], lengths, bootstrap=self.bootstrap, rng=rng, effect=effect) if usable else None
         groups = word_groups(inputs, here.norms)
+        order = group_order(groups, replicates=self.replicates, rng=rng)
         shuffled = (
             permutation_null(counts[seen], lengths, self.replicates, rng, weights=weights) if usable else np.empty(0)
         )
@@ -93,7 +103,7 @@ class NormsAnalyzer:
                 pvalue=pvalue,
             ),
             verdict=judge(
-                rho, interval, pvalue, lengths, curve, groups, correlations.coefficients, correlations.distances
+                rho, interval, pvalue, lengths, curve, order, correlations.coefficients, correlations.distances
             ),
             warnings=_warnings(table, surveyed.equal),
             n_seen=int(lengths.size),
@@ -114,6 +124,8 @@ class NormsAnalyzer:
             n_zero=int(table.row_statistics.zero.sum()),
             n_unnamed=int((~table.named).sum()),
             points=vocabulary_scatter(table, counts, here.norms, surveyed.flagged),
+            group_order=order,
+            subject_effect=correlations.effect if correlations.method == BY_DOCUMENTS else None,
         )
 
 

@@ -12,8 +12,9 @@ from geoprobe.diagnostics.norms.token_traits import TOKEN_ID, token_traits
 from geoprobe.figure import Axis, Figure, Forest, Rule
 from geoprobe.results import Table, key_of
 from geoprobe.stats.correlation import codes_of, correlation_matrix, fisher_interval, partial_correlation, spearman
-from geoprobe.stats.document_bootstrap import around, document_bootstrap
+from geoprobe.stats.document_bootstrap import document_bootstrap, occurrence_bootstrap, variance_between_documents
 from geoprobe.stats.rank_kernels import ranks_within, tau_b
+from geoprobe.stats.subjects import spearman_influence, subject_effect, subjects_of
 
 __all__ = [
     "CONTROLLED",
@@ -38,7 +39,7 @@ HEAD_THRESHOLDS = (10, 100, 1_000)
 SPEARMAN, KENDALL, PEARSON = "Spearman's ρ", "Kendall's τ-b", "Pearson's r with log frequency"
 SEEN, WHOLE, CONTROLLED = "all seen tokens", "whole vocabulary, frequency plus one", "traits of the text held"
 HEAD = "tokens seen at least"
-BY_DOCUMENTS = "standard error over resampled documents"
+BY_DOCUMENTS = "two-way: types, those of one subject together, and documents"
 BY_TOKENS = "Fisher's z, tokens taken as independent"
 _KEYS = {
     SPEARMAN: "spearman rho",
@@ -89,6 +90,8 @@ class Correlations:
     confounds: tuple[Confound, ...]
     distances: tuple[Correlation, ...]
     method: str
+    #: Factor on the variance that types of one subject have.
+    effect: float = 1.0
 
 
 class _Statistics:
@@ -169,14 +172,19 @@ def correlate(
     counts = inputs.counts[statistics.rows]
     seen = np.flatnonzero(counts)
     sizes = [counts.size if name == WHOLE else seen.size for name, _ in statistics.names]
-    documents, drawn = inputs.documents, None
-    if documents is not None and len(documents) >= MIN_DOCUMENTS:
-        drawn = document_bootstrap(documents.ids, documents.starts, inputs.counts.size, statistics, bootstrap, rng)
+    documents, effect, between = inputs.documents, 1.0, np.zeros(values.size)
+    by_documents = documents is not None and len(documents) >= MIN_DOCUMENTS
+    if documents is not None and by_documents:
+        corpus = (documents.ids, documents.starts, inputs.counts.size, statistics)
+        drawn, cells = document_bootstrap(*corpus, bootstrap, rng), occurrence_bootstrap(*corpus, bootstrap // 2, rng)
+        pairs = zip(drawn.T, cells.T, strict=True)
+        between = np.array([variance_between_documents(whole, cell) for whole, cell in pairs])
+        subjects = subjects_of(documents.ids, documents.starts, statistics.rows[seen], rng)
+        effect = subject_effect(spearman_influence(counts[seen], statistics.norms[seen]), subjects)
 
     def ends(place: int, coefficient: str, n: int, controlled: int) -> tuple[float | None, float | None]:
-        if drawn is not None:
-            return _known(around(float(values[place]), drawn[:, place]))
-        return _known(fisher_interval(float(values[place]), n, _FISHER[coefficient], held=controlled))
+        value, more = float(values[place]), float(between[place])
+        return _known(fisher_interval(value, n, _FISHER[coefficient], held=controlled, effect=effect, more=more))
 
     coefficients = []
     for place, ((name, coefficient), n) in enumerate(zip(statistics.names, sizes, strict=True)):
@@ -204,21 +212,23 @@ def correlate(
                 )
             )
     return Correlations(
-        tuple(filter(_exists, [*coefficients[:2], *_head(counts, statistics.norms), *coefficients[2:]])),
+        tuple(filter(_exists, [*coefficients[:2], *_head(counts, statistics.norms, effect), *coefficients[2:]])),
         tuple(confounds),
         tuple(filter(_exists, distances)),
-        BY_TOKENS if drawn is None else BY_DOCUMENTS,
+        BY_DOCUMENTS if by_documents else BY_TOKENS,
+        effect,
     )
 
 
-def _head(counts: Int64[np.ndarray, " r"], norms: Float64[np.ndarray, " r"]) -> list[Correlation]:
+def _head(counts: Int64[np.ndarray, " r"], norms: Float64[np.ndarray, " r"], effect: float) -> list[Correlation]:
     """ρ among ever more frequent tokens: few, so that chance over tokens, not over documents, is what matters."""
     correlations = []
     for least in HEAD_THRESHOLDS:
         frequent = counts >= least
         if frequent.sum() >= MIN_SEEN:
             one = spearman(counts[frequent], norms[frequent])
-            correlations.append(Correlation(f"{HEAD} {least:,} times", SPEARMAN, one.value, one.low, one.high, one.n))
+            ends = fisher_interval(one.value, one.n, "spearman", effect=effect)
+            correlations.append(Correlation(f"{HEAD} {least:,} times", SPEARMAN, one.value, *_known(ends), one.n))
     return correlations
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -12,7 +13,7 @@ from geoprobe.compact import Compact
 from geoprobe.figure import floats
 from geoprobe.results import Row, number
 from geoprobe.stats.monotone import class_means, isotonic, monotone_test
-from geoprobe.stats.smooth import Turn, smooth_curve
+from geoprobe.stats.smooth import smooth_curve
 
 __all__ = ["MONOTONE_LEVEL", "NormCurve", "curve_rows", "norm_curve"]
 
@@ -38,7 +39,7 @@ class NormCurve(Compact):
     frequency, smooth, low, high : tuple of float
         The free curve and its pointwise 95% band.
     turn_kind, turn, turn_low, turn_high, turn_share
-        Where the free curve turns round most, with a bootstrap interval; None where it does not.
+        In reports of geoprobe 0.2, where the free curve turns; its interval did not cover, so it is no longer given.
     """
 
     direction: Literal["falling", "rising"]
@@ -62,16 +63,19 @@ class NormCurve(Compact):
         """Whether a monotone relation is ruled out."""
         return self.pvalue <= MONOTONE_LEVEL
 
-    def describe_turn(self) -> str:
-        """Where it turns, in words; empty where it does not."""
-        if self.turn is None or self.turn_low is None or self.turn_high is None:
-            return ""
-        ends = f"{number(round(self.turn_low))} to {number(round(self.turn_high))}"
-        return f"norms are {self.turn_kind} at about {number(round(self.turn))} occurrences ({ends})"
+    def describe_run(self) -> str:
+        """The steepest run against the direction, in words."""
+        first, last = (number(round(end)) for end in self.run)
+        return f"norms {'rise' if self.direction == 'falling' else 'fall'} from {first} to {last} occurrences"
 
 
 def norm_curve(
-    counts: Int64[np.ndarray, " n"], norms: Float64[np.ndarray, " n"], *, bootstrap: int, rng: np.random.Generator
+    counts: Int64[np.ndarray, " n"],
+    norms: Float64[np.ndarray, " n"],
+    *,
+    bootstrap: int,
+    rng: np.random.Generator,
+    effect: float = 1.0,
 ) -> NormCurve | None:
     """Fit and test the seen tokens.
 
@@ -85,6 +89,8 @@ def norm_curve(
         Resamples of tokens for the free curve.
     rng : numpy.random.Generator
         Source of randomness.
+    effect : float
+        Factor on the variance of means, where tokens are not independent.
 
     Returns
     -------
@@ -93,6 +99,7 @@ def norm_curve(
     """
     level = np.log(counts)
     classes = class_means(level, norms)
+    classes = replace(classes, errors=classes.errors * math.sqrt(effect))
     tested = monotone_test(classes, replicates=REPLICATES, rng=rng)
     free = smooth_curve(level, norms, replicates=bootstrap, rng=rng)
     if tested is None or free is None:
@@ -110,27 +117,14 @@ def norm_curve(
         smooth=floats(free.y),
         low=floats(free.low),
         high=floats(free.high),
-        **_turn(free.turn),
     )
 
 
-def _turn(turn: Turn | None) -> dict[str, Any]:
-    if turn is None:
-        return {}
-    return {
-        "turn_kind": turn.kind,
-        "turn": float(np.exp(turn.at)),
-        "turn_low": float(np.exp(turn.low)),
-        "turn_high": float(np.exp(turn.high)),
-        "turn_share": turn.share,
-    }
-
-
 def curve_rows(curve: NormCurve) -> tuple[Row, ...]:
-    """The test and the turn as quantities of a report."""
+    """The test as quantities of a report."""
     answer = "ruled out" if curve.non_monotone else "not ruled out"
     first, last = (number(round(end)) for end in curve.run)
-    rows = [
+    return (
         Row(
             "a monotone relation",
             answer,
@@ -143,16 +137,4 @@ def curve_rows(curve: NormCurve) -> tuple[Row, ...]:
             note=f"from {first} to {last} occurrences",
             key="monotone_statistic",
         ),
-    ]
-    if curve.turn is not None:
-        rows.append(
-            Row(
-                f"occurrences at which norms are {curve.turn_kind}",
-                curve.turn,
-                curve.turn_low,
-                curve.turn_high,
-                f"free curve; {number(curve.turn_share)} of the resamples turn so",
-                "turn",
-            )
-        )
-    return tuple(rows)
+    )

@@ -17,7 +17,7 @@ from geoprobe.diagnostics.norms.curve import NormCurve, curve_rows
 from geoprobe.diagnostics.norms.distances import Distance, distance_table
 from geoprobe.diagnostics.norms.radial_link import RadialLink, link_rows
 from geoprobe.diagnostics.norms.undertrained import UndertrainedTokens, undertrained_table
-from geoprobe.diagnostics.norms.word_groups import WordGroup, group_figure, group_tables
+from geoprobe.diagnostics.norms.word_groups import GroupOrder, WordGroup, group_figure, group_tables
 from geoprobe.diagnostics.null_figure import null_figure
 from geoprobe.figure import Figure
 from geoprobe.results import Result, Row, Table, number
@@ -28,16 +28,19 @@ __all__ = ["NormsResult"]
 METHODS = (
     "A token's norm is the Euclidean length of its row of the input embedding, as stored; a factor that the "
     "model applies after look-up changes no rank. Coefficients are over the tokens seen in the corpora or, with every "
-    "frequency one larger, over all rows that a token has; logarithms are of the frequency. Their intervals are from "
-    "resampled documents where those are known, since the tokens of one document are not independent: the spread of "
-    "resamples on Fisher's scale, about the estimate. Where documents are not known, and among the few most frequent "
-    "tokens, they take tokens as independent. The null shuffles norms over tokens.",
+    "frequency one larger, over all rows that a token has; logarithms are of the frequency.",
+    "Their intervals ask what other types and other documents would have given. Types are taken as exchangeable but "
+    "for their subjects, which are found by correspondence analysis of documents and types: Fisher's variance is "
+    "raised by how far types of one subject share both frequency and norm. What documents add is the variance over "
+    "resampled documents less that over resampled occurrences, which both have in common. Where documents are not "
+    "known, tokens are taken as independent. The null shuffles norms over tokens, and so takes every token as "
+    "exchangeable with every other: where subjects differ in norm its p is too small, and the interval decides.",
     "One coefficient over the vocabulary is dominated by rare tokens, which are most of it. So the relation is also "
     "tested for being monotone: over every run of neighbouring frequency classes, the slope against the relation's "
     "direction, the largest of them beside what equal means with the same errors give. A relation that is monotone is "
     "rejected at most as often as the level says, a steep one less often. The free curve is a smoothing spline whose "
-    "penalty cross-validation chose; its band and the interval of its turn are from tokens drawn anew, and somewhat "
-    "narrow, since the curve is smoother than the truth.",
+    "penalty cross-validation chose; its band is from tokens drawn anew, and somewhat narrow, since the curve is "
+    "smoother than the truth.",
     "Partial rank correlations hold one trait, or all traits of the text, by linear regression of ranks. The order of "
     "merges is frequency in the tokenizer's own training text: to hold it is to hold what is asked, so it is held only "
     "alone. Rare tokens may have small or large norms because they were hardly trained; that is no hierarchy.",
@@ -86,6 +89,10 @@ class NormsResult(Result):
         Rows with NaN or infinity, left out; rows of zeros; rows that no token has.
     points : VocabularyScatter or None
         Every row.
+    group_order : GroupOrder or None
+        Whether the words' norms rise from group to group; None where it was not tested.
+    subject_effect : float or None
+        Factor on variances since types of one subject go together; None where documents are not known.
     """
 
     name: ClassVar[str] = "norms"
@@ -111,6 +118,8 @@ class NormsResult(Result):
     n_zero: int
     n_unnamed: int
     points: VocabularyScatter | None
+    group_order: GroupOrder | None = None
+    subject_effect: float | None = None
 
     def rows(self) -> tuple[Row, ...]:
         """Every quantity of the result, the estimate first."""
@@ -125,6 +134,7 @@ class NormsResult(Result):
                 for row in self.associations[1:]
             ),
             Row("p under permutation", self.null.pvalue, note=self.null.model, key="pvalue"),
+            *self._subject_rows(),
             *(curve_rows(self.curve) if self.curve else ()),
             *(link_rows(self.link) if self.link else ()),
             Row("tokens seen", self.n_seen, key="tokens_seen"),
@@ -138,6 +148,16 @@ class NormsResult(Result):
             Row("rows of no token", self.n_unnamed, key="rows_unnamed"),
             *(Row(f"rows: {name}", n) for name, n in self.unusual.counts[2:]),
         )
+
+    def _subject_rows(self) -> tuple[Row, ...]:
+        rows = []
+        if self.subject_effect is not None:
+            note = "of the variance, as types of one subject go together"
+            rows.append(Row("factor on variances", self.subject_effect, note=note, key="subject_effect"))
+        if self.group_order is not None:
+            note = f"p = {number(self.group_order.pvalue)}, {self.group_order.n} words, from frequent to rare"
+            rows.append(Row("ρ of word group and norm", self.group_order.rho, note=note, key="word_group_rho"))
+        return tuple(rows)
 
     def figures(self) -> tuple[Figure, ...]:
         """Norm by frequency class, the word groups, ρ controlling for traits and among the frequent, and the null."""

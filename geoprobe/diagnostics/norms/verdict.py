@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 from jaxtyping import Float64
 
 from geoprobe.diagnostics.norms.correlations import CONTROLLED, HEAD, MIN_SEEN, Correlation
 from geoprobe.diagnostics.norms.curve import MONOTONE_LEVEL, NormCurve
 from geoprobe.diagnostics.norms.distances import FROM_MEAN
-from geoprobe.diagnostics.norms.word_groups import WordGroup
+from geoprobe.diagnostics.norms.word_groups import GroupOrder
 from geoprobe.results import Interval, Verdict, number
-from geoprobe.stats.correlation import fisher_interval
 
 __all__ = ["RULE", "judge"]
 
-LITTLE = -0.1
-STRONG = -0.3
-#: Largest p of ρ among permutations of the norms: documents may say to three digits what chance over tokens gives.
+#: Size of ρ below which a relation is too small to speak of, and from which it is strong.
+LITTLE, STRONG = 0.1, 0.3
+#: Largest p of ρ among permutations of the norms, and of the word groups' order.
 BY_CHANCE = 0.05
 NO_SPREAD = 0.01
 RULE = (
-    f"Supported where Spearman's ρ of frequency and norm is at most {STRONG}, its interval lies below 0, permutations "
-    f"of the norms seldom give as much (p at most {BY_CHANCE}), a monotone relation is not ruled out (p above "
-    f"{MONOTONE_LEVEL}), the relation does not turn round among frequent tokens nor when distance is taken from the "
-    f"mean vector instead of the origin, at most {LITTLE} is left once traits of the tokens' text are held, and those "
-    "of the paper's word groups that the vocabulary has rise in its order; weak where ρ is below 0 by interval and p "
-    "but one of the others fails or could not be tested; contradicted where ρ is above 0 by both; not supported where "
-    f"the interval holds 0, permutations often give as much, or norms vary by less than {NO_SPREAD:.0%}; inconclusive "
-    f"with fewer than {MIN_SEEN} tokens seen, or where all occur equally often."
+    "What speaks against the sign of Spearman's ρ of frequency and norm is collected whatever the sign: a monotone "
+    f"relation is ruled out (p at most {MONOTONE_LEVEL}), the sign turns round among frequent tokens, in the paper's "
+    f"word groups (p at most {BY_CHANCE}) or as seen from the mean vector, or less than {LITTLE} is left controlling for "
+    f"traits of the tokens' text. Supported where ρ is at most −{STRONG}, its interval lies below 0, permutations of "
+    f"the norms seldom give as much (p at most {BY_CHANCE}), and nothing speaks against it; weak where ρ is at most "
+    f"−{LITTLE} by interval and p but something does, or could not be tested, or ρ is smaller than {STRONG}; "
+    f"contradicted where ρ is at least {LITTLE} by both and the sign turns round neither in the test of a monotone "
+    f"relation nor among frequent tokens nor in word groups; not supported where ρ is smaller than {LITTLE}, its "
+    f"interval holds 0, permutations often give as much, or norms vary by less than {NO_SPREAD:.0%}, and where a "
+    f"larger positive ρ turns round; inconclusive with fewer than {MIN_SEEN} tokens seen, or where all occur equally often."
 )
 
 
@@ -39,7 +38,7 @@ def judge(
     pvalue: float | None,
     norms: Float64[np.ndarray, " n"],
     curve: NormCurve | None,
-    groups: tuple[WordGroup, ...],
+    order: GroupOrder | None,
     correlations: tuple[Correlation, ...],
     distances: tuple[Correlation, ...],
 ) -> Verdict:
@@ -56,51 +55,81 @@ def judge(
         )
     if interval is None or pvalue is None:
         return Verdict("inconclusive", "All tokens seen occur equally often. Give a larger corpus.", RULE)
-    if interval.low <= 0 <= interval.high:
-        return Verdict("not supported", f"Norms do not follow frequency (ρ = {number(rho)}, interval with 0).", RULE)
-    if pvalue > BY_CHANCE:
-        return Verdict(
-            "not supported",
-            f"Norms do not follow frequency: permuted ones give a ρ as far from 0 as {number(rho)} too often "
-            f"(p = {number(pvalue)}).",
-            RULE,
-        )
+    missing = _missing(rho, interval, pvalue)
+    if missing:
+        if curve is not None and curve.non_monotone:
+            missing = f"Norms follow frequency in no one direction: {missing}, yet {_bends(curve)}."
+            return Verdict("not supported", missing, RULE)
+        return Verdict("not supported", f"Norms do not follow frequency: {missing}.", RULE)
+    turned = _turned(rho, curve, order, correlations)
+    against = [*turned, *_weakened(rho, curve, correlations, distances)]
     if rho > 0:
-        return Verdict("contradicted", f"Frequent tokens have the larger norms (ρ = {number(rho)}).", RULE)
-    against = []
-    if rho > STRONG:
-        against.append("the relation is loose")
-    if curve is None:
-        against.append("whether it is monotone could not be tested")
-    elif curve.non_monotone:
-        turn = f": {curve.describe_turn()}" if curve.describe_turn() else ""
-        against.append(f"it bends (p = {number(curve.pvalue)} for a monotone one){turn}")
-    means = [group.mean for group in groups if group.mean is not None]
-    if any(later <= earlier for earlier, later in pairwise(means)):
-        against.append("the paper's word groups do not rise in its order")
-    against += [
-        f"among {row.name} it is turned round (ρ = {number(row.value)})"
-        for row in correlations
-        if row.name.startswith(HEAD) and _rises(row)
-    ][:1]
-    against += [
-        f"seen from the mean vector, frequent tokens are the far ones (ρ = {number(row.value)})"
-        for row in distances
-        if row.name == FROM_MEAN and _rises(row)
-    ]
-    against += [
-        f"little is left once traits of the text are held (ρ = {number(row.value)})"
-        for row in correlations
-        if row.name == CONTROLLED and row.value > LITTLE
-    ]
-    if not any(row.name == CONTROLLED for row in correlations):
-        against.append("traits of the text could not be held")
+        said = f"requent tokens have the larger norms (ρ = {number(rho)})"
+        but = f", though {'; '.join(against)}" if against else ""
+        if turned:
+            return Verdict("not supported", f"On the whole f{said}, but {'; '.join(against)}.", RULE)
+        return Verdict("contradicted", f"F{said}{but}.", RULE)
     if not against:
         return Verdict("supported", f"The more frequent a token, the smaller its norm (ρ = {number(rho)}).", RULE)
     return Verdict("weak", f"On the whole yes (ρ = {number(rho)}), but {'; '.join(against)}.", RULE)
 
 
-def _rises(correlation: Correlation) -> bool:
-    """Whether ρ is above 0 by its interval, which may be over documents, and by chance over tokens."""
-    low, _ = fisher_interval(correlation.value, correlation.n, "spearman")
-    return (correlation.low or 0) > 0 and low > 0
+def _missing(rho: float, interval: Interval, pvalue: float) -> str:
+    """Why there is no relation to speak of; empty where there is one."""
+    if interval.low <= 0 <= interval.high:
+        return f"ρ = {number(rho)}, with an interval from {number(interval.low)} to {number(interval.high)}"
+    if pvalue > BY_CHANCE:
+        return f"permuted ones give a ρ as far from 0 as {number(rho)} too often (p = {number(pvalue)})"
+    return f"ρ = {number(rho)} is too small to speak of" if abs(rho) < LITTLE else ""
+
+
+def _turned(
+    rho: float, curve: NormCurve | None, order: GroupOrder | None, correlations: tuple[Correlation, ...]
+) -> list[str]:
+    """Where the relation has another direction than ρ says."""
+    turned = [_bends(curve)] if curve is not None and curve.non_monotone else []
+    # groups are counted from frequent to rare, so their ρ has the other sign
+    if order is not None and order.rho * rho > 0 and order.pvalue <= BY_CHANCE:
+        turned.append(
+            f"the paper's word groups have the other order (ρ = {number(order.rho)} from frequent to rare, "
+            f"p = {number(order.pvalue)})"
+        )
+    turned += [
+        f"among {row.name} it is turned round (ρ = {number(row.value)})"
+        for row in correlations
+        if row.name.startswith(HEAD) and _opposes(row, rho)
+    ][:1]
+    return turned
+
+
+def _weakened(
+    rho: float, curve: NormCurve | None, correlations: tuple[Correlation, ...], distances: tuple[Correlation, ...]
+) -> list[str]:
+    """What makes less of the relation, without another direction."""
+    weakened = ["the relation is loose"] if abs(rho) < STRONG else []
+    if curve is None:
+        weakened.append("whether it is monotone could not be tested")
+    weakened += [
+        f"seen from the mean vector, frequent tokens are the {'far' if rho < 0 else 'near'} ones "
+        f"(ρ = {number(row.value)})"
+        for row in distances
+        if row.name == FROM_MEAN and _opposes(row, rho)
+    ]
+    controlled = [row for row in correlations if row.name == CONTROLLED]
+    weakened += [
+        f"little is left controlling for traits of the text (ρ = {number(row.value)})"
+        for row in controlled
+        if row.value * np.sign(rho) < LITTLE
+    ]
+    return weakened if controlled else [*weakened, "traits of the text could not be controlled for"]
+
+
+def _bends(curve: NormCurve) -> str:
+    return f"it is not monotone (p = {number(curve.pvalue)} for a monotone one): {curve.describe_run()}"
+
+
+def _opposes(correlation: Correlation, rho: float) -> bool:
+    """Whether a coefficient is beyond 0 on the other side by its interval."""
+    if correlation.low is None or correlation.high is None:
+        return False
+    return correlation.low > 0 if rho < 0 else correlation.high < 0

@@ -12,10 +12,13 @@ from geoprobe.data import ScanInputs
 from geoprobe.diagnostics.paper import CITATION, WORD_GROUP_NORMS, WORD_GROUPS
 from geoprobe.figure import Axis, Figure, Line, Points, floats
 from geoprobe.results import Cell, Table, number
+from geoprobe.stats.correlation import permutation_null, spearman
+from geoprobe.stats.resampling import monte_carlo_pvalue
 
-__all__ = ["WordGroup", "group_figure", "group_tables", "word_groups"]
+__all__ = ["GroupOrder", "WordGroup", "group_figure", "group_order", "group_tables", "word_groups"]
 
 MODEL_HERE = "this model"
+FEWEST_WORDS = 8
 #: Stands for a leading space in a table.
 _SPACE = "␣"
 
@@ -27,6 +30,26 @@ class WordGroup:
     words: tuple[tuple[str, float, int], ...]
     several_tokens: tuple[str, ...]
     mean: float | None
+
+
+@dataclass(frozen=True)
+class GroupOrder:
+    """Spearman's ρ of a word's group, from frequent to rare, and its norm; p among permutations, two-sided."""
+
+    rho: float
+    pvalue: float
+    n: int
+
+
+def group_order(groups: tuple[WordGroup, ...], *, replicates: int, rng: np.random.Generator) -> GroupOrder | None:
+    """Whether norms rise from group to group, word by word; None with fewer than eight words or of one group alone."""
+    words = [(position, norm) for position, group in enumerate(groups) for _, norm, _ in group.words]
+    position, norm = (np.array(side, dtype=np.float64) for side in (zip(*words, strict=True) if words else ((), ())))
+    if position.size < FEWEST_WORDS or np.ptp(position) == 0 or np.ptp(norm) == 0:
+        return None
+    rho = spearman(position, norm).value
+    null = permutation_null(position, norm, replicates, rng)
+    return GroupOrder(rho, monte_carlo_pvalue(rho, null, "two-sided"), position.size)
 
 
 def word_groups(inputs: ScanInputs, norms: Float64[np.ndarray, " v"]) -> tuple[WordGroup, ...]:
