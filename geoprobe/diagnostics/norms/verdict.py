@@ -19,16 +19,17 @@ LITTLE, STRONG = 0.1, 0.3
 BY_CHANCE = 0.05
 NO_SPREAD = 0.01
 RULE = (
-    "What speaks against the sign of Spearman's ρ of frequency and norm is collected whatever the sign: a monotone "
-    f"relation is ruled out (p at most {MONOTONE_LEVEL}), the sign turns round among frequent tokens, in the paper's "
-    f"word groups (p at most {BY_CHANCE}) or as seen from the mean vector, or less than {LITTLE} is left controlling for "
-    f"traits of the tokens' text. Supported where ρ is at most −{STRONG}, its interval lies below 0, permutations of "
-    f"the norms seldom give as much (p at most {BY_CHANCE}), and nothing speaks against it; weak where ρ is at most "
-    f"−{LITTLE} by interval and p but something does, or could not be tested, or ρ is smaller than {STRONG}; "
-    f"contradicted where ρ is at least {LITTLE} by both and the sign turns round neither in the test of a monotone "
-    f"relation nor among frequent tokens nor in word groups; not supported where ρ is smaller than {LITTLE}, its "
-    f"interval holds 0, permutations often give as much, or norms vary by less than {NO_SPREAD:.0%}, and where a "
-    f"larger positive ρ turns round; inconclusive with fewer than {MIN_SEEN} tokens seen, or where all occur equally often."
+    "What speaks against the sign of Spearman's ρ of frequency and norm is collected whatever the sign: a "
+    f"monotone relation is ruled out (p at most {MONOTONE_LEVEL}), the sign turns round among frequent tokens, in "
+    f"the paper's word groups (p at most {BY_CHANCE}) or as seen from the mean vector, or less than {LITTLE} is "
+    f"left controlling for traits of the tokens' text. Supported where ρ is at most −{STRONG}, its interval lies "
+    f"below 0, permutations of the norms seldom give as much (p at most {BY_CHANCE}), and nothing speaks against "
+    f"it; weak where ρ is at most −{LITTLE} by interval and p but something does, or could not be tested, or ρ is "
+    f"smaller than {STRONG}; contradicted where ρ is at least {LITTLE} by both and the sign turns round neither in "
+    "the test of a monotone relation nor among frequent tokens nor in word groups; not supported where ρ is "
+    f"smaller than {LITTLE}, its interval holds 0, permutations often give as much, or norms vary by less than "
+    f"{NO_SPREAD:.0%}, and where a larger positive ρ turns round; inconclusive with fewer than {MIN_SEEN} tokens "
+    "seen, or where all occur equally often."
 )
 
 
