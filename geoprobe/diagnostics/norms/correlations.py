@@ -176,7 +176,8 @@ def correlate(
     by_documents = documents is not None and len(documents) >= MIN_DOCUMENTS
     if documents is not None and by_documents:
         corpus = (documents.ids, documents.starts, inputs.counts.size, statistics)
-        drawn, cells = document_bootstrap(*corpus, bootstrap, rng), occurrence_bootstrap(*corpus, bootstrap // 2, rng)
+        drawn = document_bootstrap(*corpus, bootstrap, rng)
+        cells = occurrence_bootstrap(*corpus, max(bootstrap // 4, 2), rng)
         pairs = zip(drawn.T, cells.T, strict=True)
         between = np.array([variance_between_documents(whole, cell) for whole, cell in pairs])
         subjects = subjects_of(documents.ids, documents.starts, statistics.rows[seen], rng)
