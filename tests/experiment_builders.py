@@ -8,6 +8,7 @@ from geoprobe.training.records import BaseFacts, LayerCurvature, RunFacts
 from geoprobe.training.result import ComparisonResult, make_result
 
 HOSTILE = "<script>alert(1)</script>\u202e\u0000](javascript:x) #import"
+HELD_OUT = 40
 TASKS = (("addsub", "AddSub", 120), ("mawps", "MAWPS", 80), ("svamp", "SVAMP", 100))
 
 
@@ -29,6 +30,8 @@ def make_record(
     steps = range(1, 61)
     noise = luck.normal(0, 0.08, 60)
     curve = tuple((step, float(0.6 + 1.2 / step**0.5 + noise[step - 1] - gain / 5)) for step in steps)
+    loss = 0.8 - gain / 5 + float(luck.normal(0, 0.004)) + abs(np.log10(rate / 3e-4)) / 20
+    examples = np.random.default_rng(8).normal(0, 0.3, HELD_OUT) + luck.normal(0, 0.005, HELD_OUT)
     modules = [f"model.layers.{layer}.self_attn.{kind}" for layer in range(6) for kind in ("q_proj", "v_proj")]
     hyperbolic = method == "hyplora"
     return RunFacts(
@@ -40,7 +43,7 @@ def make_record(
         steps=60,
         train_losses=curve,
         validation_losses=tuple((step, curve[step - 1][1] + 0.05) for step in (20, 40, 60)),
-        validation_loss=0.8 - gain / 5 + float(luck.normal(0, 0.004)) + abs(np.log10(rate / 3e-4)) / 20,
+        validation_loss=loss,
         gradient_norm=0.29,
         unmatched_gradient_norm=0.014 if hyperbolic else 0.29,
         alpha=640.0 if hyperbolic else 64.0,
@@ -57,6 +60,7 @@ def make_record(
         rights=answered if purpose == "final" else {},
         unread=dict.fromkeys(answered, 0) if purpose == "final" else {},
         adapter=f"runs/{method}-{seed}/adapter",
+        held_out_losses=tuple((loss + examples).tolist()),
     )
 
 
@@ -95,7 +99,9 @@ def make_experiment(
     called = HOSTILE if hostile else None
     return make_result(
         model=TrainedModel(called or "demo", called or "SmolLM2 135M Instruct", "llama", 134_515_008, "float32", "cpu"),
-        training=TrainingFacts(called or "gsm8k/train.jsonl", 7433, 40, "ab" * 32, called or "GSM8K's form."),
+        training=TrainingFacts(
+            called or "gsm8k/train.jsonl", 7393, HELD_OUT, "ab" * 32, called or "GSM8K's form.", 40, (50,) * HELD_OUT
+        ),
         tasks=[
             TaskFacts(name, called or title, "number", count, count + 20, "cd" * 32, called or "")
             for name, title, count in tasks

@@ -1,19 +1,19 @@
-"""Two methods on the same questions with the same seeds: the difference, its interval, and what could have been seen.
+"""Two methods on the same questions or held-out examples with the same seeds: the difference and its interval.
 
 An outcome of seed s on question q is a difference d = right(method) − right(reference) in {−1, 0, 1}. Seeds and
 questions are crossed: every seed answers every question. With d = μ + a_s + b_q + e_sq the variance of the mean has
 three parts, of seeds, questions and both; a bootstrap that resamples the few seeds there are is far too narrow for the
-first one, so that part is Student's.
+first one, so that part is Student's. Losses of held-out examples are crossed with seeds in the same way.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy import stats
 
-__all__ = ["Difference", "McNemar", "mcnemar", "paired_accuracy", "paired_means"]
+__all__ = ["Difference", "McNemar", "mcnemar", "paired_accuracy", "paired_losses", "paired_means"]
 
 _LEVEL, _POWER = 0.95, 0.8
 
@@ -34,9 +34,15 @@ class Difference:
         The smallest true difference that an experiment of this size would find in 80% of repetitions, on what this one
         shows of its noise. None with one seed.
     seeds, questions
-        How many.
+        How many; of losses, `questions` are held-out examples, 0 where their own luck was not measured.
     seed_share
         Share of the variance of `value` that comes from seeds.
+    detectable_low, detectable_high
+        Between which `detectable` lies in 80 of 100 experiments, as so few seeds say little of their own variance. None
+        where it was not measured.
+    equivalent
+        The true difference is smaller than this in either direction, with 95% confidence: the larger end of the 90%
+        interval (two one-sided tests at 5%). None with one seed, or where it was not measured.
     """
 
     value: float
@@ -47,6 +53,9 @@ class Difference:
     seeds: int
     questions: int
     seed_share: float | None = None
+    detectable_low: float | None = None
+    detectable_high: float | None = None
+    equivalent: float | None = None
 
 
 @dataclass(frozen=True)
@@ -129,21 +138,79 @@ def paired_accuracy(
         raise ValueError(
             f"reference is {reference.shape} and method {method.shape}: give the same seeds and questions."
         )
+    differences = method.astype(np.float64) - reference
+    # two pseudo-questions, one won by each method
+    return _crossed(differences, np.array([1.0, -1.0]), rng, replicates)
+
+
+def paired_losses(
+    differences: Float[np.ndarray, "s q"],
+    tokens: Float[np.ndarray, " q"],
+    rng: np.random.Generator,
+    *,
+    replicates: int = 10_000,
+) -> Difference:
+    """Difference in mean loss per token between two methods, over seeds and held-out examples.
+
+    Parameters
+    ----------
+    differences
+        (s, q) in nats per token: each example's mean loss by the method, less that by the reference, of each seed.
+    tokens
+        (q,) tokens of each example, which weigh it.
+    rng
+        Source of randomness.
+    replicates
+        Of the bootstrap, at least 39.
+
+    Returns
+    -------
+    Difference
+        In nats per token, its interval that of `paired_accuracy` with examples for questions: the mean over tokens is a
+        ratio, so what is resampled are its linear parts (Cochran 1977, section 2.11), and examples may be few: their
+        variance is raised by what Student's quantile is above the normal one.
+
+    Raises
+    ------
+    ValueError
+        If there is no seed or no example, too few replicates, or another number of tokens than of examples.
+    """
+    if differences.shape[1] != len(tokens):
+        raise ValueError(f"There are {differences.shape[1]} examples and tokens of {len(tokens)}; give one of each.")
+    weights = tokens / tokens.mean() if len(tokens) else tokens
+    mean = float((differences * weights).mean()) if differences.size else 0.0
+    effective = float(weights.sum() ** 2 / (weights**2).sum()) if weights.size else 0.0
+    few = (float(stats.t.ppf((1 + _LEVEL) / 2, max(effective - 1, 1))) / float(stats.norm.ppf((1 + _LEVEL) / 2))) ** 2
+    return _crossed(mean + (differences - mean) * weights, np.array([]), rng, replicates, few)
+
+
+def _crossed(
+    differences: Float[np.ndarray, "s q"],
+    pseudo: Float[np.ndarray, " p"],
+    rng: np.random.Generator,
+    replicates: int,
+    few: float = 1.0,
+) -> Difference:
+    """The mean of seeds × questions, its interval with `pseudo` more outcomes, and what could have been seen.
+
+    `few` raises the variance of questions.
+    """
     tail = int(round((1 - _LEVEL) / 2 * (1 + replicates), 6))
     if not tail:
         raise ValueError(f"replicates is {replicates}; an interval at {_LEVEL:.0%} needs at least 39.")
-    seeds, questions = reference.shape
+    seeds, questions = differences.shape
     if not seeds or not questions:
         raise ValueError(f"There are {seeds} seeds and {questions} questions; at least one of each is needed.")
-    differences = method.astype(np.float64) - reference
     value = float(differences.mean())
     if seeds < 2:
         return Difference(value, None, None, None, None, seeds, questions)
-    noise = _noise(differences)
-    deviation = _resampled_questions(differences, noise, rng, replicates)
+    noise = _noise(differences, pseudo)
+    noise = replace(noise, questions=few * noise.questions)
+    deviation = _resampled_questions(differences, pseudo, noise, rng, replicates)
     student = stats.t.ppf((np.arange(replicates) + 0.5) / replicates, seeds - 1)  # a stratified sample: less noise
     drawn = value + deviation + rng.permutation(student) * np.sqrt(max(noise.seeds, noise.floor))
-    low, high = np.sort(drawn)[[tail - 1, -tail]]
+    ordered = np.sort(drawn)
+    low, high = ordered[[tail - 1, -tail]]
     beyond = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
     return Difference(
         value,
@@ -153,7 +220,9 @@ def paired_accuracy(
         _detectable(noise, seeds, rng),
         seeds,
         questions,
-        max(noise.seeds, noise.floor) / (max(noise.seeds, noise.floor) + noise.questions),
+        _share(noise),
+        *_detectable_range(noise, seeds, rng),
+        float(max(abs(ordered[2 * tail - 1]), abs(ordered[-2 * tail]))),
     )
 
 
@@ -186,9 +255,18 @@ def paired_means(differences: Float[np.ndarray, " s"], rng: np.random.Generator)
     error = float(differences.std(ddof=1) / np.sqrt(seeds))
     quantile = float(stats.t.ppf((1 + _LEVEL) / 2, seeds - 1))
     pvalue = float(2 * stats.t.sf(abs(value) / error, seeds - 1)) if error else float(value == 0)
-    low, high = value - quantile * error, value + quantile * error
+    noise = _Noise(error**2, 0.0, 0.0)
     return Difference(
-        value, low, high, pvalue, _detectable(_Noise(error**2, 0.0, 0.0), seeds, rng), seeds, 0, seed_share=1.0
+        value,
+        value - quantile * error,
+        value + quantile * error,
+        pvalue,
+        _detectable(noise, seeds, rng),
+        seeds,
+        0,
+        1.0,
+        *_detectable_range(noise, seeds, rng),
+        abs(value) + float(stats.t.ppf(_LEVEL, seeds - 1)) * error,
     )
 
 
@@ -201,36 +279,59 @@ class _Noise:
     questions: float
 
 
-def _noise(differences: Float[np.ndarray, "s q"]) -> _Noise:
+def _share(noise: _Noise) -> float:
+    """Share of the variance that is the seeds'; all of it where nothing varies."""
+    of_seeds = max(noise.seeds, noise.floor)
+    return of_seeds / (of_seeds + noise.questions) if of_seeds + noise.questions else 1.0
+
+
+def _noise(differences: Float[np.ndarray, "s q"], pseudo: Float[np.ndarray, " p"]) -> _Noise:
     seeds, questions = differences.shape
     by_seed, by_question = differences.mean(axis=1), differences.mean(axis=0)
     rest = differences - by_seed[:, None] - by_question + differences.mean()
     residual = float((rest**2).sum()) / max(1, (seeds - 1) * (questions - 1)) / (seeds * questions)
     between = float(by_question.var(ddof=1)) / questions if questions > 1 else 0.0
     ratio = stats.norm.ppf((1 + _LEVEL) / 2) / stats.t.ppf((1 + _LEVEL) / 2, seeds - 1)
-    # two pseudo-questions among them add 2 to the sum of squares
-    own = max(between - residual, 0.0) + 2 / questions**2
+    # pseudo-questions among them add to the sum of squares
+    own = max(between - residual, 0.0) + float((pseudo**2).sum()) / questions**2
     return _Noise(float(by_seed.var(ddof=1)) / seeds, float(ratio**2) * residual, own)
 
 
 def _resampled_questions(
-    differences: Float[np.ndarray, "s q"], noise: _Noise, rng: np.random.Generator, replicates: int
+    differences: Float[np.ndarray, "s q"],
+    pseudo: Float[np.ndarray, " p"],
+    noise: _Noise,
+    rng: np.random.Generator,
+    replicates: int,
 ) -> Float[np.ndarray, " replicates"]:
     """Deviations of the mean over resampled questions, of the variance that is the questions' own."""
-    pool = np.append(differences.mean(axis=0), [1.0, -1.0])
-    values, counts = np.unique(pool, return_counts=True)  # few: multiples of 1 / seeds
+    pool = np.append(differences.mean(axis=0), pseudo)
+    values, counts = np.unique(pool, return_counts=True)  # of right and wrong, few: multiples of 1 / seeds
     drawn = rng.multinomial(differences.shape[1], counts / counts.sum(), size=replicates) @ values
     deviation: np.ndarray = drawn / differences.shape[1] - pool.mean()
-    deviation *= np.sqrt(noise.questions / (pool.var() / differences.shape[1]))
+    if variance := pool.var() / differences.shape[1]:
+        deviation *= np.sqrt(noise.questions / variance)
     return deviation
 
 
-def _detectable(noise: _Noise, seeds: int, rng: np.random.Generator, replicates: int = 20_000) -> float:
-    """The true difference that a repetition finds with probability 0.8, on what is known of the noise."""
+def _detectable_range(noise: _Noise, seeds: int, rng: np.random.Generator) -> tuple[float, float]:
+    """The true differences found with probability 0.8 were the seeds' variance at the 10% and 90% of what it may be."""
     freedom = seeds - 1
-    true = noise.seeds * freedom / rng.chisquare(freedom, replicates)
-    seen = np.maximum(true * rng.chisquare(freedom, replicates) / freedom, noise.floor)
-    chance = rng.standard_normal(replicates) * np.sqrt(true + noise.questions)
+    low, high = (noise.seeds * freedom / float(stats.chi2.ppf(share, freedom)) for share in (0.9, 0.1))
+    return _detectable(noise, seeds, rng, true=low), _detectable(noise, seeds, rng, true=high)
+
+
+def _detectable(
+    noise: _Noise, seeds: int, rng: np.random.Generator, replicates: int = 20_000, *, true: float | None = None
+) -> float:
+    """The true difference that a repetition finds with probability 0.8, on what is known of the noise.
+
+    `true`: the variance of the mean that comes from seeds, where it is not to be drawn from what is known.
+    """
+    freedom = seeds - 1
+    variance = noise.seeds * freedom / rng.chisquare(freedom, replicates) if true is None else np.full(replicates, true)
+    seen = np.maximum(variance * rng.chisquare(freedom, replicates) / freedom, noise.floor)
+    chance = rng.standard_normal(replicates) * np.sqrt(variance + noise.questions)
     return float(np.quantile(_half_widths(seen, noise.questions, freedom) - chance, _POWER))
 
 

@@ -37,6 +37,11 @@ class Tokens:
     ids: tuple[int, ...]
     prompt: int
 
+    @property
+    def learned(self) -> int:
+        """Tokens whose loss counts."""
+        return len(self.ids) - self.prompt
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -44,8 +49,9 @@ class Prepared:
 
     Parameters
     ----------
-    training, validation : tuple of Tokens
-        No question is in both.
+    training, validation, choosing : tuple of Tokens
+        Learned from; held out to measure the loss; and held out to choose the rate by, where there is a choice. No
+        question is in two of them.
     cut : int
         Examples that were longer than the cutoff.
     note : str
@@ -54,6 +60,7 @@ class Prepared:
 
     training: tuple[Tokens, ...]
     validation: tuple[Tokens, ...]
+    choosing: tuple[Tokens, ...]
     cut: int
     note: str = ""
 
@@ -81,8 +88,8 @@ def prepare(data: TrainingData, tokenizer: Any, setup: Setup) -> Prepared:
     if setup.examples is not None and setup.examples < len(kept):
         rng = np.random.default_rng((setup.seed, _SAMPLE))
         kept = [kept[place] for place in np.sort(rng.choice(len(kept), setup.examples, replace=False))]
-    training, validation = _split(kept, setup)
-    if not training or not validation:
+    training, validation, choosing = _split(kept, setup)
+    if not training or not validation or (len(setup.rates) > 1 and not choosing):
         raise BadDataError(
             f"{data.name} leaves {len(training)} examples to train on and {len(validation)} to validate on.",
             "Give more data, a longer cutoff, or fewer --validation examples.",
@@ -92,7 +99,7 @@ def prepare(data: TrainingData, tokenizer: Any, setup: Setup) -> Prepared:
         f"{hopeless:,} whose prompt fills the cutoff of {setup.cutoff} tokens were left out." if hopeless else "",
         f"{cut:,} were cut at {setup.cutoff} tokens." if cut else "",
     ]
-    return Prepared(tuple(training), tuple(validation), cut, " ".join(filter(None, notes)))
+    return Prepared(tuple(training), tuple(validation), tuple(choosing), cut, " ".join(filter(None, notes)))
 
 
 def training_order(lengths: Sequence[int], batch: int, steps: int, seed: int) -> list[int]:
@@ -124,21 +131,23 @@ def _tokens(example: Example, tokenizer: Any) -> Tokens:
     return Tokens((*prompt, *response, tokenizer.eos_token_id), len(prompt))
 
 
-def _split(kept: list[tuple[str, Tokens]], setup: Setup) -> tuple[list[Tokens], list[Tokens]]:
-    """Hold out a random sample; a question that comes twice, and a conversation, go to one side."""
+def _split(kept: list[tuple[str, Tokens]], setup: Setup) -> tuple[list[Tokens], list[Tokens], list[Tokens]]:
+    """Hold out random samples; a question that comes twice, and a conversation, go to one side."""
     rng = np.random.default_rng((setup.seed, _SPLIT))
-    wanted = min(setup.validation, len(kept) // 2)
+    samples = 2 if len(setup.rates) > 1 else 1
+    wanted = min(setup.validation, len(kept) // (samples + 1))
     twins = Counter(question for question, _ in kept)
-    left_out: set[str] = set()
-    so_far = 0
+    held_out: dict[str, int] = {}
+    sizes = [0] * samples
     for place in rng.permutation(len(kept)):
         question = kept[place][0]
-        if question not in left_out and so_far < wanted:
-            left_out.add(question)
-            so_far += twins[question]
-    training = [tokens for question, tokens in kept if question not in left_out]
-    validation = [tokens for question, tokens in kept if question in left_out]
-    return training, validation
+        sample = next((sample for sample, size in enumerate(sizes) if size < wanted), None)
+        if sample is not None and question not in held_out:
+            held_out[question] = sample
+            sizes[sample] += twins[question]
+    training = [tokens for question, tokens in kept if question not in held_out]
+    validation, choosing = ([tokens for question, tokens in kept if held_out.get(question) == part] for part in (0, 1))
+    return training, validation, choosing
 
 
 def _same(question: str) -> str:

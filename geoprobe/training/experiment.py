@@ -14,11 +14,11 @@ from geoprobe.training.data import TrainingData
 from geoprobe.training.distributed import rank, wait, world_size
 from geoprobe.training.evaluate import Evaluation, evaluate
 from geoprobe.training.examples import Prepared, prepare
-from geoprobe.training.loss import validation_loss
+from geoprobe.training.loss import mean_loss, validation_losses
 from geoprobe.training.matched_alpha import MatchedAlpha, match_alpha
 from geoprobe.training.methods import count_parameters, curvatures, geometry_parameters
 from geoprobe.training.model import LoadedBase, fingerprint, load_base, model_facts
-from geoprobe.training.outcome import TrainedModel
+from geoprobe.training.outcome import TrainedModel, TrainingFacts
 from geoprobe.training.progress import QUESTION, ProgressListener
 from geoprobe.training.records import BaseFacts, Run, RunFacts, likelihood_rights, rights, unread
 from geoprobe.training.setup import Setup
@@ -120,9 +120,7 @@ class Start:
     """What is known before any training: examples learned from and held out, the model's answers, every alpha."""
 
     model: TrainedModel
-    training: int
-    validation: int
-    note: str
+    training: TrainingFacts
     base: BaseFacts
     alphas: tuple[MatchedAlpha, ...]
     warnings: tuple[str, ...] = ()
@@ -159,12 +157,22 @@ class RunWorker:
         wait()
         return Start(
             model_facts(self.base, experiment.setup),
-            len(self.prepared.training),
-            len(self.prepared.validation),
-            self.prepared.note,
+            self._training_facts(),
             self.base_facts(listener),
             self.matched_alphas(listener),
             warnings,
+        )
+
+    def _training_facts(self) -> TrainingFacts:
+        data, prepared = self.experiment.training, self.prepared
+        return TrainingFacts(
+            data.name,
+            len(prepared.training),
+            len(prepared.validation),
+            data.sha256,
+            f"{data.note} {prepared.note}".strip(),
+            len(prepared.choosing),
+            tuple(example.learned for example in prepared.validation),
         )
 
     def base_facts(self, listener: ProgressListener) -> BaseFacts:
@@ -177,7 +185,7 @@ class RunWorker:
         listener.run("the model before training", experiment.questions, experiment.questions * QUESTION)
         began = time.perf_counter()
         evaluation = evaluate(base.model, base, setup, experiment.tasks, listener.advance)
-        loss = validation_loss(
+        losses = validation_losses(
             base.model,
             self.prepared.validation,
             padding=base.padding,
@@ -185,6 +193,7 @@ class RunWorker:
             half=base.half,
         )
         predictions = evaluation.predictions
+        loss = mean_loss(losses, self.prepared.validation)
         facts = BaseFacts(rights(predictions), likelihood_rights(predictions), evaluation.hidden_delta, loss)
         if rank() == 0:
             experiment.store.save_base(facts, predictions, time.perf_counter() - began)
@@ -290,6 +299,7 @@ class RunWorker:
                 likelihood_rights=likelihood_rights(evaluation.predictions),
                 unread=unread(evaluation.predictions),
                 adapter=adapter,
+                held_out_losses=done.held_out_losses,
             )
             return facts, evaluation
 

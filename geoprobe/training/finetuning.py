@@ -14,7 +14,7 @@ from geoprobe.training.distributed import join_processes, rank, wait
 from geoprobe.training.engines import open_engine
 from geoprobe.training.experiment import PACKAGES, Experiment, chosen_rates, final_runs, final_steps, sweep_runs
 from geoprobe.training.inputs import Inputs, command_of, read_inputs
-from geoprobe.training.outcome import TaskFacts, TrainingFacts
+from geoprobe.training.outcome import TaskFacts
 from geoprobe.training.progress import QUESTION, ProgressListener
 from geoprobe.training.records import RunFacts
 from geoprobe.training.result import ComparisonResult, make_result
@@ -124,11 +124,11 @@ def finetune(
         start = works.start()
         alphas = {(alpha.method, alpha.seed): alpha for alpha in start.alphas}
         runs: list[RunFacts] = []
-        sweep = sweep_runs(setup, start.training)
+        sweep = sweep_runs(setup, start.training.examples)
         runs += works.runs([(run, alphas[run.method, run.seed]) for run in sweep])
         rates = chosen_rates(setup, runs)
         listener.chosen(rates)
-        final = final_runs(setup, rates, start.training)
+        final = final_runs(setup, rates, start.training.examples)
         runs += works.runs([(run, alphas[run.method, run.seed]) for run in final])
     if not any(run.status == "finished" and run.purpose == "final" for run in runs):
         first = next((run for run in runs if run.error), None)
@@ -136,16 +136,9 @@ def finetune(
             f"No run could be finished{'' if first is None else f'; the first one failed: {first.error}'}",
             f"Each run's error.txt is in {folder / 'runs'}. --resume tries again.",
         )
-    training = TrainingFacts(
-        inputs.training.name,
-        start.training,
-        start.validation,
-        inputs.training.sha256,
-        f"{inputs.training.note} {start.note}".strip(),
-    )
     return make_result(
         model=start.model,
-        training=training,
+        training=start.training,
         tasks=[_task_facts(whole, asked) for whole, asked in zip(inputs.tasks, inputs.asked, strict=True)],
         setup=setup.to_dict(),
         methods=setup.methods,

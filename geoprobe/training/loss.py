@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,12 +10,20 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from geoprobe.training.distributed import gathered, rank, summed, world_size
+from geoprobe.training.distributed import gathered, rank, world_size
 from geoprobe.training.examples import Tokens
 from geoprobe.training.model import LoadedBase
 from geoprobe.training.tasks import Question
 
-__all__ = ["IGNORED", "collate", "likeliest_options", "option_likelihoods", "response_loss", "validation_loss"]
+__all__ = [
+    "IGNORED",
+    "collate",
+    "likeliest_options",
+    "mean_loss",
+    "option_likelihoods",
+    "response_loss",
+    "validation_losses",
+]
 
 #: The label of a token whose loss does not count.
 IGNORED = -100
@@ -60,22 +69,33 @@ def _learned(model: Any, batch: dict[str, Any]) -> tuple[Tensor, Tensor]:
     return logits, batch["labels"][:, keep + 1]
 
 
-def validation_loss(model: Any, examples: Sequence[Tokens], *, padding: int, batch: int, half: bool) -> float:
-    """Mean loss per response token of the examples held out, in nats, each process with its share of them.
+def validation_losses(
+    model: Any, examples: Sequence[Tokens], *, padding: int, batch: int, half: bool
+) -> tuple[float, ...]:
+    """Mean loss per response token of every example held out, in nats, each process with its share of them.
 
     `half`: compute products in bfloat16.
     """
     model.eval()
     device = model.device
-    total = torch.zeros(2, dtype=torch.float64)
-    ordered = sorted(examples, key=lambda example: len(example.ids))
-    for start in range(0, len(ordered), batch)[rank() :: world_size()]:
-        inputs = collate(ordered[start : start + batch], padding)
+    order = sorted(range(len(examples)), key=lambda place: len(examples[place].ids))
+    losses: dict[int, float] = {}
+    for start in range(0, len(order), batch)[rank() :: world_size()]:
+        places = order[start : start + batch]
+        inputs = collate([examples[place] for place in places], padding)
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=half):
-            loss, count = response_loss(model, {name: value.to(device) for name, value in inputs.items()})
-        total += torch.tensor([float(loss), float(count)], dtype=torch.float64)
-    whole = summed(total)
-    return float(whole[0] / whole[1])
+            logits, labels = _learned(model, {name: value.to(device) for name, value in inputs.items()})
+        single = cross_entropy(logits.float().transpose(1, 2), labels, ignore_index=IGNORED, reduction="none")
+        means = single.double().sum(dim=1) / (labels != IGNORED).sum(dim=1)
+        losses.update(zip(places, means.tolist(), strict=True))
+    whole = gathered(losses)
+    return tuple(whole[place] for place in range(len(examples)))
+
+
+def mean_loss(losses: Sequence[float], examples: Sequence[Tokens]) -> float:
+    """Mean loss per response token over examples, from each one's mean."""
+    tokens = [example.learned for example in examples]
+    return math.fsum(loss * count for loss, count in zip(losses, tokens, strict=True)) / sum(tokens)
 
 
 def likeliest_options(model: Any, base: LoadedBase, questions: Sequence[Question], batch: int) -> list[int | None]:

@@ -45,13 +45,31 @@ class TrainedModel:
 
 @dataclass(frozen=True)
 class TrainingFacts:
-    """What was trained on: examples learned from and held out, the hash of all, and where they came from."""
+    """What was trained on: examples learned from and held out, the hash of all, and where they came from.
+
+    Parameters
+    ----------
+    name : str
+        For the report.
+    examples, validation : int
+        Learned from, and held out to measure the loss.
+    sha256 : str
+        Of all.
+    note : str
+        Where they came from, and what was left out.
+    choosing : int
+        Held out besides, to choose the learning rate by; 0 where there was one rate, or where the same were taken.
+    held_out_tokens : tuple of int
+        Response tokens of every example held out to measure the loss; empty where it was not kept.
+    """
 
     name: str
     examples: int
     validation: int
     sha256: str
     note: str = ""
+    choosing: int = 0
+    held_out_tokens: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -49,8 +49,8 @@ class Plan:
     ----------
     setup : Setup
         All choices.
-    training, validation : int
-        Examples learned from and held out.
+    training, validation, choosing : int
+        Examples learned from, held out to measure the loss, and held out to choose the rate by.
     questions : dict of str to int
         Asked of every model, by test set.
     sweep, final : int
@@ -70,6 +70,7 @@ class Plan:
     setup: Setup
     training: int
     validation: int
+    choosing: int
     questions: dict[str, int]
     sweep: int
     final: int
@@ -92,7 +93,8 @@ class Plan:
         total = self.training_seconds + self.evaluation_seconds
         return (
             f"model        {self.setup.model}",
-            f"training     {self.setup.train}: {self.training:,} examples, {self.validation:,} held out",
+            f"training     {self.setup.train}: {self.training:,} examples, {self.validation:,} held out"
+            + (f", {self.choosing:,} more to choose the rate" if self.choosing else ""),
             f"questions    {asked}",
             f"runs         {sweep}{self.final} of {self.final_steps:,} steps of {self.setup.batch} examples",
             f"tokens       {self.tokens:,} in all",
@@ -151,16 +153,18 @@ def plan_finetune(
     tokens = {
         run: sum(len(example.ids) for example in ordered_examples(prepared, setup, run)) for run in (*sweep, *final)
     }
-    held_out = sum(len(example.ids) for example in prepared.validation)
+    held_out = {"final": prepared.validation, "sweep": prepared.choosing}
+    validated = {kind: sum(len(example.ids) for example in examples) for kind, examples in held_out.items()}
     seconds = 0.0
     for run, learned in tokens.items():
         validations = 1 + (run.steps // setup.validate_every if setup.validate_every else 0)
         # a forward pass is a third of a step, adapters' own gradients being small
-        seconds += costs[run.method] * (learned + validations * held_out / 3)
+        seconds += costs[run.method] * (learned + validations * validated[run.purpose] / 3)
     return Plan(
         setup=setup,
         training=len(prepared.training),
         validation=len(prepared.validation),
+        choosing=len(prepared.choosing),
         questions={task.task.name: len(task.questions) for task in inputs.asked},
         sweep=len(sweep),
         final=len(final),

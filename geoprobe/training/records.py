@@ -171,6 +171,8 @@ class RunFacts:
         The saved adapter's folder, relative to the experiment's.
     diverged : bool
         Whether it failed of a loss that is not finite, and not of what it was run on.
+    held_out_losses : tuple of float
+        Mean loss per response token of every held-out example, in nats; empty where it was not kept.
     """
 
     method: str
@@ -199,6 +201,7 @@ class RunFacts:
     unread: dict[str, int] = field(default_factory=dict)
     adapter: str | None = None
     diverged: bool = False
+    held_out_losses: tuple[float, ...] = ()
 
     @property
     def tokens_per_second(self) -> float:

@@ -146,7 +146,7 @@ def make_result(
         methods=tuple(methods),
         base=finite(base),
         runs=kept,
-        comparisons=compare_runs(kept, methods, names, seed=seed),
+        comparisons=compare_runs(kept, methods, names, seed=seed, held_out_tokens=training.held_out_tokens),
         leaks=leaks,
         diagnosis=() if scan is None else _diagnosis(scan),
         versions=dict(versions or {}),

@@ -73,7 +73,7 @@ class Setup:
     weight_decay, clip : float
         AdamW's, and the gradient norm that is clipped to.
     validation : int
-        Training examples held out, to choose the rate and measure the loss.
+        Training examples held out to measure the loss; where several rates are tried, as many more to choose by.
     validate_every, save_every : int
         Steps between validations and between checkpoints; 0: at the end only, and never.
     examples : int or None

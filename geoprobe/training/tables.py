@@ -44,7 +44,8 @@ def accuracy_tables(result: Outcome) -> Iterator[Table]:
         "high",
         "verdict",
         "p (Holm)",
-        "could see",
+        "80% power",
+        "less than",
     )
     yield Table(
         "differences",
@@ -53,7 +54,8 @@ def accuracy_tables(result: Outcome) -> Iterator[Table]:
         tuple(rows),
         "In percent and percentage points: the mean over seeds of the reference and of the method, the method's less "
         "the reference's, its 95% interval; p over all single sets (and over methods) corrected by Holm; the "
-        "smallest true difference that four of five such experiments would find.",
+        "true difference that four of five such experiments would find (80% power, estimated); and the bound that the "
+        "true difference is smaller than, in either direction, with 95% confidence.",
     )
     yield _by_run(result, called)
     yield from _likelihoods(result, called)
@@ -81,6 +83,7 @@ def _difference_row(compared: MethodComparison, one: SetDifference, of: str) -> 
         one.label,
         one.corrected,
         _points(None if difference.detectable is None or difference.detectable >= 1 else difference.detectable),
+        _points(None if difference.equivalent is None or difference.equivalent >= 1 else difference.equivalent),
     )
 
 

@@ -29,7 +29,7 @@ from transformers.utils import logging as transformers_logging
 from geoprobe.errors import BadDataError, GeoprobeError
 from geoprobe.training.distributed import wait, world_size
 from geoprobe.training.examples import Prepared, Tokens, training_order
-from geoprobe.training.loss import collate, response_loss, validation_loss
+from geoprobe.training.loss import collate, mean_loss, response_loss, validation_losses
 from geoprobe.training.methods import adapted
 from geoprobe.training.model import LoadedBase
 from geoprobe.training.records import Run
@@ -68,6 +68,8 @@ class Trained:
         By step.
     validation_loss : float
         At the end.
+    held_out_losses : tuple of float
+        Of every held-out example, at the end.
     tokens : int
         Trained on, padding not counted.
     seconds : float
@@ -80,6 +82,7 @@ class Trained:
     train_losses: tuple[tuple[int, float], ...]
     validation_losses: tuple[tuple[int, float], ...]
     validation_loss: float
+    held_out_losses: tuple[float, ...]
     tokens: int
     seconds: float
     peak_memory: int
@@ -124,7 +127,7 @@ def trained(
             model=model,
             args=_arguments(setup, run, base, folder, report_to),
             examples=examples,
-            validation=prepared.validation,
+            validation=prepared.choosing if run.purpose == "sweep" else prepared.validation,
             padding=base.padding,
             on_step=on_step,
         )
@@ -139,12 +142,15 @@ def trained(
         if not validation or validation[-1][0] != run.steps:
             trainer.evaluate()
             validation = _series(trainer.state.log_history, "eval_loss")
+        if not trainer.losses:  # a run that was resumed behind its last validation
+            trainer.measure()
         model.eval()
         yield Trained(
             model,
             _series(history, "loss"),
             validation,
             validation[-1][1],
+            trainer.losses,
             sum(len(example.ids) for example in examples),
             trainer.seconds,
             peak_memory(),
@@ -237,6 +243,7 @@ class AdapterTrainer(Trainer):
         self.remove_callback(PrinterCallback)
         self.remove_callback(ProgressCallback)
         self.held_out = validation
+        self.losses: tuple[float, ...] = ()  # of the last validation, example by example
         self.padding = padding
         self.before = 0.0  # seconds of this run until it was interrupted
         self._began = time.perf_counter()
@@ -259,15 +266,20 @@ class AdapterTrainer(Trainer):
             return loss / count
         return loss / num_items_in_batch * self.accelerator.num_processes
 
-    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """Mean loss per response token of the examples held out."""
-        loss = validation_loss(
+    def measure(self) -> float:
+        """Mean loss per response token of the examples held out, and each one's in `losses`."""
+        self.losses = validation_losses(
             self.model,
             self.held_out,
             padding=self.padding,
             batch=self.args.per_device_eval_batch_size,
             half=self.args.bf16,
         )
+        return mean_loss(self.losses, self.held_out)
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Measure and log."""
+        loss = self.measure()
         self.log({"eval_loss": loss})
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, {"eval_loss": loss})
         return {"eval_loss": loss}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -10,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from geoprobe.stats.multiplicity import holm
-from geoprobe.stats.paired import Difference, McNemar, mcnemar, paired_accuracy, paired_means
+from geoprobe.stats.paired import Difference, McNemar, mcnemar, paired_accuracy, paired_losses
 from geoprobe.training.records import RunFacts
 
 __all__ = ["ALL", "LEVEL", "RULE", "Label", "MethodComparison", "SeedTest", "SetDifference", "compare_runs"]
@@ -82,7 +81,7 @@ class MethodComparison:
     tasks : tuple of SetDifference
         Each set.
     loss : Difference or None
-        In validation loss (nats a response token), method less reference: below 0 is better.
+        In loss on held-out examples (nats a response token), method less reference: below 0 is better.
     loss_label : str
         Its verdict, after Holm's correction over the methods.
     """
@@ -98,7 +97,12 @@ class MethodComparison:
 
 
 def compare_runs(
-    runs: Sequence[RunFacts], methods: Sequence[str], tasks: Sequence[str], *, seed: int = 0
+    runs: Sequence[RunFacts],
+    methods: Sequence[str],
+    tasks: Sequence[str],
+    *,
+    seed: int = 0,
+    held_out_tokens: Sequence[int] = (),
 ) -> tuple[MethodComparison, ...]:
     """Compare every method with the first one.
 
@@ -110,6 +114,8 @@ def compare_runs(
         In order; the first method is the reference.
     seed : int
         Of the bootstrap.
+    held_out_tokens : sequence of int
+        Response tokens of every held-out example; without them losses are not compared.
 
     Returns
     -------
@@ -117,12 +123,20 @@ def compare_runs(
         One for each method but the first.
     """
     final = {(run.method, run.seed): run for run in runs if run.purpose == "final" and run.status == "finished"}
-    compared = [_compare(final, method, methods[0], tasks, (seed, place)) for place, method in enumerate(methods[1:])]
+    tokens = np.array(held_out_tokens, dtype=np.float64)
+    compared = [
+        _compare(final, method, methods[0], tasks, tokens, (seed, place)) for place, method in enumerate(methods[1:])
+    ]
     return _corrected(compared)
 
 
 def _compare(
-    final: dict[tuple[str, int], RunFacts], method: str, reference: str, tasks: Sequence[str], seed: tuple[int, ...]
+    final: dict[tuple[str, int], RunFacts],
+    method: str,
+    reference: str,
+    tasks: Sequence[str],
+    tokens: np.ndarray,
+    seed: tuple[int, ...],
 ) -> MethodComparison:
     seeds = tuple(sorted(s for name, s in final if name == reference and (method, s) in final))
     pairs = [(final[reference, s], final[method, s]) for s in seeds]
@@ -146,12 +160,12 @@ def _compare(
         before, after = (np.concatenate([rights[task][side] for task in shared], axis=1) for side in (0, 1))
         overall = _difference(ALL, before, after, seeds, np.random.default_rng((*seed, len(tasks))))
     losses = [
-        b.validation_loss - a.validation_loss
+        np.subtract(b.held_out_losses, a.held_out_losses)
         for a, b in pairs
-        if a.validation_loss is not None and b.validation_loss is not None
+        if len(a.held_out_losses) == len(b.held_out_losses) == len(tokens) > 0
     ]
-    losses = [loss for loss in losses if math.isfinite(loss)]
-    loss = paired_means(np.array(losses), np.random.default_rng((*seed, len(tasks) + 1))) if losses else None
+    losses = [difference for difference in losses if np.isfinite(difference).all()]
+    loss = paired_losses(np.stack(losses), tokens, np.random.default_rng((*seed, len(tasks) + 1))) if losses else None
     return MethodComparison(method, reference, seeds, "no verdict", overall, sets, loss, "no verdict")
 
 

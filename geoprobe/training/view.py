@@ -20,13 +20,15 @@ from geoprobe.training.verdict import RULE
 from geoprobe.training.words import (
     accuracy_reason,
     borne_out,
+    bound_lines,
     difference_line,
     learned_by_heart,
+    loss_bound_lines,
     loss_line,
     loss_reason,
     name,
     percent,
-    seen_line,
+    power_line,
 )
 
 __all__ = ["experiment_view"]
@@ -36,7 +38,7 @@ _VERDICTS = (
     ("hurts", "it does worse, by more than luck gives"),
     (
         "no detectable difference",
-        "luck alone could give this; a difference smaller than the one named may still be there",
+        "luck alone could give this; a difference smaller than the bound named may still be there",
     ),
     ("no verdict", "nothing could be compared"),
 )
@@ -57,9 +59,10 @@ _ACCURACY_METHODS = (
     "Questions are resampled, the same ones for every seed. Seeds are few, and resampling three of them gives "
     "intervals that are far too narrow; that part of the noise is Student's t with one degree of freedom fewer than "
     "there are seeds. On simulated experiments without a difference this says helps or hurts at most 5 times in 100.",
-    "The smallest difference that could have been seen is the one that four of five repetitions of this experiment "
-    "would find, on what it shows of its own noise. It is what to weigh a missing difference by; more seeds lower it "
-    "fastest.",
+    "The 80% power effect is the true difference that four of five repetitions of this experiment would find; half of "
+    "it is found in about a third. It is estimated from the noise of a few seeds: its range says where it lies in 80 "
+    "of 100 experiments. What rules a difference out is the equivalence bound, from two one-sided tests at 5%: the true "
+    "difference is smaller than it, in either direction. More seeds lower both fastest.",
     "Answers are greedy. A number is read behind ####, else from the sentence that says the answer is, else it is "
     "the last; right within 0.001. A letter or an option word is read as the set asks for it. The predictions are "
     "saved beside this report, a line each.",
@@ -67,10 +70,13 @@ _ACCURACY_METHODS = (
 )
 _LOSS_METHODS = (
     "All methods share the order of the data, the seeds, the first A matrices, steps, rank and alpha over rank, and "
-    "a sweep of the same learning rates on held-out training examples that no test touches. Each then trains with "
-    "the rate of its lowest held-out loss.",
-    "Held-out loss is compared by the paired t test over seeds. It notices smaller differences than accuracy does, and "
-    "matters less: a lower loss on more text of the training data need not answer a question.",
+    "a sweep of the same learning rates. Each then trains with the rate of its lowest loss on training examples that "
+    "are held out for that alone.",
+    "The loss is compared on other held-out examples, pair by pair: each example of each seed. The interval is that of "
+    "accuracy, at two levels, examples and seeds, as other examples would have given another difference. On simulated "
+    "experiments without a difference this says helps or hurts about 5 times in 100 or less. It notices smaller "
+    "differences than accuracy does, and matters less: a lower loss on more text of the training data need not answer "
+    "a question.",
 )
 _GEOMETRY_METHODS = (
     "δ is the paper's statistic: 2δ/diam of a prompt's final hidden states by Euclidean distance from the first "
@@ -152,7 +158,11 @@ def _facts(result: Outcome) -> tuple[tuple[str, str], ...]:
     shown = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,} to {steps[-1]:,}" if steps else "no"
     return (
         ("Model", f"{escape(model.model)}{parameters}" + (f"; trained in {where}" if where else "")),
-        ("Trained on", f"{escape(training.name)}: {training.examples:,} examples, {training.validation:,} held out"),
+        (
+            "Trained on",
+            f"{escape(training.name)}: {training.examples:,} examples, {training.validation:,} held out"
+            + (f", {training.choosing:,} more to choose the rate" if training.choosing else ""),
+        ),
         ("Tested on", ", ".join(_asked(result))),
         ("Runs", f"{len(finals)} of {shown} steps{size}, seeds {', '.join(map(str, seeds)) or 'none'}"),
     )
@@ -195,7 +205,8 @@ def _accuracy(result: Outcome) -> Section:
             if overall is None
             else (
                 ("Difference", difference_line(overall.difference)),
-                ("Could see", seen_line(overall.difference)),
+                ("80% power", power_line(overall.difference)),
+                *bound_lines(overall.difference),
             )
         )
         question = f"Does {name(single.method)} answer more test questions right than {reference}?"
@@ -244,7 +255,7 @@ def _loss(result: Outcome) -> Section:
     reference = name(result.methods[0]) if result.methods else ""
     single = result.comparisons[0] if len(result.comparisons) == 1 else None
     if single is not None:
-        lines = () if single.loss is None else (("Difference", loss_line(single.loss)),)
+        lines = () if single.loss is None else (("Difference", loss_line(single.loss)), *loss_bound_lines(single.loss))
         question = f"Does {name(single.method)} learn the training data better than {reference}?"
         card = Card("loss", question, single.loss_label, loss_reason(single), lines)
     else:

@@ -12,14 +12,16 @@ from geoprobe.training.verdict import MethodComparison, SetDifference
 __all__ = [
     "accuracy_reason",
     "borne_out",
+    "bound_lines",
     "difference_line",
     "learned_by_heart",
+    "loss_bound_lines",
     "loss_line",
     "loss_reason",
     "name",
     "percent",
     "points",
-    "seen_line",
+    "power_line",
 ]
 
 
@@ -47,15 +49,38 @@ def difference_line(difference: Difference) -> str:
     return f"{line} (95% interval {points(difference.low)} to {points(difference.high)})"
 
 
-def seen_line(difference: Difference) -> str:
-    """The smallest difference that could have been seen."""
+def power_line(difference: Difference) -> str:
+    """The true difference that would be found in four of five such experiments."""
     if difference.detectable is None:
         return "none, however large: with one seed a method cannot be told from the luck of its seed"
     if difference.detectable >= 1:
         return (
             f"none, however large: with {difference.seeds} seeds that differ as these do, even 100 points could be luck"
         )
-    return f"a true difference of {points(difference.detectable)} points, in four of five such experiments"
+    line = f"a true difference of {points(difference.detectable)} points is found in four of five such experiments"
+    return f"{line} (estimated; {_range(difference)})" if difference.detectable_high is not None else line
+
+
+def _range(difference: Difference) -> str:
+    """Where the 80% power effect lies, as few seeds say little of their noise."""
+    low, high = difference.detectable_low, difference.detectable_high
+    if low is None or high is None:
+        return ""
+    return f"{points(low)} to {points(high)}" if high < 1 else f"{points(low)} or more"
+
+
+def bound_lines(difference: Difference) -> tuple[tuple[str, str], ...]:
+    """How small the difference in accuracy is for certain, where that was measured."""
+    if difference.equivalent is None or difference.equivalent >= 1:
+        return ()
+    return (("Equivalence", f"differs by less than {points(difference.equivalent)} points (95% confidence)"),)
+
+
+def loss_bound_lines(difference: Difference) -> tuple[tuple[str, str], ...]:
+    """How small the difference in loss is for certain, where that was measured."""
+    if difference.equivalent is None:
+        return ()
+    return (("Equivalence", f"differs by less than {number(difference.equivalent)} nats a token (95% confidence)"),)
 
 
 def loss_line(difference: Difference) -> str:
@@ -103,24 +128,37 @@ def _unseen(difference: Difference) -> str:
         return "With one seed no difference, however large, can be told from luck: train at least three."
     if difference.detectable >= 1:
         return f"With these {difference.seeds} seeds no difference, however large, could have been seen: train more."
-    return f"The smallest difference that this experiment could have seen is {points(difference.detectable)} points."
+    bound = difference.equivalent
+    certain = (
+        "" if bound is None or bound >= 1 else f"They differ by less than {points(bound)} points (95% confidence). "
+    )
+    return (
+        f"{certain}A true difference of {points(difference.detectable)} points would be found in four of five such "
+        "experiments (80% power, estimated)."
+    )
 
 
 def loss_reason(compared: MethodComparison) -> str:
     """The verdict on validation loss in a sentence."""
     method, reference, loss = name(compared.method), name(compared.reference), compared.loss
     if loss is None:
-        return f"No seed has a validation loss of both {method} and {reference}."
+        return f"No seed has the losses of the held-out examples by both {method} and {reference}."
     side = "lower" if loss.value < 0 else "higher"
     opening = (
         f"{method}'s loss on held-out training examples is {number(abs(loss.value))} nats a token {side} than "
-        f"{reference}'s ({_counted(loss.seeds, 'seed')})"
+        f"{reference}'s ({_counted(loss.seeds, 'seed')}"
     )
+    if not loss.questions:
+        label = {"helps": "lower", "hurts": "higher"}.get(compared.loss_label)
+        said = f"It was called {label} by seeds alone" if label else "Seeds alone explain it"
+        return f"{opening}). {said}, in an experiment that did not keep each example's loss: others may differ."
+    opening += f", {_counted(loss.questions, 'example')})"
     if compared.loss_label in ("helps", "hurts"):
-        return f"{opening}, more than seeds differ by."
+        return f"{opening}, more than seeds and examples differ by."
     if loss.detectable is None:
         return f"{opening}; one seed cannot tell that from luck."
-    return f"{opening}, which luck explains; {number(loss.detectable)} could have been seen."
+    bound = "" if loss.equivalent is None else f" They differ by less than {number(loss.equivalent)} (95% confidence)."
+    return f"{opening}, which luck of seeds and examples explains.{bound}"
 
 
 def learned_by_heart(result: Outcome) -> str:
@@ -147,20 +185,18 @@ def borne_out(result: Outcome) -> str:
     seen = None if compared is None or compared.overall is None else compared.overall.difference.detectable
     if label == "no detectable difference" and (seen is None or seen >= 1):
         return "Whether they agree cannot be said: the experiment could have seen no difference, however large."
-    tree = said in ("supported", "weak")
-    if tree and label == "helps":
-        return "They agree: the embeddings are more tree-like than chance, and hyperbolic adaptation helps."
-    if not tree and label != "helps":
-        return (
-            "They agree: the scan finds no hyperbolic embeddings to build on, and hyperbolic adaptation brings no gain "
-            "that this experiment could see."
-        )
-    if tree:
-        return (
-            "They do not agree: the embeddings are more tree-like than chance, and yet hyperbolic adaptation brings no "
-            "gain that this experiment could see."
-        )
-    return "They do not agree: hyperbolic adaptation helps, though the scan finds no hyperbolic embeddings to build on."
+    embeddings = {
+        "supported": "the scan finds tree-like embeddings",
+        "weak": "the scan's evidence for tree-like embeddings is weak",
+    }.get(said, "the scan finds no evidence of tree-like embeddings")
+    if label == "no detectable difference":
+        bound = None if compared is None or compared.overall is None else compared.overall.difference.equivalent
+        small = "" if bound is None or bound >= 1 else f", which is less than {points(bound)} points either way"
+        return f"This settles nothing: {embeddings}, and the experiment shows no difference{small}."
+    if said == "weak":
+        return f"This settles little: {embeddings}, and hyperbolic adaptation {label}."
+    agree = "They agree" if (said == "supported") == (label == "helps") else "They do not agree"
+    return f"{agree}: {embeddings}, and hyperbolic adaptation {label}."
 
 
 def _counted(amount: int, what: str) -> str:

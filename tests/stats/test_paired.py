@@ -10,6 +10,7 @@ from geoprobe.stats.paired import (
     _Noise,
     mcnemar,
     paired_accuracy,
+    paired_losses,
     paired_means,
 )
 
@@ -302,6 +303,88 @@ def test_losses_without_a_true_difference_differ_five_times_in_a_hundred_and_the
             found.append(again.low is not None and again.low > 0)
         assert np.mean(alarms) == pytest.approx(0.05, abs=0.016)
         assert np.mean(found) == pytest.approx(0.8, abs=0.03)
+
+
+def _losses(rng: np.random.Generator, seeds: int, spread: float, draw: str = "normal") -> tuple[np.ndarray, np.ndarray]:
+    """Differences in the losses of 40 examples by two methods without a true difference, and the examples' tokens.
+
+    `spread` is the standard deviation of what an example prefers, in nats; seeds differ by 0.0014, as on the demo.
+    """
+    examples = {"normal": rng.standard_normal, "laplace": lambda size: rng.laplace(size=size) / 2**0.5}[draw](40)
+    differences = (
+        spread * examples + rng.normal(0, 0.0014, (seeds, 1)) + 0.3 * spread * rng.standard_normal((seeds, 40))
+    )
+    return differences, rng.integers(10, 90, 40).astype(float)
+
+
+def test_a_difference_in_losses_is_the_mean_over_tokens_counted_by_hand() -> None:
+    differences = np.array([[0.1, 0.2, -0.3], [0.3, 0.0, 0.1]])
+    found = paired_losses(differences, np.array([1.0, 2.0, 7.0]), np.random.default_rng(0))
+    assert found.value == pytest.approx(((0.1 + 0.4 - 2.1) + (0.3 + 0.7)) / 20)
+    assert (found.seeds, found.questions) == (2, 3)
+
+
+def test_the_examples_part_of_the_interval_is_the_ratio_estimators_of_a_textbook() -> None:
+    rng = np.random.default_rng(5)
+    one, tokens = rng.normal(0.01, 0.02, 2000), rng.integers(5, 90, 2000).astype(float)
+    found = paired_losses(np.tile(one, (3, 1)), tokens, rng)
+    mean = float((one * tokens).sum() / tokens.sum())
+    error = np.sqrt((((one - mean) * tokens) ** 2).sum()) / tokens.sum()  # Cochran's, of a mean over tokens
+    assert found.low is not None
+    assert found.high is not None
+    assert (found.high - found.low) / 2 == pytest.approx(1.96 * error, rel=0.03)
+
+
+def test_losses_of_another_number_of_examples_are_refused() -> None:
+    with pytest.raises(ValueError, match="3 examples and tokens of 2"):
+        paired_losses(np.zeros((2, 3)), np.ones(2), np.random.default_rng(0))
+
+
+def test_a_wider_margin_than_the_interval_is_never_needed_to_call_two_methods_equal() -> None:
+    rng = np.random.default_rng(6)
+    for _ in range(20):
+        found = paired_losses(*_losses(rng, 3, 0.02), rng)
+        assert found.equivalent is not None
+        assert found.low is not None
+        assert found.high is not None
+        assert abs(found.value) < found.equivalent < max(abs(found.low), abs(found.high))
+        assert found.detectable_low is not None
+        assert found.detectable is not None
+        assert found.detectable_high is not None
+        assert found.detectable_low < found.detectable < found.detectable_high
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("draw", ["normal", "laplace"])
+@pytest.mark.parametrize("spread", [0.01, 0.02, 0.05])
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_losses_of_forty_examples_without_a_true_difference_differ_at_most_five_times_in_a_hundred(
+    seeds: int, spread: float, draw: str
+) -> None:
+    """The t test over seeds, which takes these examples for all there are, says so up to 70 times."""
+    rng, repetitions = np.random.default_rng(7), 400
+    alarms, over_seeds, beyond = 0, 0, 0
+    for _ in range(repetitions):
+        differences, tokens = _losses(rng, seeds, spread, draw)
+        found = paired_losses(differences, tokens, rng, replicates=1999)
+        alarms += (found.pvalue or 0) <= 0.05
+        beyond += (found.equivalent or 0) <= 0
+        over_seeds += (paired_means(differences @ tokens / tokens.sum(), rng).pvalue or 0) <= 0.05
+    assert alarms <= stats.binom.ppf(0.999, repetitions, 0.05)
+    assert beyond == 0
+    if spread > 0.01:
+        assert over_seeds > 0.25 * repetitions
+
+
+@pytest.mark.slow
+def test_the_margin_holds_the_true_difference_nineteen_times_in_twenty() -> None:
+    rng = np.random.default_rng(8)
+    held = []
+    for _ in range(400):
+        differences, tokens = _losses(rng, 3, 0.02)
+        found = paired_losses(differences + 0.01, tokens, rng, replicates=1999)
+        held.append((found.equivalent or 0) >= 0.01)
+    assert np.mean(held) >= 0.93
 
 
 @pytest.mark.slow

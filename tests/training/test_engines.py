@@ -40,8 +40,8 @@ def _all_records(engine: str, experiment: Experiment) -> tuple[Any, list[RunFact
         start = works.start()
         alphas = {(alpha.method, alpha.seed): alpha for alpha in start.alphas}
         runs = (
-            *sweep_runs(setup, start.training),
-            *final_runs(setup, dict.fromkeys(setup.methods, setup.rates[0]), start.training),
+            *sweep_runs(setup, start.training.examples),
+            *final_runs(setup, dict.fromkeys(setup.methods, setup.rates[0]), start.training.examples),
         )
         return start, list(works.runs([(run, alphas[run.method, run.seed]) for run in runs]))
 

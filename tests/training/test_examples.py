@@ -109,3 +109,13 @@ def test_batches_hold_examples_of_like_length_in_no_order_of_length() -> None:
     assert plain / padded > 0.93  # against 0.58 of a random order
     assert abs(np.corrcoef(np.arange(400), batches.mean(axis=1))[0, 1]) < 0.15
     assert training_order(lengths, 8, 400, 0) != training_order(lengths, 8, 400, 1)
+
+
+def test_where_rates_are_tried_others_are_held_out_to_choose_one() -> None:
+    pairs = [(f"question {'x' * place}", "y") for place in range(3, 60)]
+    one = prepare(_data(*pairs), Words(), _setup(validation=10, rates=(1e-3,)))
+    several = prepare(_data(*pairs), Words(), _setup(validation=10, rates=(1e-3, 1e-4)))
+    assert one.choosing == ()
+    assert several.validation == one.validation
+    assert len(several.choosing) == 10
+    assert not {*several.choosing} & {*several.validation, *several.training}

@@ -7,7 +7,15 @@ import torch
 from builders import on
 
 from geoprobe.training.examples import Tokens
-from geoprobe.training.loss import IGNORED, collate, likeliest_options, option_likelihoods, response_loss
+from geoprobe.training.loss import (
+    IGNORED,
+    collate,
+    likeliest_options,
+    mean_loss,
+    option_likelihoods,
+    response_loss,
+    validation_losses,
+)
 from geoprobe.training.tasks import Question
 
 EXAMPLES = (Tokens((5, 6, 7, 8, 2), 3), Tokens((9, 10, 2), 1), Tokens((11, 12, 13, 14, 15, 16, 2), 5))
@@ -33,6 +41,16 @@ def test_the_loss_is_transformers_own_whatever_the_padding(base: Any) -> None:
             alone.append(base.model(input_ids=ids, labels=labels).loss * (len(example.ids) - example.prompt))
     assert int(count) == 6
     assert float(summed) == pytest.approx(float(sum(alone)), rel=1e-5)
+
+
+def test_each_examples_loss_is_that_of_a_batch_of_one_and_their_mean_that_of_all(base: Any) -> None:
+    losses = validation_losses(base.model, EXAMPLES, padding=base.padding, batch=2, half=False)
+    with torch.no_grad():
+        for example, loss in zip(EXAMPLES, losses, strict=True):
+            summed, count = response_loss(base.model, on(base, collate([example], base.padding)))
+            assert loss == pytest.approx(float(summed) / int(count), rel=1e-5)
+        summed, count = response_loss(base.model, on(base, collate(EXAMPLES, base.padding)))
+    assert mean_loss(losses, EXAMPLES) == pytest.approx(float(summed) / int(count), rel=1e-5)
 
 
 def test_a_model_that_gives_all_logits_gives_the_same_loss(base: Any) -> None:

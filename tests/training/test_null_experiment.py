@@ -61,6 +61,8 @@ def test_lora_against_lora_with_other_seeds_is_no_detectable_difference(
         run if run.seed < SEEDS else dataclasses.replace(run, method="lora again", seed=run.seed - SEEDS)
         for run in result.runs
     ]
-    (found,) = compare_runs(relabelled, ("lora", "lora again"), ["addsub"])
+    (found,) = compare_runs(
+        relabelled, ("lora", "lora again"), ["addsub"], held_out_tokens=result.training.held_out_tokens
+    )
     assert found.seeds == tuple(range(SEEDS))
     assert (found.label, found.loss_label) == ("no detectable difference", "no detectable difference")

@@ -86,13 +86,17 @@ def test_the_command_line_draws_a_saved_result_again(result: ComparisonResult, t
     assert (tmp_path / "drawn" / "report.md").read_bytes() == result.render("md")
 
 
-def test_no_difference_is_said_with_the_smallest_one_that_could_have_been_seen(result: ComparisonResult) -> None:
+def test_no_difference_is_said_with_its_bound_and_the_effect_of_80_percent_power(result: ComparisonResult) -> None:
     card = result.view().sections[0].card
     assert card.verdict == "no detectable difference"
     overall = result["hyplora"].overall
     assert overall is not None
     assert overall.difference.detectable is not None
-    assert f"could have seen is {100 * overall.difference.detectable:.1f} points" in card.reason
+    assert overall.difference.equivalent is not None
+    assert f"differ by less than {100 * overall.difference.equivalent:.1f} points (95% confidence)" in card.reason
+    assert f"A true difference of {100 * overall.difference.detectable:.1f} points" in card.reason
+    power = dict(card.lines)["80% power"]
+    assert f"estimated; {100 * (overall.difference.detectable_low or 0):.1f} to" in power
 
 
 def test_what_one_seed_and_no_right_answer_can_show_is_said() -> None:
@@ -143,7 +147,9 @@ def test_leaks_that_were_left_out_of_the_test_do_not(three: ComparisonResult) ->
     assert "Yes: 2 of 300, and they were left out" in view.sections[-1].card.reason
 
 
-@pytest.mark.parametrize(("gain", "agrees"), [(0.0, "They agree"), (0.3, "They do not agree")])
+@pytest.mark.parametrize(
+    ("gain", "agrees"), [(0.0, "This settles nothing"), (0.3, "They do not agree"), (-0.2, "They agree")]
+)
 def test_the_scans_answer_stands_beside_the_experiments(report: "geoprobe.Report", gain: float, agrees: str) -> None:
     made = make_experiment(scan=report, gain=gain)
     assert [each.name for each in made.diagnosis] == list(report.results)
@@ -305,3 +311,21 @@ def test_the_pdf_is_tagged_and_of_few_pages(result: ComparisonResult, tmp_path: 
     said = subprocess.run(["pdfinfo", path], capture_output=True, text=True, check=True).stdout
     assert re.search(r"Tagged:\s+yes", said)
     assert 3 <= int(re.search(r"Pages:\s+(\d+)", said)[1]) <= 8  # type: ignore[index]
+
+
+def test_a_loss_compared_before_each_examples_was_kept_says_so(result: ComparisonResult) -> None:
+    loss = result["hyplora"].loss
+    assert loss is not None
+    assert f"({loss.seeds} seeds, {loss.questions} examples)" in words(result)
+    data = result.to_dict()
+    for run in data["runs"]:
+        del run["held_out_losses"]
+    for name in ("choosing", "held_out_tokens"):
+        del data["training"][name]
+    (compared,) = data["comparisons"]
+    compared["loss"]["questions"], compared["loss_label"] = 0, "hurts"
+    for name in ("detectable_low", "detectable_high", "equivalent"):
+        del compared["loss"][name]
+    card = next(s.card for s in ComparisonResult.from_dict(data).view().sections if s.anchor == "loss")
+    assert "It was called higher by seeds alone" in card.reason
+    assert "did not keep each example's loss" in card.reason

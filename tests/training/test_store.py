@@ -96,7 +96,7 @@ def test_a_record_is_what_a_run_gave_with_its_predictions_in_files_of_their_own(
     )
     store.save(RUN, facts, {"mawps": (), "addsub": PREDICTIONS})
     saved = json.loads((store.folder(RUN) / "record.json").read_text())
-    assert list(saved)[-4:] == ["hidden_delta", "predictions", "adapter", "diverged"]
+    assert list(saved)[-5:-1] == ["hidden_delta", "predictions", "adapter", "diverged"]
     assert saved["predictions"] == ["mawps", "addsub"]
     assert store.record(RUN) == facts
 
@@ -139,7 +139,9 @@ def test_a_damaged_file_is_named(tmp_path: Path, line: str) -> None:
 @pytest.mark.parametrize(
     "path", sorted(KEPT.glob("*/**/record.json")), ids=lambda path: str(path.parent.relative_to(KEPT))
 )
-def test_a_kept_experiments_record_is_read_and_written_byte_for_byte(path: Path, tmp_path: Path) -> None:
+def test_a_kept_experiments_record_is_read_and_written_byte_for_byte_but_for_later_fields(
+    path: Path, tmp_path: Path
+) -> None:
     content = json.loads(path.read_bytes())
     predictions = {
         task: read_predictions(path.parent / "predictions" / f"{task}.jsonl") for task in content["predictions"]
@@ -155,7 +157,7 @@ def test_a_kept_experiments_record_is_read_and_written_byte_for_byte(path: Path,
         assert saved is not None
         there.save(run, saved, predictions)
     copy = tmp_path / path.relative_to(here.out)
-    assert copy.read_bytes() == path.read_bytes()
+    assert copy.read_text().replace(',\n "held_out_losses": []', "") == path.read_text()  # a field since
     for task in predictions:
         file = Path("predictions", f"{task}.jsonl")
         assert (copy.parent / file).read_bytes() == (path.parent / file).read_bytes()

@@ -16,8 +16,14 @@ def runs(gain: float, *, seeds: int = 4, method: str = "hyplora") -> list[RunFac
     return [make_record(name, seed, gain * (name == method)) for name in ("lora", method) for seed in range(seeds)]
 
 
+TOKENS = (20, 30, 50, 40, 10, 60)
+
+
 def marked(method: str, seed: int, rights: dict[str, str], loss: float | None = None) -> RunFacts:
-    return RunFacts(method, seed, 3e-4, "final", "finished", rights=rights, validation_loss=loss)
+    losses = () if loss is None else tuple(loss + 0.1 * example for example in range(len(TOKENS)))
+    return RunFacts(
+        method, seed, 3e-4, "final", "finished", rights=rights, validation_loss=loss, held_out_losses=losses
+    )
 
 
 def test_a_large_gain_helps_and_its_opposite_hurts() -> None:
@@ -74,18 +80,30 @@ def test_mcnemars_test_is_made_for_every_seed_as_by_scipy() -> None:
 def test_a_lower_validation_loss_helps() -> None:
     losses = [[0.80, 0.81, 0.79], [0.70, 0.712, 0.689]]
     made = [marked(m, s, {}, losses[p][s]) for p, m in enumerate(("lora", "hyplora")) for s in range(3)]
-    (found,) = compare_runs(made, ("lora", "hyplora"), NAMES)
+    (found,) = compare_runs(made, ("lora", "hyplora"), NAMES, held_out_tokens=TOKENS)
     assert found.loss is not None
     assert found.loss_label == "helps"
-    assert found.loss.pvalue == pytest.approx(stats.ttest_rel(losses[1], losses[0]).pvalue)
+    assert (found.loss.seeds, found.loss.questions) == (3, 6)
+    # all examples differ alike, so seeds make all the noise
+    interval = stats.ttest_rel(losses[1], losses[0]).confidence_interval()
+    assert (found.loss.low, found.loss.high) == (
+        pytest.approx(interval.low, rel=0.02),
+        pytest.approx(interval.high, rel=0.02),
+    )
     assert found.label == "no verdict"  # nothing was asked
-    (back,) = compare_runs(made, ("hyplora", "lora"), NAMES)
+    (back,) = compare_runs(made, ("hyplora", "lora"), NAMES, held_out_tokens=TOKENS)
     assert back.loss_label == "hurts"
+
+
+def test_losses_whose_examples_were_not_kept_are_not_compared() -> None:
+    made = [dataclasses.replace(run, held_out_losses=()) for run in runs(0.3)]
+    (found,) = compare_runs(made, ("lora", "hyplora"), NAMES, held_out_tokens=TOKENS)
+    assert (found.loss, found.loss_label) == (None, "no verdict")
 
 
 def test_one_seed_never_helps() -> None:
     made = [marked("lora", 0, {"addsub": "0" * 100}, 2.0), marked("hyplora", 0, {"addsub": "1" * 100}, 0.1)]
-    (found,) = compare_runs(made, ("lora", "hyplora"), ["addsub"])
+    (found,) = compare_runs(made, ("lora", "hyplora"), ["addsub"], held_out_tokens=TOKENS)
     assert (found.label, found.loss_label) == ("no detectable difference", "no detectable difference")
     assert found.overall is not None
     assert found.overall.difference.detectable is None
