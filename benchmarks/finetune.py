@@ -21,10 +21,10 @@ import torch
 from transformers import Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
+from geoprobe.training.adapters import adapted
 from geoprobe.training.data import Example, TrainingData
 from geoprobe.training.examples import Prepared, Tokens, prepare
 from geoprobe.training.loss import IGNORED
-from geoprobe.training.methods import adapted
 from geoprobe.training.model import LoadedBase, load_base
 from geoprobe.training.records import Run
 from geoprobe.training.setup import Setup, make_setup

@@ -14,6 +14,7 @@ from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaLis
 from geoprobe.sources.models.states import ModelStates
 from geoprobe.stats.hyperbolicity import delta_basepoint_batch
 from geoprobe.training.distributed import gathered, rank, world_size
+from geoprobe.training.examples import prompt_ids
 from geoprobe.training.loss import likeliest_options
 from geoprobe.training.model import LoadedBase
 from geoprobe.training.records import Prediction
@@ -109,7 +110,7 @@ def greedy_answers(
     output may stop there.
     """
     tokenizer = base.tokenizer
-    ids = [tokenizer(prompt)["input_ids"] for prompt in prompts]
+    ids = [prompt_ids(prompt, tokenizer) for prompt in prompts]
     order = sorted(range(len(prompts)), key=lambda place: (len(ids[place]), place))
     settings = GenerationConfig(**{**base.model.generation_config.to_dict(), "max_new_tokens": max_new_tokens})
     answers: dict[int, str] = {}
@@ -150,7 +151,7 @@ def final_delta(model: Any, base: LoadedBase, prompts: Sequence[str], name: str)
     """
     causal = model.get_base_model() if hasattr(model, "get_base_model") else model
     states = ModelStates(causal.base_model, name)
-    ids = [np.array(base.tokenizer(prompt)["input_ids"][:MAX_TOKENS], dtype=np.int64) for prompt in prompts]
+    ids = [np.array(prompt_ids(prompt, base.tokenizer)[:MAX_TOKENS], dtype=np.int64) for prompt in prompts]
     ids = [row for row in ids if len(row) >= _FEWEST]
     if not ids:
         return None

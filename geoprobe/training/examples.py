@@ -14,7 +14,7 @@ from geoprobe.errors import BadDataError
 from geoprobe.training.data import Example, TrainingData
 from geoprobe.training.setup import Setup
 
-__all__ = ["Prepared", "Tokens", "prepare", "training_order"]
+__all__ = ["Prepared", "Tokens", "prepare", "prompt_ids", "training_order"]
 
 #: Batches within which examples are sorted by length, so that a batch pads little and batches still differ in kind.
 _SORTED_TOGETHER = 16
@@ -124,9 +124,15 @@ def training_order(lengths: Sequence[int], batch: int, steps: int, seed: int) ->
     return order
 
 
+def prompt_ids(prompt: str, tokenizer: Any) -> list[int]:
+    """Ids of a prompt that a response follows: the end token that some tokenizers put behind every text is taken off."""
+    ids = list(tokenizer(prompt)["input_ids"])
+    return ids[:-1] if ids and ids[-1] == tokenizer.eos_token_id else ids
+
+
 def _tokens(example: Example, tokenizer: Any) -> Tokens:
     # apart, as at test time the prompt is there alone
-    prompt = tokenizer(example.prompt)["input_ids"]
+    prompt = prompt_ids(example.prompt, tokenizer)
     response = tokenizer(example.response, add_special_tokens=False)["input_ids"]
     return Tokens((*prompt, *response, tokenizer.eos_token_id), len(prompt))
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geoprobe.errors import GeoprobeError
+from geoprobe.training.adapters import count_parameters, curvatures, geometry_parameters
 from geoprobe.training.data import TrainingData
 from geoprobe.training.distributed import rank, wait, world_size
 from geoprobe.training.evaluate import Evaluation, evaluate
 from geoprobe.training.examples import Prepared, prepare
 from geoprobe.training.loss import mean_loss, validation_losses
 from geoprobe.training.matched_alpha import MatchedAlpha, match_alpha
-from geoprobe.training.methods import count_parameters, curvatures, geometry_parameters
 from geoprobe.training.model import LoadedBase, fingerprint, load_base, model_facts
 from geoprobe.training.outcome import TrainedModel, TrainingFacts
 from geoprobe.training.progress import QUESTION, ProgressListener

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from geoprobe.training.distributed import gathered, rank, world_size
-from geoprobe.training.examples import Tokens
+from geoprobe.training.examples import Tokens, prompt_ids
 from geoprobe.training.model import LoadedBase
 from geoprobe.training.tasks import Question
 
@@ -117,7 +117,7 @@ def option_likelihoods(model: Any, base: LoadedBase, pairs: Sequence[tuple[str, 
     tokenizer, device = base.tokenizer, base.model.device
     rows = []
     for prompt, option in pairs:
-        start = tokenizer(prompt)["input_ids"]
+        start = prompt_ids(prompt, tokenizer)
         rows.append(Tokens((*start, *tokenizer(option, add_special_tokens=False)["input_ids"]), len(start)))
     order = sorted(range(len(rows)), key=lambda place: (len(rows[place].ids), place))
     likelihoods: dict[int, float] = {}

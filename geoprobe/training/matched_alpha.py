@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 import torch
 
 from geoprobe.errors import GeoprobeError
+from geoprobe.training.adapters import adapted, b_matrices
 from geoprobe.training.examples import Tokens
 from geoprobe.training.loss import collate, response_loss
-from geoprobe.training.methods import adapted, b_matrices
 from geoprobe.training.model import LoadedBase
 from geoprobe.training.setup import Setup
 

@@ -17,6 +17,7 @@ from geoprobe.sources.models.demo import DEMO_NAME
 from geoprobe.sources.models.resolve import resolve_model
 from geoprobe.training.outcome import TrainedModel
 from geoprobe.training.setup import Setup
+from geoprobe.training.targets import find_targets
 
 __all__ = ["LoadedBase", "fingerprint", "load_base", "model_facts", "training_device"]
 
@@ -104,9 +105,9 @@ def load_base(setup: Setup, *, offline: bool = False) -> LoadedBase:
             f"The model {setup.model} cannot be loaded to train it: {error}.",
             "Give `demo`, a folder, a .gguf file or a hub id of a causal language model that transformers knows.",
         ) from error
+    if tokenizer.eos_token is None:  # a response could not be learned to end
+        raise BadDataError(f"The tokenizer of {setup.model} has no end token.", "Add one to its configuration.")
     if tokenizer.pad_token_id is None:
-        if tokenizer.eos_token is None:
-            raise BadDataError(f"The tokenizer of {setup.model} has no end token.", "Add one to its configuration.")
         tokenizer.pad_token = tokenizer.eos_token
     if "gguf_file" in options:
         _plain(model)
@@ -120,6 +121,7 @@ def load_base(setup: Setup, *, offline: bool = False) -> LoadedBase:
 
 def model_facts(base: LoadedBase, setup: Setup) -> TrainedModel:
     """What a report says of the model."""
+    targets = find_targets(base.model, setup.targets, setup.model)
     config, device = base.model.config, base.model.device
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
     name = DEMO_NAME if setup.model == "demo" else str(getattr(config, "_name_or_path", "") or setup.model)
@@ -131,6 +133,8 @@ def model_facts(base: LoadedBase, setup: Setup) -> TrainedModel:
         dtype="4 bits" if setup.four_bit else "bfloat16" if base.half else "float32",
         device=where,
         revision=getattr(config, "_commit_hash", None),
+        notes=targets.notes,
+        adapted=targets.counts,
     )
 
 

@@ -31,6 +31,8 @@ class TrainedModel:
         The commit of a hub model.
     notes : tuple of str
         What a reader should know of it.
+    adapted : dict of str to int
+        What the names of the layers with adapters end in, and how many there are; empty where it was not kept.
     """
 
     model: str
@@ -41,6 +43,7 @@ class TrainedModel:
     device: str = ""
     revision: str | None = None
     notes: tuple[str, ...] = ()
+    adapted: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,14 @@ class Outcome:
             for run in sorted(done, key=lambda run: run.seed)
             if run.method == name
         )
+
+    def edge_of_sweep(self, method: str) -> str | None:
+        """``highest`` or ``lowest`` where a method trained with that of the rates that were tried, else None."""
+        tried = sorted({run.learning_rate for run in self.runs if run.purpose == "sweep"})
+        chosen = {run.learning_rate for run in self.final(method)}
+        if len(tried) < 2 or len(chosen) != 1:
+            return None
+        return {tried[0]: "lowest", tried[-1]: "highest"}.get(*chosen)
 
     @property
     def titles(self) -> dict[str, str]:

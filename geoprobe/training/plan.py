@@ -12,15 +12,16 @@ import numpy as np
 import torch
 
 from geoprobe.report.scan import Report
+from geoprobe.training.adapters import adapted, count_parameters, geometry_parameters
 from geoprobe.training.evaluate import greedy_answers
 from geoprobe.training.examples import Prepared, prepare
 from geoprobe.training.experiment import final_runs, final_steps, sweep_runs
 from geoprobe.training.inputs import Inputs, read_inputs
 from geoprobe.training.loss import collate, response_loss
-from geoprobe.training.methods import adapted, count_parameters, geometry_parameters
 from geoprobe.training.model import LoadedBase, load_base
 from geoprobe.training.records import Run
 from geoprobe.training.setup import Setup
+from geoprobe.training.targets import find_targets
 from geoprobe.training.tasks import sampled
 from geoprobe.training.train import forget_peak, ordered_examples, peak_memory
 
@@ -49,6 +50,8 @@ class Plan:
     ----------
     setup : Setup
         All choices.
+    layers : dict of str to int
+        What the names of the layers with adapters end in, and how many there are.
     training, validation, choosing : int
         Examples learned from, held out to measure the loss, and held out to choose the rate by.
     questions : dict of str to int
@@ -68,6 +71,7 @@ class Plan:
     """
 
     setup: Setup
+    layers: dict[str, int]
     training: int
     validation: int
     choosing: int
@@ -90,11 +94,13 @@ class Plan:
             if self.sweep
             else f"learning rate {self.setup.rates[0]:g}, "
         )
+        layers = ", ".join(f"{end} × {count:,}" for end, count in self.layers.items())
         total = self.training_seconds + self.evaluation_seconds
         return (
             f"model        {self.setup.model}",
             f"training     {self.setup.train}: {self.training:,} examples, {self.validation:,} held out"
             + (f", {self.choosing:,} more to choose the rate" if self.choosing else ""),
+            f"layers       {layers}",
             f"questions    {asked}",
             f"runs         {sweep}{self.final} of {self.final_steps:,} steps of {self.setup.batch} examples",
             f"tokens       {self.tokens:,} in all",
@@ -144,6 +150,7 @@ def plan_finetune(
     setup = inputs.setup
     base = load_base(setup, offline=offline)
     prepared = prepare(inputs.training, base.tokenizer, setup)
+    targets = find_targets(base.model, setup.targets, setup.model)
     methods, costs = [], {}
     for method in setup.methods:
         plan, costs[method] = _measured(base, setup, method, prepared)
@@ -162,6 +169,7 @@ def plan_finetune(
         seconds += costs[run.method] * (learned + validations * validated[run.purpose] / 3)
     return Plan(
         setup=setup,
+        layers=targets.counts,
         training=len(prepared.training),
         validation=len(prepared.validation),
         choosing=len(prepared.choosing),
@@ -174,7 +182,7 @@ def plan_finetune(
         methods=tuple(methods),
         training_seconds=seconds,
         evaluation_seconds=_evaluation_seconds(base, inputs, prepared, len(final)),
-        warnings=inputs.warnings,
+        warnings=(*inputs.warnings, *targets.notes),
     )
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from geoprobe.errors import UsageError
 from geoprobe.training.methods import METHODS
+from geoprobe.training.targets import PAPER_TARGETS
 
 __all__ = ["BUDGETS", "Budget", "Choice", "Precision", "Setup", "Template", "choices", "make_setup"]
 
@@ -57,7 +58,8 @@ class Setup:
     dropout : float
         Of the adapters' input.
     targets : tuple of str
-        Modules that get adapters; ``("all-linear",)`` for every linear layer.
+        Modules that get adapters, by what their names end in; ``("all-linear",)`` for every linear layer. The default
+        is taken by role: in another architecture, its layers for query, key, value, up and down.
     epochs : float
         Passes over the training data, where `steps` is None.
     steps, sweep_steps : int or None
@@ -121,7 +123,7 @@ class Setup:
     alpha: PositiveNumber = _option(64.0, "Output is scaled by alpha / rank.", "64")
     dropout: Annotated[float, msgspec.Meta(ge=0, lt=1)] = _option(0.05, "Of the adapters' input.", "0.05")
     targets: tuple[str, ...] = _option(
-        ("q_proj", "k_proj", "v_proj", "up_proj", "down_proj"),
+        PAPER_TARGETS,
         "Layers to adapt, or all-linear.",
         "q, k, v, up and down projections",
     )

@@ -27,10 +27,10 @@ from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from transformers.utils import logging as transformers_logging
 
 from geoprobe.errors import BadDataError, GeoprobeError
+from geoprobe.training.adapters import adapted
 from geoprobe.training.distributed import wait, world_size
 from geoprobe.training.examples import Prepared, Tokens, training_order
 from geoprobe.training.loss import collate, mean_loss, response_loss, validation_losses
-from geoprobe.training.methods import adapted
 from geoprobe.training.model import LoadedBase
 from geoprobe.training.records import Run
 from geoprobe.training.setup import Setup

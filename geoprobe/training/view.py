@@ -22,6 +22,7 @@ from geoprobe.training.words import (
     borne_out,
     bound_lines,
     difference_line,
+    edge_of_sweep,
     learned_by_heart,
     loss_bound_lines,
     loss_line,
@@ -61,8 +62,8 @@ _ACCURACY_METHODS = (
     "there are seeds. On simulated experiments without a difference this says helps or hurts at most 5 times in 100.",
     "The 80% power effect is the true difference that four of five repetitions of this experiment would find; half of "
     "it is found in about a third. It is estimated from the noise of a few seeds: its range says where it lies in 80 "
-    "of 100 experiments. What rules a difference out is the equivalence bound, from two one-sided tests at 5%: the true "
-    "difference is smaller than it, in either direction. More seeds lower both fastest.",
+    "of 100 experiments. What rules a difference out is the equivalence bound, from two one-sided tests at 5%: the "
+    "true difference is smaller than it, in either direction. More seeds lower both fastest.",
     "Answers are greedy. A number is read behind ####, else from the sentence that says the answer is, else it is "
     "the last; right within 0.001. A letter or an option word is read as the set asks for it. The predictions are "
     "saved beside this report, a line each.",
@@ -150,6 +151,7 @@ def _facts(result: Outcome) -> tuple[tuple[str, str], ...]:
     model, training = result.model, result.training
     parameters = f", {model.parameters / 1e6:,.0f} million parameters" if model.parameters else ""
     where = ", ".join(escape(part, 60) for part in (model.dtype, model.device) if part)
+    layers = ", ".join(f"{escape(end, 40)} × {count:,}" for end, count in model.adapted.items())
     finals = result.final()
     steps = sorted({run.steps for run in finals})
     seeds = sorted({run.seed for run in finals})
@@ -163,6 +165,7 @@ def _facts(result: Outcome) -> tuple[tuple[str, str], ...]:
             f"{escape(training.name)}: {training.examples:,} examples, {training.validation:,} held out"
             + (f", {training.choosing:,} more to choose the rate" if training.choosing else ""),
         ),
+        *((("Adapters on", layers),) if layers else ()),
         ("Tested on", ", ".join(_asked(result))),
         ("Runs", f"{len(finals)} of {shown} steps{size}, seeds {', '.join(map(str, seeds)) or 'none'}"),
     )
@@ -196,6 +199,7 @@ def _warnings(result: Outcome) -> Iterator[str]:
 
 
 def _accuracy(result: Outcome) -> Section:
+    edge = edge_of_sweep(result)
     reference = name(result.methods[0]) if result.methods else ""
     single = result.comparisons[0] if len(result.comparisons) == 1 else None
     if single is not None:
@@ -210,14 +214,16 @@ def _accuracy(result: Outcome) -> Section:
             )
         )
         question = f"Does {name(single.method)} answer more test questions right than {reference}?"
-        card = Card("accuracy", question, single.label, f"{accuracy_reason(single)}{learned_by_heart(result)}", lines)
+        card = Card(
+            "accuracy", question, single.label, f"{accuracy_reason(single)}{learned_by_heart(result)}{edge}", lines
+        )
     else:
         answers = tuple(
             Answer(name(one.method), one.label, difference_line(one.overall.difference) if one.overall else "")
             for one in result.comparisons
         )
         reason = " ".join(map(accuracy_reason, result.comparisons)) or "There is one method, so nothing is compared."
-        reason += learned_by_heart(result)
+        reason += learned_by_heart(result) + edge
         card = Card(
             "accuracy", f"Do they answer more test questions right than {reference}?", "", reason, answers=answers
         )
@@ -252,18 +258,20 @@ def _unseen(result: Outcome) -> Iterator[str]:
 
 
 def _loss(result: Outcome) -> Section:
+    edge = edge_of_sweep(result)
     reference = name(result.methods[0]) if result.methods else ""
     single = result.comparisons[0] if len(result.comparisons) == 1 else None
     if single is not None:
         lines = () if single.loss is None else (("Difference", loss_line(single.loss)), *loss_bound_lines(single.loss))
         question = f"Does {name(single.method)} learn the training data better than {reference}?"
-        card = Card("loss", question, single.loss_label, loss_reason(single), lines)
+        card = Card("loss", question, single.loss_label, loss_reason(single) + edge, lines)
     else:
         answers = tuple(
             Answer(name(one.method), one.loss_label, loss_line(one.loss) if one.loss else "")
             for one in result.comparisons
         )
         reason = " ".join(map(loss_reason, result.comparisons)) or "There is one method, so nothing is compared."
+        reason += edge
         card = Card("loss", f"Do they learn the training data better than {reference}?", "", reason, answers=answers)
     figures = tuple(loss_figures(result))
     return Section("loss", "Loss", card, "", (), figures, _shown(loss_tables(result)), _LOSS_METHODS)

@@ -14,6 +14,7 @@ __all__ = [
     "borne_out",
     "bound_lines",
     "difference_line",
+    "edge_of_sweep",
     "learned_by_heart",
     "loss_bound_lines",
     "loss_line",
@@ -171,6 +172,17 @@ def learned_by_heart(result: Outcome) -> str:
         f" But {leaked:,} of the {asked:,} questions asked are among the training data, so this is partly about what "
         "was learned by heart."
     )
+
+
+def edge_of_sweep(result: Outcome) -> str:
+    """What the verdict leaves open where a best rate is at the end of those tried: sentences with a space before."""
+    said = ""
+    for method in result.methods:
+        end = result.edge_of_sweep(method)
+        if end is not None:
+            further = "higher" if end == "highest" else "lower"
+            said += f" {name(method)}'s rate is the {end} of those tried, so a {further} one may be better for it."
+    return said
 
 
 def borne_out(result: Outcome) -> str:

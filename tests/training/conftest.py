@@ -24,7 +24,7 @@ _TRAINING = (
     "interrupted",
     "loss",
     "matched_alpha",
-    "methods",
+    "adapters",
     "model",
     "null_experiment",
     "plan",

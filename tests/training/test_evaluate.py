@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from geoprobe.stats.hyperbolicity import delta_basepoint_batch
+from geoprobe.training.adapters import adapted, b_matrices
 from geoprobe.training.evaluate import evaluate, final_delta, greedy_answers
-from geoprobe.training.methods import adapted, b_matrices
 from geoprobe.training.tasks import load_task, sampled
 
 PROMPTS = ["One and one", "How many pens has Ann if she finds two more pens?", "Twice seven is", "Count: 1 2 3 4 5 6"]

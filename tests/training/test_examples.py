@@ -119,3 +119,18 @@ def test_where_rates_are_tried_others_are_held_out_to_choose_one() -> None:
     assert several.validation == one.validation
     assert len(several.choosing) == 10
     assert not {*several.choosing} & {*several.validation, *several.training}
+
+
+class Ending(Words):
+    """A tokenizer that puts its end token behind every text."""
+
+    def __call__(self, text: str, **options: Any) -> dict[str, list[int]]:
+        ids = list(super().__call__(text, **options)["input_ids"])
+        return {"input_ids": ids + [self.eos_token_id] if options.get("add_special_tokens", True) else ids}
+
+
+def test_an_end_token_that_a_tokenizer_adds_is_not_between_prompt_and_response() -> None:
+    pairs = [(f"question {'x' * place}", "yes") for place in range(3, 30)]
+    assert prepare(_data(*pairs), Ending(), _setup(validation=5)) == prepare(
+        _data(*pairs), Words(), _setup(validation=5)
+    )

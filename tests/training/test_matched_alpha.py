@@ -10,9 +10,9 @@ import torch
 from builders import on
 
 from geoprobe.errors import GeoprobeError
+from geoprobe.training.adapters import adapted, b_matrices
 from geoprobe.training.loss import collate, response_loss
 from geoprobe.training.matched_alpha import match_alpha
-from geoprobe.training.methods import adapted, b_matrices
 
 
 def _norms(base: Any, setup: Any, method: str, alpha: float, examples: Any) -> torch.Tensor:

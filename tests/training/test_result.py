@@ -329,3 +329,17 @@ def test_a_loss_compared_before_each_examples_was_kept_says_so(result: Compariso
     card = next(s.card for s in ComparisonResult.from_dict(data).view().sections if s.anchor == "loss")
     assert "It was called higher by seeds alone" in card.reason
     assert "did not keep each example's loss" in card.reason
+
+
+def test_a_best_rate_at_the_end_of_those_tried_is_said_with_the_verdict(result: ComparisonResult) -> None:
+    cards = {section.anchor: section.card for section in result.view().sections}
+    assert "may be better" not in cards["accuracy"].reason + cards["loss"].reason
+    highest = tuple(
+        dataclasses.replace(run, learning_rate=1e-3) if (run.method, run.purpose) == ("hyplora", "final") else run
+        for run in result.runs
+    )
+    cards = {s.anchor: s.card for s in dataclasses.replace(result, runs=highest).view().sections}
+    for anchor in ("accuracy", "loss"):
+        assert cards[anchor].reason.endswith(
+            "HypLoRA's rate is the highest of those tried, so a higher one may be better for it."
+        )

@@ -13,8 +13,9 @@ import torch
 from builders import Hostile, on
 
 from geoprobe.errors import BadDataError
+from geoprobe.training.adapters import adapted, b_matrices
 from geoprobe.training.loss import collate, response_loss
-from geoprobe.training.methods import METHODS, adapted, b_matrices
+from geoprobe.training.methods import METHODS
 from geoprobe.training.records import Run
 from geoprobe.training.train import (
     DivergedError,

@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from geoprobe.errors import UsageError
-from geoprobe.training.methods import (
-    METHODS,
+from geoprobe.training.adapters import (
     adapted,
     b_matrices,
     count_parameters,
@@ -16,6 +15,7 @@ from geoprobe.training.methods import (
     geometry_parameters,
     starting_matrices,
 )
+from geoprobe.training.methods import METHODS
 
 LAYERS = 2 * 5
 
