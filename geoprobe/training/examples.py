@@ -125,7 +125,7 @@ def training_order(lengths: Sequence[int], batch: int, steps: int, seed: int) ->
 
 
 def prompt_ids(prompt: str, tokenizer: Any) -> list[int]:
-    """Ids of a prompt that a response follows: the end token that some tokenizers put behind every text is taken off."""
+    """Ids of a prompt that a response follows, without the end token that some tokenizers put behind every text."""
     ids = list(tokenizer(prompt)["input_ids"])
     return ids[:-1] if ids and ids[-1] == tokenizer.eos_token_id else ids
 

@@ -126,7 +126,7 @@ class Ending(Words):
 
     def __call__(self, text: str, **options: Any) -> dict[str, list[int]]:
         ids = list(super().__call__(text, **options)["input_ids"])
-        return {"input_ids": ids + [self.eos_token_id] if options.get("add_special_tokens", True) else ids}
+        return {"input_ids": [*ids, self.eos_token_id] if options.get("add_special_tokens", True) else ids}
 
 
 def test_an_end_token_that_a_tokenizer_adds_is_not_between_prompt_and_response() -> None:
