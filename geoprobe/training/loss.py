@@ -117,8 +117,8 @@ def option_likelihoods(model: Any, base: LoadedBase, pairs: Sequence[tuple[str, 
     tokenizer, device = base.tokenizer, base.model.device
     rows = []
     for prompt, option in pairs:
-        start = prompt_ids(prompt, tokenizer)
-        rows.append(Tokens((*start, *tokenizer(option, add_special_tokens=False)["input_ids"]), len(start)))
+        before = prompt_ids(prompt, tokenizer)
+        rows.append(Tokens((*before, *tokenizer(option, add_special_tokens=False)["input_ids"]), len(before)))
     order = sorted(range(len(rows)), key=lambda place: (len(rows[place].ids), place))
     likelihoods: dict[int, float] = {}
     for start in range(0, len(order), batch)[rank() :: world_size()]:

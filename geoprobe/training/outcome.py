@@ -168,7 +168,7 @@ class Outcome:
         chosen = {run.learning_rate for run in self.final(method)}
         if len(tried) < 2 or len(chosen) != 1:
             return None
-        return {tried[0]: "lowest", tried[-1]: "highest"}.get(*chosen)
+        return {tried[0]: "lowest", tried[-1]: "highest"}.get(chosen.pop())
 
     @property
     def titles(self) -> dict[str, str]:
