@@ -127,7 +127,7 @@ def trained(
             model=model,
             args=_arguments(setup, run, base, folder, report_to),
             examples=examples,
-            validation=prepared.choosing if run.purpose == "sweep" else prepared.validation,
+            validation=(run.purpose == "sweep" and prepared.choosing) or prepared.validation,
             padding=base.padding,
             on_step=on_step,
         )
