@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
 from pathlib import Path
 
@@ -80,8 +81,9 @@ MODELS: dict[str, Case] = {
         SCAN,
         5,
         "is in both",
-        make=lambda folder: (folder / "tiny" / "b.safetensors").write_bytes(
-            (folder / "tiny" / "model.safetensors").read_bytes()
+        make=lambda folder: shutil.copy(
+            (folder / "tiny" / "model.safetensors").rename(folder / "tiny" / "a.safetensors"),
+            folder / "tiny" / "b.safetensors",
         ),
     ),
     "an lfs pointer": Case(
@@ -193,15 +195,15 @@ MODELS: dict[str, Case] = {
     ),
     "gguf without a tokenizer": Case("scan m.gguf", 5, "holds no tokenizer", make=whole_gguf),
     "gguf whose tokens are numbers": Case(
-        "scan m.gguf", 5, "cannot be converted", make=lambda folder: whole_gguf(folder, tokens=[1, 2, 3, 4])
+        "scan m.gguf", 5, "cannot be built", make=lambda folder: whole_gguf(folder, tokens=[1, 2, 3, 4])
     ),
     "gguf without merges": Case(
-        "scan m.gguf", 5, "cannot be converted", make=lambda folder: whole_gguf(folder, tokens=["a", "b"])
+        "scan m.gguf", 5, "cannot be built", make=lambda folder: whole_gguf(folder, tokens=["a", "b"])
     ),
     "gguf with merges of nothing": Case(
         "scan m.gguf",
         5,
-        "cannot be converted",
+        "cannot be built",
         make=lambda folder: whole_gguf(folder, tokens=["a", "b"], tokenizer__ggml__merges=["x"]),
     ),
     "gguf part one of three": Case(

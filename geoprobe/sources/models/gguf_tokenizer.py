@@ -90,7 +90,7 @@ def _with_added(backend: Any, metadata: Mapping[str, Any], *, special: tuple[int
 
 def _merges(metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
     pairs = []
-    for merge in metadata.get(_KEY + "merges", []):
+    for merge in metadata[_KEY + "merges"]:
         cut = merge.index(" ", 1)  # the first character of a token may itself be a space
         pairs.append((merge[:cut], merge[cut + 1 :]))
     return pairs

@@ -76,8 +76,10 @@ def test_every_known_way_to_split_loses_no_letter(pre: str, tmp_path: Path) -> N
 
     raw = pre in RAW
     letters = sorted({letter for text in HARD_TEXTS for letter in text.replace(" ", "\u2581")})
-    tokens = ["<s>", *(letters if raw else sorted(pre_tokenizers.ByteLevel.alphabet()))]
-    ours = written(tmp_path / "m.gguf", "gpt2", tokens, [3] + [1] * (len(tokens) - 1), tokenizer_pre=pre)
+    letters = sorted({*letters, "z", "q"}) if raw else sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokens = ["<s>", *letters, "zq"]
+    types = [3] + [1] * (len(tokens) - 1)
+    ours = written(tmp_path / "m.gguf", "gpt2", tokens, types, tokenizer_pre=pre, token_merges=["z q"])
     assert ours.notes == ()
     texts = ours.texts(ours.size)
     for text, ids in zip(HARD_TEXTS, ours.encode(HARD_TEXTS), strict=True):
@@ -105,7 +107,8 @@ OWN = {
 @pytest.mark.parametrize("pre", OWN)
 def test_pieces_are_those_of_the_models_own_tokenizer(pre: str, tmp_path: Path) -> None:
     text, pieces = OWN[pre]
-    ours = written(tmp_path / "m.gguf", "gpt2", ["<s>", "a"], [3, 1], tokenizer_pre=pre)
+    tokens = ["<s>", "a", "b", "ab"]
+    ours = written(tmp_path / "m.gguf", "gpt2", tokens, [3, 1, 1, 1], tokenizer_pre=pre, token_merges=["a b"])
     if pre in RAW:
         text, pieces = text.replace(" ", "\u2581"), [piece.replace(" ", "\u2581") for piece in pieces]
     assert [text[start:stop] for _, (start, stop) in ours.backend.pre_tokenizer.pre_tokenize_str(text)] == pieces
