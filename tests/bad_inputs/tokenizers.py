@@ -131,10 +131,10 @@ TOKENIZERS: dict[str, Case] = {
     "a tokenizer of its own code": Case(
         SCAN,
         5,
-        "cannot be converted",
+        "code of its own, which is never run",
         make=slow("vocab.txt", b"a", {"tokenizer_class": "Evil", "auto_map": {"AutoTokenizer": ["evil.Evil", None]}}),
     ),
     "a tokenizer's configuration that is a list": Case(
-        SCAN, 5, "cannot be converted", make=slow("vocab.txt", b"a", [])
+        SCAN, 5, "tokenizer_config.json holds list", make=slow("vocab.txt", b"a", [])
     ),
 }

@@ -19,7 +19,12 @@ from geoprobe.sources.models.gguf import is_whole_or_first, open_gguf
 from geoprobe.sources.models.gguf_tokenizer import gguf_tokenizer
 from geoprobe.sources.models.pickled import PICKLED_SUFFIXES, PickledFiles
 from geoprobe.sources.models.tokenizer import Tokenizer, load_tokenizer, word_tokenizer
-from geoprobe.sources.models.word_vectors import read_array_file, read_word_vectors
+from geoprobe.sources.models.word_vectors import (
+    is_binary_word2vec,
+    read_array_file,
+    read_binary_word2vec,
+    read_word_vectors,
+)
 
 __all__ = ["FORMATS", "GGUF", "SUFFIXES", "Format", "Stored"]
 
@@ -86,6 +91,15 @@ def _open_safetensors(files: tuple[Path, ...]) -> Stored:
 
 
 def _open_pickled(files: tuple[Path, ...]) -> Stored:
+    with files[0].open("rb") as file:
+        if file.read(4) == _FASTTEXT:
+            raise UsageError(
+                f"{files[0]} is a fastText model, whose words are sums of hashed pieces.",
+                "Give its vectors as text: the .vec file beside it, or one that fastText writes.",
+            )
+    if is_binary_word2vec(files[0]):  # its files have the suffix of PyTorch's
+        vectors, words = read_binary_word2vec(files[0])
+        return Stored(vectors, {}, lambda: word_tokenizer(words))
     return _beside(PickledFiles(files), files[0].parent)
 
 
@@ -140,6 +154,8 @@ def _own_name(path: Path) -> str:
     return path.parent.resolve().name if standard else path.stem
 
 
+#: How a model of fastText's begins.
+_FASTTEXT = (793712314).to_bytes(4, "little")
 _SAFETENSORS, _PICKLED = "model.safetensors", "pytorch_model.bin"
 _STANDARD = re.compile(r"(model|pytorch_model|consolidated)\b", re.IGNORECASE)
 GGUF = Format(

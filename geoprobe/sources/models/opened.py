@@ -14,6 +14,7 @@ from geoprobe.data import EmbeddingTable, ModelSource, Rows, SampledRows
 from geoprobe.errors import BadDataError
 from geoprobe.sources.models.architectures import lookup_scale, output_by_name, text_configs, vocabulary_size
 from geoprobe.sources.models.checkpoint import Checkpoint, StoredRows, digest
+from geoprobe.sources.models.grouped import row_extent
 from geoprobe.sources.models.hub_checkpoint import HubCheckpoint
 from geoprobe.sources.models.quantised import dequantised
 from geoprobe.sources.models.tokenizer import Tokenizer
@@ -60,7 +61,7 @@ class OpenedModel:
     @property
     def shape(self) -> tuple[int, int]:
         """(V, d)."""
-        count, dimension = self.checkpoint.shapes()[self.tensor]
+        count, dimension = row_extent(self.checkpoint, self.tensor, self.config)
         if count == 0 or dimension == 0:
             raise BadDataError(
                 f"The tensor {self.tensor} of {self.label} is empty ({count}×{dimension}).", "Name another by --tensor."
@@ -81,6 +82,8 @@ class OpenedModel:
 
     def sample(self, weights: Float64[np.ndarray, " v"]) -> EmbeddingTable:
         """The embedding with the rows of non-zero weight at hand; nothing of the others is read."""
+        if self.shape[0] != self.checkpoint.shapes()[self.tensor][0]:
+            return self.table()  # tokens share rows
         if isinstance(self.checkpoint, HubCheckpoint):
             self.checkpoint.fetch_rows(self.tensor, np.flatnonzero(weights))
         rows, quantised = self._rows(self.tensor)

@@ -15,6 +15,7 @@ from jaxtyping import Float32, Int64
 
 from geoprobe.errors import BadDataError
 from geoprobe.sources.models.checkpoint import Checkpoint, StoredRows
+from geoprobe.sources.models.grouped import packed_rows, shared_rows
 from geoprobe.sources.models.safetensors import FLOAT8_VALUES, INTEGERS
 
 __all__ = ["ScaledRows", "dequantised", "refuse_packed", "scheme"]
@@ -133,10 +134,18 @@ def dequantised(
         When the matrix is stored by a scheme that cannot be read, which is named.
     """
     base, stated = name.removesuffix("weight"), scheme(config)
+    by_mlx = packed_rows(checkpoint, name, config, where)
+    if by_mlx is not None:
+        return by_mlx[0], (by_mlx[1],)
     for packed, method in _PACKED.items():
         if f"{base}{packed}" in checkpoint.names():
             raise _unreadable(where, name, "packed", stated or method)
     rows = checkpoint.rows(name)
+    shared = shared_rows(checkpoint, name, rows)
+    if shared is not None:
+        return shared[0], (shared[1],)
+    if rows.dtype in ("U32", "I32", "I64"):
+        raise _unreadable(where, name, rows.dtype, stated or "no scheme is stated")
     end = next((end for end in _SCALES if f"{base}{end}" in checkpoint.names()), None)
     if end is not None and rows.dtype in _SCALED:
         return _scaled(checkpoint, rows, base, end, config, where)

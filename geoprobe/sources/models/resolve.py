@@ -235,6 +235,11 @@ def _file(name: str, path: Path) -> ModelLocation:
             "Convert it to safetensors by transformers, and scan that.",
         )
     suffix = path.suffix.lower()
+    if suffix == ".kv":
+        raise UsageError(
+            f"{path} is a pickle of gensim's, which is never opened.",
+            "Save its vectors by gensim's save_word2vec_format, and scan that.",
+        )
     format = next((format for format in FORMATS if suffix in format.suffixes), None) or _by_content(path)
     if format is None:
         raise UsageError(

@@ -55,7 +55,9 @@ FLOATS: dict[str, np.dtype[Any]] = {
 }
 #: Element types that mean nothing without a scale.
 INTEGERS: dict[str, np.dtype[Any]] = {"I8": np.dtype("i1"), "U8": np.dtype("u1")}
-_STORED = FLOATS | INTEGERS
+#: Element types of packed numbers, and of the rows that tokens have.
+_WORDS: dict[str, np.dtype[Any]] = {"U32": np.dtype("<u4"), "I32": np.dtype("<i4"), "I64": np.dtype("<i8")}
+_STORED = FLOATS | INTEGERS | _WORDS
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +79,7 @@ class SafetensorsRows:
         if self.entry.dtype not in _STORED or len(self.entry.shape) != 2:
             raise BadDataError(
                 f"{self.path}: the embedding is stored as {self.entry.dtype}, which cannot be read.",
-                f"Readable types: {', '.join(_STORED)}. Use the model's unquantised checkpoint.",
+                f"Readable types: {', '.join(FLOATS | INTEGERS)}. Use the model's unquantised checkpoint.",
             )
 
     @property

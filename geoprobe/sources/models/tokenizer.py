@@ -167,6 +167,12 @@ def _from_file(path: Path) -> Tokenizer:
 def _by_transformers(folder: Path) -> Tokenizer:
     from transformers import AutoTokenizer
 
+    code = read_json(folder / "tokenizer_config.json").get("auto_map")
+    if isinstance(code, dict) and code.get("AutoTokenizer"):
+        raise BadDataError(
+            f"The tokenizer in {folder} is made by code of its own, which is never run.",
+            "Save it as tokenizer.json where that code is trusted, and put that beside the weights.",
+        )
     refused = refused_by_library(
         f"The tokenizer in {folder} cannot be converted to a fast one",
         "Save it as tokenizer.json with transformers, and put that beside the weights.",

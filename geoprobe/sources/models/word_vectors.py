@@ -1,4 +1,4 @@
-"""Tables of word vectors: the text format of GloVe and word2vec, and a numpy array with its vocabulary beside."""
+"""Tables of word vectors: the text of GloVe and word2vec, word2vec's binary format, and arrays with a list of words."""
 
 from __future__ import annotations
 
@@ -16,12 +16,20 @@ from jaxtyping import Float32
 from geoprobe.data import ArrayRows
 from geoprobe.errors import BadDataError
 
-__all__ = ["WordVectors", "read_array_file", "read_word_vectors"]
+__all__ = [
+    "WordVectors",
+    "is_binary_word2vec",
+    "read_array_file",
+    "read_binary_word2vec",
+    "read_word_vectors",
+]
 
 #: A line longer than this is no vector of a word.
 _MAX_LINE = 1 << 20
 _MAX_VALUES = 1 << 30
 _BLOCK_LINES = 10_000
+#: Bytes of a word.
+_LONGEST_WORD = 1 << 12
 #: Numbers as text are packed to a third, never to a hundredth: what unpacks to more is no such file.
 _MOST_UNPACKED, _SMALL = 100, 1 << 26
 _TYPES = {"float16": "F16", "float32": "F32", "float64": "F64"}
@@ -132,6 +140,46 @@ def read_word_vectors(path: Path) -> tuple[WordVectors, tuple[str, ...]]:
         claimed = "" if last is None else f", and its first line says {last - 1:,}"
         raise BadDataError(f"{path} holds {len(words):,} word vectors{claimed}.", "Download it again.")
     return WordVectors(path.name, np.concatenate(blocks)), tuple(words)
+
+
+def is_binary_word2vec(path: Path) -> bool:
+    """Whether a file begins as word2vec's binary format does: with two counts on a line."""
+    with path.open("rb") as file:
+        fields = file.readline(64).split()
+    return len(fields) == 2 and all(field.isdigit() for field in fields)
+
+
+def read_binary_word2vec(path: Path) -> tuple[WordVectors, tuple[str, ...]]:
+    """Read word2vec's binary format: two counts on a line, then each word, a space and its float32 numbers.
+
+    Raises
+    ------
+    BadDataError
+        When the file ends before all words are there, or a word is no UTF-8.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        count, dimension = map(int, file.readline(64).split())
+        width = 4 * dimension
+        if not dimension > 0 or not count > 0 or count * (width + 2) > size or count * dimension > _MAX_VALUES:
+            raise BadDataError(
+                f"{path} holds {size:,} bytes, and its first line says {count:,} words of {dimension:,} numbers.",
+                "Download it again.",
+            )
+        vectors = np.empty((count, dimension), dtype=np.float32)
+        words = []
+        for row in range(count):
+            word = b""
+            while (letter := file.read(1)) not in (b" ", b"") and len(word) < _LONGEST_WORD:
+                word += letter if letter != b"\n" or word else b""
+            content = file.read(width)
+            if letter != b" " or len(content) < width:
+                raise BadDataError(
+                    f"{path} holds {row:,} whole word vectors, and its first line says {count:,}.", "Download it again."
+                )
+            words.append(word.decode("utf-8", errors="replace"))
+            vectors[row] = np.frombuffer(content, dtype="<f4")
+    return WordVectors(path.name, vectors), tuple(words)
 
 
 def _is_count(field: str) -> bool:

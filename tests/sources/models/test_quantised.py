@@ -121,7 +121,7 @@ def test_values_of_more_than_8_bits_are_what_they_are_whatever_is_beside_them(tm
             "itself quantised",
         ),
         ({NAME: torch.zeros(V, 2, dtype=torch.int32), "model.embed_tokens.scales": ARRAY}, None, "packed; MLX"),
-        ({NAME: torch.zeros(V, D, dtype=torch.int32)}, None, "stored as I32, which cannot be read"),
+        ({NAME: torch.zeros(V, D, dtype=torch.int32)}, None, r"itself quantised \(I32; no scheme is stated"),
         (
             {NAME: ARRAY.to(torch.float8_e5m2), "model.embed_tokens.weight_scale": torch.ones(5, 3)},
             None,
@@ -139,3 +139,52 @@ def test_what_cannot_be_dequantised_names_its_scheme(
 ) -> None:
     with pytest.raises(BadDataError, match=message):
         open_model(folder(tmp_path, tensors, config)).table()
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_mlx_rows_are_scale_times_number_plus_bias_of_each_group(tmp_path: Path, bits: int) -> None:
+    rng = np.random.default_rng(0)
+    width, group = 128, 64
+    numbers = rng.integers(0, 1 << bits, (V, width))
+    per = 32 // bits
+    words = np.zeros((V, width // per), dtype=np.uint32)
+    for row in range(V):
+        for column in range(width):  # the first number in the lowest bits
+            words[row, column // per] |= np.uint32(int(numbers[row, column]) << (bits * (column % per)))
+    scale, bias = rng.standard_normal((2, V, width // group)).astype(np.float16)
+    base = NAME.removesuffix("weight")
+    stored = {NAME: words, f"{base}scales": scale, f"{base}biases": bias}
+    tensors = {name: torch.from_numpy(array) for name, array in stored.items()}
+    path = folder(tmp_path, tensors, None)
+    config = json.loads((path / "config.json").read_text())
+    own = {"group_size": group, "bits": bits}
+    stated = own if bits == 4 else {"group_size": 32, "bits": 4, base.rstrip("."): own}
+    (path / "config.json").write_text(json.dumps(config | {"quantization": stated}))
+    table = open_model(path).table()
+    expected = scale.repeat(group, 1).astype(np.float32) * numbers + bias.repeat(group, 1).astype(np.float32)
+    assert (table.size, table.dimension, table.source.dtype) == (V, width, f"U{bits}")
+    np.testing.assert_allclose(table.vectors.read(0, V), expected, rtol=1e-6, atol=1e-6)
+    np.testing.assert_array_equal(table.vectors.take(np.array([5, 1])), table.vectors.read(0, V)[[5, 1]])
+    (path / "config.json").write_text(json.dumps(config | {"quantization": {"group_size": 48, "bits": bits}}))
+    with pytest.raises(BadDataError, match="its scales do not fit"):
+        open_model(path).table()
+
+
+def test_model2vecs_tokens_that_share_rows_have_each_its_own_vector(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    shared = rng.standard_normal((20, D)).astype(np.float32)
+    mapping, weights = rng.integers(0, 20, V), rng.random(V).astype(np.float32)
+    tensors = {"embeddings": shared, "mapping": mapping, "weights": weights}
+    path = folder(tmp_path, {name: torch.from_numpy(array) for name, array in tensors.items()}, None)
+    table = open_model(path).table()
+    np.testing.assert_allclose(table.vectors.read(0, V), shared[mapping] * weights[:, None], rtol=1e-6)
+    assert f"{V} tokens share 20 stored rows" in " ".join(table.source.notes)
+    tensors["mapping"] = np.full(V, 20)
+    path = folder(tmp_path / "bad", {name: torch.from_numpy(array) for name, array in tensors.items()}, None)
+    with pytest.raises(BadDataError, match="not rows of its 20"):
+        open_model(path).table()
+
+
+def test_a_packed_matrix_elsewhere_refuses_no_plain_embedding(tmp_path: Path) -> None:
+    packed = {"visual.patch_embed.proj.qweight": torch.zeros(2, V, dtype=torch.int32)}
+    np.testing.assert_array_equal(read(folder(tmp_path, {NAME: ARRAY, **packed})), ARRAY.numpy())

@@ -143,3 +143,27 @@ def test_a_word_that_comes_again_keeps_its_text_and_is_counted_in_its_first_row(
     assert list(loaded.tokenizer.encode(["the of"])[0]) == [0, 1]
     assert "Words that come again, counted in their first row: 1." in table.source.notes
     assert not any("padding" in note for note in table.source.notes)
+
+
+def test_word2vecs_binary_format_is_its_layout(tmp_path: Path) -> None:
+    vectors = np.random.default_rng(0).standard_normal((3, 5)).astype("<f4")
+    words = ("the", "größer", "a\n")
+    for end in (b"", b"\n"):  # some writers end a vector with a line
+        rows = (word.encode() + b" " + vector.tobytes() + end for word, vector in zip(words, vectors, strict=True))
+        (tmp_path / "v.bin").write_bytes(b"3 5\n" + b"".join(rows))
+        table = open_model(tmp_path / "v.bin").table()
+        assert table.tokens == words
+        np.testing.assert_array_equal(table.vectors.read(0, 3), vectors)
+    content = (tmp_path / "v.bin").read_bytes()
+    for damaged in (content[:-9], b"9" * 12 + content[1:]):
+        (tmp_path / "v.bin").write_bytes(damaged)
+        with pytest.raises(BadDataError, match="its first line says"):
+            open_model(tmp_path / "v.bin")
+
+
+def test_what_is_no_table_of_words_is_said(tmp_path: Path) -> None:
+    (tmp_path / "f.bin").write_bytes((793712314).to_bytes(4, "little") + b"x" * 99)
+    (tmp_path / "g.kv").write_bytes(b"\x80\x04")
+    for name, message in {"f.bin": "is a fastText model", "g.kv": "is a pickle of gensim's"}.items():
+        with pytest.raises(UsageError, match=message):
+            open_model(tmp_path / name)
