@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from geoprobe.data import EmbeddingTable
 from geoprobe.diagnostics.base import BUILTIN, Analyzer, make_analyzer, needs_of, with_layers
 from geoprobe.errors import UsageError
-from geoprobe.files import escaped_name
+from geoprobe.files import escaped_name, folder_name
 from geoprobe.progress import ProgressListener, Steps
 from geoprobe.reading import ScanRequest, generator, read_inputs
 from geoprobe.report.scan import ModelFacts, Report
 from geoprobe.sources.corpora import PYTHON_DOCS
+from geoprobe.sources.sampling import QUICK_SCAN
 from geoprobe.versions import versions_of
 
-__all__ = ["scan"]
+__all__ = ["report_folder", "scan"]
 
 #: What computes the numbers, and so belongs into the provenance.
 _PACKAGES = ("numpy", "scipy", "numba", "tokenizers", "gguf")
@@ -38,6 +40,7 @@ def scan(
     tensor: str | None = None,
     tokenizer: str | Path | None = None,
     quick: bool = False,
+    name: str | None = None,
     revision: str | None = None,
     offline: bool = False,
     progress: ProgressListener | None = None,
@@ -75,6 +78,8 @@ def scan(
     quick : bool
         Read a sample of the embedding's rows (4 MB), stratified by frequency, and the tokens of a few prompts: a first
         look at a large remote model, with the sampling error in the report's notes.
+    name : str, optional
+        What the report calls the model; by default its hub id, or its folder's or file's own name.
     revision : str, optional
         Branch, tag or commit of a hub model.
     offline : bool
@@ -130,7 +135,7 @@ def scan(
         with steps.timed(analyzer.name):
             results[analyzer.name] = analyzer.run(inputs, generator(seed, analyzer.name))
     return Report(
-        model=_model_facts(inputs.embedding),
+        model=_model_facts(inputs.embedding, name),
         corpora=facts,
         seed=seed,
         options={analyzer.name: _options(analyzer) for analyzer in chosen},
@@ -147,12 +152,26 @@ def scan(
                 "--tensor": tensor,
                 "--tokenizer": escaped_name(Path(tokenizer).name) if tokenizer is not None else None,
                 "--quick": quick,
+                "--name": name,
                 "--revision": revision,
                 "--seed": seed,
             },
         ),
         timings=steps.timings,
     )
+
+
+def report_folder(name: str, sha256: str) -> Path:
+    """Where a model's report goes by default: a folder of its own, where one of its name holds another model's scan."""
+    folder = Path("reports") / folder_name(name)
+    saved = folder / "scan.json"
+    try:
+        model = json.loads(saved.read_bytes())["model"]["source"]
+        sampled = any(str(note).startswith(QUICK_SCAN) for note in model["notes"])
+        other = model["sha256"] != sha256 and not sampled
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return folder
+    return folder.with_name(f"{folder.name}-{sha256[:8]}") if other else folder
 
 
 def _command(model: str, options: Mapping[str, str | int | bool | Sequence[object] | None]) -> str:
@@ -205,9 +224,9 @@ def _options(analyzer: Any) -> dict[str, Any]:
     return asdict(analyzer) if hasattr(analyzer, "__dataclass_fields__") else {}
 
 
-def _model_facts(table: EmbeddingTable) -> ModelFacts:
+def _model_facts(table: EmbeddingTable, name: str | None) -> ModelFacts:
     return ModelFacts(
-        source=table.source,
+        source=table.source if name is None else replace(table.source, name=name),
         rows=table.size,
         dimension=table.dimension,
         special=int(table.special.sum()),

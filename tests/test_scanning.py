@@ -18,6 +18,7 @@ from geoprobe.diagnostics import base
 from geoprobe.diagnostics.norms.analyzer import NormsAnalyzer
 from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError, UsageError
 from geoprobe.results import Estimate, Result
+from geoprobe.scanning import report_folder
 
 
 @pytest.fixture(scope="module")
@@ -213,3 +214,21 @@ def test_a_need_that_no_scan_makes_is_said(
     monkeypatch.setattr(DepthAnalyzer, "needs", frozenset({"counts", "gradients"}))
     with pytest.raises(UsageError, match="'depth' needs gradients, which a scan does not make"):
         geoprobe.scan(model_folder, corpus_file, analyzers=DepthAnalyzer())
+
+
+def test_models_of_one_name_do_not_take_each_others_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert report_folder("owner/name", "a" * 64) == Path("reports/owner--name")
+    saved = tmp_path / "reports" / "owner--name" / "scan.json"
+    saved.parent.mkdir(parents=True)
+    for content, own in (("{", True), ('{"model": {"source": {"notes": [], "sha256": "HASH"}}}', False)):
+        saved.write_text(content.replace("HASH", "b" * 64))
+        assert report_folder("owner/name", "b" * 64) == Path("reports/owner--name")
+        other = "reports/owner--name" if own else "reports/owner--name-aaaaaaaa"
+        assert report_folder("owner/name", "a" * 64) == Path(other)
+
+
+def test_a_report_is_headed_as_asked(model_folder: Path, corpus_file: Path) -> None:
+    report = geoprobe.scan(model_folder, corpus_file, analyzers=["frequency"], name="My model")
+    assert (report.model.source.name, report.model.source.model) == ("My model", "tiny-llama")
+    assert "--name 'My model'" in report.command

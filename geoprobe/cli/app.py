@@ -94,6 +94,7 @@ def scan(
     quick: Annotated[
         bool, typer.Option("--quick", help="Read a sample of the rows only (4 MB), and say how far off that may be.")
     ] = False,
+    name: Annotated[str | None, typer.Option(help="What the report calls the model.")] = None,
     revision: RevisionOption = None,
     offline: OfflineOption = False,
     json_output: Annotated[bool, typer.Option("--json", help="Print the report as JSON on standard output.")] = False,
@@ -102,8 +103,9 @@ def scan(
 ) -> None:
     """Scan a model's token embeddings and write a report."""
     with errors(debug):
-        from geoprobe.files import check_folder, folder_name
+        from geoprobe.files import check_folder
         from geoprobe.report.terminal import ScanProgress, show_report
+        from geoprobe.scanning import report_folder
         from geoprobe.scanning import scan as run
 
         chosen = formats_of(formats)
@@ -122,12 +124,14 @@ def scan(
                 tensor=tensor,
                 tokenizer=tokenizer,
                 quick=quick,
+                name=name,
                 revision=revision,
                 offline=offline,
                 progress=progress,
             )
             progress.step("report")
-            paths = report.write(out or Path("reports") / folder_name(report.model.source.model), chosen)
+            source = report.model.source
+            paths = report.write(out or report_folder(name or source.model, source.sha256), chosen)
         if not quiet:
             show_report(report.view(), paths)
         if json_output:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +12,15 @@ from geoprobe.errors import NotFoundError, UsageError
 from geoprobe.files import given_path, what_is_at
 from geoprobe.sources.corpora.corpus import Corpus
 from geoprobe.sources.corpora.hub_sets import HubSet, hub_corpus, parse_hub_id
-from geoprobe.sources.corpora.named import PYTHON_DOCS, NamedSet, local_folder, local_set, named_set, python_docs
+from geoprobe.sources.corpora.named import (
+    NAMED_SETS,
+    PYTHON_DOCS,
+    NamedSet,
+    local_folder,
+    local_set,
+    named_set,
+    python_docs,
+)
 from geoprobe.sources.corpora.readers import file_corpus, folder_corpus, readable, stdin_corpus
 
 __all__ = ["DATA_VARIABLE", "SetLocation", "open_corpus", "resolve_set"]
@@ -94,9 +103,11 @@ def resolve_set(name: str, *, data: str | Path | None = None, what: str = "corpu
     on_hub = parse_hub_id(name)
     if on_hub is not None and not readable(name):
         return SetLocation(name, "hub", None, None, on_hub.id, on_hub.config, on_hub.split)
+    near = get_close_matches(title.lower(), [*NAMED_SETS, PYTHON_DOCS], 1)
     raise NotFoundError(
         f"There is no {what} {name!r}: neither a known name, a file, a folder nor a hub id.",
-        "Give the path of a file or folder, a hub id such as owner/name:config:split, or a name that "
+        (f"Is {near[0]} meant? " if near else "")
+        + "Give the path of a file or folder, a hub id such as owner/name:config:split, or a name that "
         "`geoprobe corpora` lists.",
     )
 

@@ -125,7 +125,8 @@ def packed_rows(
     bits, group = described
     base = name.removesuffix("weight")
     rows, words = sizes[name]
-    expected = (rows, words * _WORD_BITS // bits // group) if bits in _BITS else ()
+    width = words * _WORD_BITS // bits if bits in _BITS else 0
+    expected = (rows, width // group) if width and width % group == 0 else ()
     scale, bias = checkpoint.array(f"{base}scales"), checkpoint.array(f"{base}biases")
     if scale.shape != expected or bias.shape != expected:
         raise BadDataError(

@@ -62,3 +62,10 @@ def test_what_is_nowhere_is_said(name: str) -> None:
 def test_an_empty_name_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="The name of the corpus is empty"):
         resolve_set(" ")
+
+
+@pytest.mark.parametrize(("name", "meant"), [("gms8k", "gsm8k"), ("helaswag:test", "hellaswag"), ("xyz", None)])
+def test_a_name_with_a_typing_error_has_the_nearest_one_beside_it(name: str, meant: str | None) -> None:
+    with pytest.raises(NotFoundError) as raised:
+        resolve_set(name)
+    assert (f"Is {meant} meant?" in raised.value.hint) is (meant is not None)
