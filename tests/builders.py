@@ -171,14 +171,14 @@ def scan_inputs(
 FEW: dict[str, dict[str, int]] = {
     "frequency": {"replicates": 19, "bootstrap": 19, "repeats": 1},
     "norms": {"replicates": 19, "bootstrap": 19},
-    "hyperbolicity": {"prompts": 9, "replicates": 19, "tested": 2, "tokens": 40, "draws": 2},
+    "hyperbolicity": {"prompts": 9, "replicates": 19, "tested": 2, "tokens": 40, "draws": 79},
 }
 
 #: Options with which every table and figure has rows, for what is about how a report looks.
 SOME: dict[str, dict[str, int]] = {
     "frequency": {"replicates": 99, "bootstrap": 49},
     "norms": {"replicates": 99, "bootstrap": 49},
-    "hyperbolicity": {"replicates": 49, "tested": 8, "tokens": 64, "draws": 49, "other_draws": 3, "fit_draws": 2},
+    "hyperbolicity": {"replicates": 49, "tested": 8, "tokens": 64, "draws": 79, "other_draws": 3, "fit_draws": 2},
 }
 
 

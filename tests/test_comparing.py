@@ -34,7 +34,8 @@ def test_every_number_is_the_scans_own(report: Report, comparison: Comparison) -
             assert answer.rows == result.rows()
             assert (answer.observed, answer.null_mean) == (result.null.observed, result.null.mean)
             inside = sum(answer.null_low <= value <= answer.null_high for value in result.null.distribution)
-            assert 0.95 <= inside / len(result.null.distribution) <= 0.99
+            # the 95% range by interpolation, of draws that stop where it is clear
+            assert 0.85 <= inside / len(result.null.distribution) <= 0.99
 
 
 def test_the_same_documents_and_tokens_have_no_obstacle(comparison: Comparison) -> None:

@@ -143,9 +143,9 @@ def test_the_demo_on_real_text(demo: Path, shared_datasets: Path) -> None:
     assert groups == pytest.approx([2.80, 2.705, 2.38, 2.41], abs=0.006)
     assert norms.verdict.label == "weak"
     tree = report["hyperbolicity"]
-    assert tree.verdict.label == "weak"
-    assert "but not than other tokens of equal frequency" in tree.verdict.reason
-    assert "Random tokens are explained by covariance and norms" in tree.verdict.reason
+    assert tree.verdict.label == "not supported"
+    assert "The vocabulary is no more tree-like than its covariance and norms explain" in tree.verdict.reason
+    assert "Prompts are no more tree-like than other tokens of equal frequency" in tree.verdict.reason
     assert norms.estimate.value is not None
     assert norms.estimate.value < -0.2
     gammas = {corpus.name: corpus for corpus in report.corpora}

@@ -21,7 +21,7 @@ _GEOMETRY = {
     "supported": "By every check made, the {subject} of this model are arranged more like a tree than chance explains.",
     "weak": "By some checks but not by all, the {subject} of this model are arranged more like a tree than chance "
     "explains.",
-    "not supported": "The {subject} of this model are arranged no more like a tree than chance explains.",
+    "not supported": "The {subject} of this model are arranged no more like a tree than chance or plain clusters are.",
     "contradicted": "The {subject} of this model are arranged less like a tree than chance alone would make them.",
     "inconclusive": "There is too little text here to say how the {subject} of this model are arranged.",
 }

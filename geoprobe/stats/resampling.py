@@ -1,5 +1,6 @@
 """Resampling: bootstrap intervals and Monte-Carlo p-values."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -7,7 +8,14 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import ndtri, stdtrit
 
-__all__ = ["MonteCarloTest", "bootstrap_mean", "monte_carlo_pvalue", "monte_carlo_test"]
+__all__ = [
+    "MonteCarloTest",
+    "bootstrap_mean",
+    "draw_until_clear",
+    "monte_carlo_pvalue",
+    "monte_carlo_test",
+    "student_mean",
+]
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,14 @@ def bootstrap_mean(
     return float(low), float(high)
 
 
+def student_mean(values: Float[np.ndarray, " n"], *, level: float = 0.95) -> tuple[float, float] | None:
+    """Student's interval of a mean, (low, high), the values being the independent units; None for fewer than two."""
+    if values.size < 2:
+        return None
+    reach = float(stdtrit(values.size - 1, (1 + level) / 2)) * float(values.std(ddof=1)) / float(np.sqrt(values.size))
+    return float(values.mean()) - reach, float(values.mean()) + reach
+
+
 def monte_carlo_pvalue(
     observed: float, null: Float[np.ndarray, " replicates"], alternative: Literal["less", "greater", "two-sided"]
 ) -> float:
@@ -123,3 +139,36 @@ def monte_carlo_test(
     mean, spread = float(null.mean()), float(null.std(ddof=1)) if null.size > 1 else 0.0
     z = (observed - mean) / spread if spread > 0 else None
     return MonteCarloTest(observed, mean, spread, z, monte_carlo_pvalue(observed, null, alternative))
+
+
+def draw_until_clear(
+    observed: float,
+    draw: Callable[[int], Float[np.ndarray, " batch"]],
+    most: int,
+    *,
+    level: float = 0.05,
+    batch: int = 20,
+) -> Float[np.ndarray, " drawn"]:
+    """Draw a null until the test towards low values cannot reject any more, or ``most`` times.
+
+    Once so many draws are as low as the data that p would be above ``level`` whatever the rest were, the rest are not
+    drawn: what is rejected at ``level`` is what ``most`` draws would reject (after Besag and Clifford 1991, Biometrika
+    78, 301-304).
+
+    Parameters
+    ----------
+    observed
+        The statistic on the data.
+    draw
+        Number to that many draws of it under the null.
+    most
+        Draws, if it does not become clear.
+    level
+        Of the test.
+    batch
+        Draws made at a time.
+    """
+    drawn = np.zeros(0)
+    while drawn.size < most and 1 + int((drawn <= observed).sum()) <= level * (most + 1):
+        drawn = np.concatenate([drawn, draw(min(batch, most - drawn.size))])
+    return drawn

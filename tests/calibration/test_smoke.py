@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 DIAGNOSTICS = sorted(
-    path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in ("tables", "truth", "test_smoke")
+    path.stem
+    for path in Path(__file__).parent.glob("*.py")
+    if path.stem not in ("tables", "truth", "worlds", "test_smoke")
 )
 
 

@@ -40,7 +40,7 @@ class MadeUpStates:
 
 def run(*layers: int, texts: list[str] = TEXTS, **options: int) -> StatesResult:
     inputs = replace(scan_inputs(texts), states=MadeUpStates())
-    return StatesAnalyzer(layers=layers, **{"draws": 99, **options}).run(inputs, RNG(0))
+    return StatesAnalyzer(layers=layers, **{"draws": 79, **options}).run(inputs, RNG(0))
 
 
 def test_noise_is_explained_by_both_nulls() -> None:
@@ -65,9 +65,11 @@ def test_a_hierarchy_within_each_prompt_is_more_treelike_than_both_nulls() -> No
 def test_a_far_first_token_brings_delta_near_zero_and_is_named_a_sink() -> None:
     result = run(1)
     (layer,) = result.layers
-    assert layer.delta < 0.02 < layer.delta_null
-    assert layer.delta_pvalue == pytest.approx(0.01)
-    assert layer.delta_rest == pytest.approx(layer.delta_null, rel=0.1)
+    assert layer.delta < 0.02
+    # and so is that of random directions with its norm: it is no evidence
+    assert layer.delta_null == pytest.approx(layer.delta, rel=0.3)
+    assert layer.delta_pvalue > 0.05
+    assert layer.delta_rest > 0.1
     assert layer.first_norm == pytest.approx(100, rel=0.3)
     assert result.verdict.label == "not supported"
     assert "attention sink" in result.verdict.reason
@@ -77,7 +79,7 @@ def test_layers_are_corrected_together_and_shown_in_their_order() -> None:
     result = run(2, 0)
     assert [layer.layer for layer in result.layers] == [0, 2]
     assert result.verdict.label == "weak"
-    assert result.layers[1].rotated.holm == pytest.approx(4 * 0.01)
+    assert result.layers[1].rotated.holm == pytest.approx(4 / 80)
     assert result.estimate.value == result.layers[1].holland
 
 
@@ -89,11 +91,11 @@ def test_a_repeated_state_is_one_point() -> None:
 
 
 def test_the_same_seed_gives_the_same_result() -> None:
-    assert run(0, 2, draws=9) == run(0, 2, draws=9)
+    assert run(0, 2, draws=79) == run(0, 2, draws=79)
 
 
 def test_it_passes_through_builtin_types() -> None:
-    result = run(0, 1, draws=9)
+    result = run(0, 1, draws=79)
     assert StatesResult.from_dict(result.to_dict()) == result
 
 
@@ -127,7 +129,7 @@ def test_the_layer_that_is_quoted_is_the_layer_that_is_meant() -> None:
 def test_a_corpus_without_prompts_takes_none_away() -> None:
     inputs = replace(scan_inputs(TEXTS), states=MadeUpStates())
     empty = replace(inputs.prompts[0], corpus="counts", ids=())
-    found = StatesAnalyzer(layers=(0,), prompts=16, draws=19).run(
+    found = StatesAnalyzer(layers=(0,), prompts=16, draws=39).run(
         replace(inputs, prompts=(empty, *inputs.prompts)), RNG(0)
     )
     assert found.n_prompts == 16

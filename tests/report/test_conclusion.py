@@ -26,7 +26,7 @@ GEOMETRY = {
     "supported": "By every check made, the tokens of this model are arranged more like a tree than chance explains.",
     "weak": "By some checks but not by all, the tokens of this model are arranged more like a tree than chance "
     "explains.",
-    "not supported": "The tokens of this model are arranged no more like a tree than chance explains.",
+    "not supported": "The tokens of this model are arranged no more like a tree than chance or plain clusters are.",
     "contradicted": "The tokens of this model are arranged less like a tree than chance alone would make them.",
     "inconclusive": "There is too little text here to say how the tokens of this model are arranged.",
 }

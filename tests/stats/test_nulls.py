@@ -30,6 +30,15 @@ def test_gaussian_null_of_relative_delta_has_the_law_of_plain_gaussian_vectors()
     assert stats.ks_2samp(null[:, 0], plain).pvalue > 1e-3
 
 
+def test_null_of_relative_delta_with_norms_has_the_law_of_random_directions():
+    rng = np.random.default_rng(3)
+    norms = np.exp(0.5 * rng.standard_normal(20))
+    null = nulls.delta_basepoint_gaussian_null([20], 60, 400, np.random.default_rng(1), norms=[norms])
+    directions = rng.standard_normal((400, 20, 60))
+    plain = directions / np.linalg.norm(directions, axis=2, keepdims=True) * norms[:, None]
+    assert stats.ks_2samp(null[:, 0], hyp.delta_basepoint_batch(list(plain)).relative).pvalue > 1e-3
+
+
 def test_gaussian_null_does_not_depend_on_threads(on_one_thread):
     sizes = [5, 30, 12, 40]
     many = nulls.delta_basepoint_gaussian_null(sizes, 50, 6, np.random.default_rng(5))

@@ -1,4 +1,4 @@
-"""Is the embedding space hyperbolic? The paper's δ beside its null, and whether tokens are tree-like at all."""
+"""Are distances between token vectors those of a tree? Of the vocabulary, of prompts, and by the paper's δ."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 import numpy as np
 from jaxtyping import Int64
+from threadpoolctl import threadpool_limits
 
 from geoprobe.data import EmbeddingTable, Prompts, ScanInputs
 from geoprobe.diagnostics.base import Draws, Need, Size
-from geoprobe.diagnostics.hyperbolicity.delta import PromptDelta, corpus_delta, delta_test, relative_delta
+from geoprobe.diagnostics.hyperbolicity.delta import PromptDelta, corpus_delta, delta_test, norm_null, relative_delta
 from geoprobe.diagnostics.hyperbolicity.ladder import holland_index
+from geoprobe.diagnostics.hyperbolicity.null_test import check_draws
 from geoprobe.diagnostics.hyperbolicity.points import drawable, even_shares, usable_rows
 from geoprobe.diagnostics.hyperbolicity.prompt_trees import extreme_prompts
 from geoprobe.diagnostics.hyperbolicity.result import HyperbolicityResult
-from geoprobe.diagnostics.hyperbolicity.treelikeness import measure
+from geoprobe.diagnostics.hyperbolicity.treelikeness import ROTATED, TESTS, measure
 from geoprobe.diagnostics.hyperbolicity.verdict import MIN_PROMPTS, RULE, judge
 from geoprobe.results import Estimate, Interval, NullDistribution, Result, Verdict
 from geoprobe.stats.hyperbolicity import euclidean_distances
-from geoprobe.stats.nulls import delta_basepoint_gaussian_null
-from geoprobe.stats.resampling import bootstrap_mean
 
 __all__ = ["HyperbolicityAnalyzer"]
 
 MIN_POINTS = 4
-ROTATED_NULL = "rows of each prompt mixed by a random rotation: covariance and norms about the mean kept"
+ROTATED_NULL = "directions drawn anew by a random rotation: covariance and norms about the mean kept"
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,12 @@ class HyperbolicityAnalyzer:
         Draws of δ's null for every prompt.
     tested : int
         Prompts tested against the costlier nulls, spread over the corpora.
-    tokens : int
-        Tokens in each set.
+    tokens, sets : int
+        Tokens in each set, and sets of random and of prompts' tokens; fewer where fewer tokens were seen.
+    nested_sets : int
+        Sets of up to 128 tokens that ask whether a tree is the best account.
     draws : int
-        Draws of each of the costlier nulls.
+        Draws of each of the costlier nulls, at most: fewer where it is clear earlier. At least 20 a test.
     shown : {"full", "off"}
         Whether what decides nothing is measured and shown too: other metrics, and embeddings in curved spaces.
     other_draws, fit_draws : int
@@ -61,14 +63,23 @@ class HyperbolicityAnalyzer:
     max_tokens: Size = 256
     replicates: Draws = 99
     tested: Size = 16
-    tokens: Annotated[int, msgspec.Meta(ge=MIN_POINTS)] = 128
+    tokens: Annotated[int, msgspec.Meta(ge=MIN_POINTS)] = 64
+    sets: Size = 6
+    nested_sets: Size = 16
     draws: Draws = 199
     shown: Literal["full", "off"] = "full"
     other_draws: Draws = 49
     fit_draws: Draws = 19
 
     def run(self, inputs: ScanInputs, rng: np.random.Generator) -> HyperbolicityResult:
-        """Measure, simulate and decide."""
+        """Measure, simulate and decide.
+
+        Raises
+        ------
+        UsageError
+            When there are so few draws that no test could reject.
+        """
+        check_draws(self.draws, TESTS)
         null_rng, interval_rng, tree_rng, triple_rng = rng.spawn(4)
         # of a sampled table, only prompts all of whose tokens were read are prompts at all
         whole = [self._whole(corpus, inputs.embedding) for corpus in inputs.prompts]
@@ -96,31 +107,31 @@ class HyperbolicityAnalyzer:
         holland = np.array(
             [holland_index(euclidean_distances(inputs.embedding.vectors.take(ids)), triple_rng) for ids in distinct]
         )
-        simulated = delta_basepoint_gaussian_null(sizes, inputs.embedding.dimension, self.replicates, null_rng)
+        simulated = norm_null(inputs, [ids for _, ids in chosen], self.replicates, null_rng)
         delta = delta_test(relative, simulated, interval_rng)
         shares = even_shares([len(kept) for kept in usable], max(self.tested, 1))
-        tree = measure(
-            inputs,
-            [ids for kept, share in zip(usable, shares, strict=True) for ids in kept[:share]],
-            n_tokens=self.tokens,
-            replicates=self.draws,
-            rng=tree_rng,
-            other_draws=self.other_draws if self.shown == "full" else 0,
-            fit_draws=self.fit_draws if self.shown == "full" else 0,
-        )
+        with threadpool_limits(1, "blas"):  # how many threads multiply matrices would show in the last bits
+            tree = measure(
+                inputs,
+                [ids for kept, share in zip(usable, shares, strict=True) for ids in kept[:share]],
+                n_tokens=self.tokens,
+                sets=self.sets,
+                nested_sets=self.nested_sets,
+                replicates=self.draws,
+                rng=tree_rng,
+                other_draws=self.other_draws if self.shown == "full" else 0,
+                fit_draws=self.fit_draws if self.shown == "full" else 0,
+            )
         labels = np.array([corpus for corpus, _ in chosen])
-        low, high = bootstrap_mean(holland, interval_rng)
-        first = tree.tests[0]
+        first = tree.test("random tokens", "Holland", ROTATED)
+        interval = None
+        if first.low is not None and first.high is not None:
+            interval = Interval(first.low, first.high, f"Student's, over {tree.n_sets} sets")
         return HyperbolicityResult(
-            estimate=Estimate(
-                "h",
-                "Holland's index, mean over prompts",
-                float(holland.mean()),
-                Interval(low, high, "bootstrap over prompts"),
-            ),
+            estimate=Estimate("h", "Holland's index of random tokens", first.observed, interval),
             null=NullDistribution(
                 model=ROTATED_NULL,
-                statistic=f"Holland's index, mean over {tree.n_prompts} prompts",
+                statistic=f"Holland's index, mean over {tree.n_sets} sets of {tree.n_tokens} random tokens",
                 observed=first.observed,
                 distribution=tree.null,
                 alternative="less",
@@ -155,14 +166,14 @@ class HyperbolicityAnalyzer:
         of = sum(min(len(corpus.ids), self.prompts) for corpus in inputs.prompts)
         return (
             f"Only {whole} of {of} prompts had all their tokens read (quick scan): intervals are over those, and many "
-            "of the tokens of equal frequency that they are held against are prompts' own, which hides differences.",
+            "of the tokens of equal frequency that they are compared with are prompts' own, which hides differences.",
         )
 
 
 def _too_few(what: str, described: dict[str, int]) -> HyperbolicityResult:
     reason = f"Only {what}. Give more documents."
     return HyperbolicityResult(
-        estimate=Estimate("h", "Holland's index, mean over prompts", None),
+        estimate=Estimate("h", "Holland's index of random tokens", None),
         null=NullDistribution("not simulated: too few prompts", "Holland's index", None, (), "less", None),
         verdict=Verdict("inconclusive", reason, RULE),
         warnings=_warnings(**described),

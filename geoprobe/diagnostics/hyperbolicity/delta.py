@@ -1,4 +1,4 @@
-"""The paper's protocol: relative δ of prompts from their first token, beside Gaussian vectors of the same shape."""
+"""The paper's protocol: relative δ of prompts from their first token, beside random directions of the same norms."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from geoprobe.data import ScanInputs
+from geoprobe.diagnostics.hyperbolicity.points import first_distinct, vectors_of
 from geoprobe.diagnostics.paper import CITATION, DELTA
 from geoprobe.figure import Axis, Bars, Figure, Forest, Rule, floats
 from geoprobe.results import Interval, NullDistribution, Table, number
 from geoprobe.stats.hyperbolicity import delta_basepoint_batch
+from geoprobe.stats.nulls import delta_basepoint_gaussian_null
 from geoprobe.stats.resampling import bootstrap_mean, monte_carlo_pvalue
 
 __all__ = [
@@ -22,18 +24,19 @@ __all__ = [
     "corpus_figure",
     "corpus_table",
     "delta_test",
+    "norm_null",
     "paper_table",
     "prompt_figure",
     "relative_delta",
 ]
 
 PROMPTS_A_CALL = 16
-GAUSSIAN_NULL = "independent Gaussian vectors of the same dimension, one for each distinct token of the prompt"
+NORM_NULL = "random directions in the same dimension, one for each distinct token, at its distance from the mean vector"
 
 
 @dataclass(frozen=True)
 class DeltaTest:
-    """The paper's statistic, mean over prompts, against Gaussian vectors of the same shape.
+    """The paper's statistic, mean over prompts, against random directions of the same norms.
 
     Parameters
     ----------
@@ -83,6 +86,19 @@ def relative_delta(inputs: ScanInputs, prompts: list[Int64[np.ndarray, " _"]]) -
     return np.concatenate([delta_basepoint_batch([vectors.take(ids) for ids in part]).relative for part in parts])
 
 
+def norm_null(
+    inputs: ScanInputs, prompts: list[Int64[np.ndarray, " _"]], replicates: int, rng: np.random.Generator
+) -> Float64[np.ndarray, "replicates m"]:
+    """Relative δ of random directions, each distinct token at its distance from the vocabulary's mean vector."""
+    table = inputs.embedding
+    mean = table.row_statistics.mean
+    # a repeated token is a point at distance 0 from its twin and adds nothing to δ
+    distinct = [first_distinct(ids, len(ids)) for ids in prompts]
+    norms = [np.linalg.norm(vectors_of(inputs, ids) - mean, axis=1) for ids in distinct]
+    sizes = [len(ids) for ids in distinct]
+    return delta_basepoint_gaussian_null(sizes, table.dimension, replicates, rng, norms=norms)
+
+
 def delta_test(
     relative: Float64[np.ndarray, " m"], simulated: Float64[np.ndarray, "replicates m"], rng: np.random.Generator
 ) -> DeltaTest:
@@ -90,7 +106,7 @@ def delta_test(
     low, high = bootstrap_mean(relative, rng)
     means, mean = simulated.mean(axis=1), float(relative.mean())
     null = NullDistribution(
-        model=GAUSSIAN_NULL,
+        model=NORM_NULL,
         statistic="relative δ, mean over prompts",
         observed=mean,
         distribution=floats(means),
@@ -152,12 +168,12 @@ def prompt_figure(prompts: tuple[PromptDelta, ...], delta: DeltaTest) -> Figure:
     return Figure(
         "prompts",
         "Relative δ of prompts",
-        f"The paper's statistic on {len(deltas)} prompts, and on Gaussian vectors of the same number and width. "
+        f"The paper's statistic on {len(deltas)} prompts, and on random directions with the same norms. "
         "Evidence for a hyperbolic space would lie to the left of the null.",
         Axis("relative δ = 2δ / diameter"),
         Axis("prompts"),
         (
-            Bars(floats(edges), floats(np.histogram(nulls, edges)[0]), "Gaussian null, mean by prompt", "null"),
+            Bars(floats(edges), floats(np.histogram(nulls, edges)[0]), "random directions, mean by prompt", "null"),
             Bars(floats(edges), floats(np.histogram(deltas, edges)[0]), "prompts", "data"),
             Rule(delta.mean, f"mean of the prompts, {number(delta.mean)}", "data"),
         ),
@@ -170,7 +186,7 @@ def corpus_figure(corpora: tuple[CorpusDelta, ...]) -> Figure:
     return Figure(
         "corpora",
         "Relative δ by corpus",
-        "Mean and one standard deviation over prompts, of each corpus and of its Gaussian null.",
+        "Mean and one standard deviation over prompts, of each corpus and of random directions with its norms.",
         Axis("relative δ"),
         Axis(""),
         (
@@ -188,7 +204,7 @@ def corpus_figure(corpora: tuple[CorpusDelta, ...]) -> Figure:
                 tuple(corpus.null_mean for corpus in corpora),
                 tuple(corpus.null_mean - corpus.null_sd for corpus in corpora),
                 tuple(corpus.null_mean + corpus.null_sd for corpus in corpora),
-                "Gaussian null",
+                "random directions",
                 "null",
                 0.12,
             ),

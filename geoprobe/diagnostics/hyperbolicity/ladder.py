@@ -47,11 +47,10 @@ def holland_index(distances: Float64[np.ndarray, "n n"], rng: np.random.Generato
     return delta_plot(distances, samples=samples, rng=rng).mean
 
 
-def reference_ladder(points: dict[str, np.ndarray], dimension: int, rng: np.random.Generator) -> tuple[Rung, ...]:
-    """The sets of points (n, d) among spaces of as many points whose nature is known, from tree to noise."""
-    n = len(next(iter(points.values())))
+def reference_ladder(indices: dict[str, float], n: int, dimension: int, rng: np.random.Generator) -> tuple[Rung, ...]:
+    """The indices of sets of n tokens among spaces of as many points whose nature is known, from tree to noise."""
     space_rng, triple_rng = rng.spawn(2)
-    rungs = [Rung(name, None, holland_index(euclidean_distances(cloud), triple_rng)) for name, cloud in points.items()]
+    rungs = [Rung(name, None, holland) for name, holland in indices.items()]
     spaces = [space for space in ladder(n, dimension, space_rng) if len(space.distances) >= 4]
     rungs += [Rung(space.name, space.treelike, holland_index(space.distances, triple_rng)) for space in spaces]
     return tuple(sorted(rungs, key=lambda rung: rung.holland))
@@ -90,7 +89,7 @@ def ladder_figure(rungs: tuple[Rung, ...], n_tokens: int) -> Figure:
     return Figure(
         "ladder",
         "Holland's index from tree to noise",
-        f"{n_tokens} tokens of the vocabulary and of the prompts, among spaces of the same number of points whose "
+        f"Sets of {n_tokens} tokens of the vocabulary and of the prompts, among spaces of as many points whose "
         "nature is known. A plane, a grid and clusters stand low too: the place on the ladder is no proof by itself.",
         Axis("Holland's index: 0 tree, near 0.5 noise", limits=(-0.02, 0.55)),
         Axis(""),

@@ -20,7 +20,7 @@ from geoprobe.stats.hyperbolicity import (
     four_point_batch,
     geodesic_distances,
 )
-from geoprobe.stats.nulls import reduced_points, row_rotation
+from geoprobe.stats.nulls.elliptical import elliptical_null
 from geoprobe.stats.resampling import monte_carlo_test
 
 __all__ = ["METRICS", "OtherMeasure", "measure_otherwise", "other_table"]
@@ -81,12 +81,13 @@ def measure_otherwise(
     """
     measures: list[OtherMeasure] = []
     for (subject, clouds), stream in zip(sets.items(), rng.spawn(len(sets)), strict=True):
-        reduced = [reduced_points(cloud) for cloud in clouds]
-        drawn = [_rotated(cloud, stream) for _ in range(replicates) for cloud in reduced]
+        nulls = [elliptical_null(cloud) for cloud in clouds]
+        # put back where the tokens were: angles are about the origin
+        drawn = [null.draw(1, stream)[0] @ null.axes + null.mean for _ in range(replicates) for null in nulls]
         for metric, distances in METRICS.items():
-            if metric == "angle" and not all(cloud.any(axis=1).all() for cloud in reduced):
+            if metric == "angle" and not all(cloud.any(axis=1).all() for cloud in clouds):
                 continue
-            observed = four_point_batch([distances(cloud) for cloud in reduced], precomputed=True)
+            observed = four_point_batch([distances(cloud) for cloud in clouds], precomputed=True)
             null = four_point_batch([distances(cloud) for cloud in drawn], precomputed=True)
             for statistic, values, draws in (
                 ("Holland", observed.mean, null.mean),
@@ -98,13 +99,6 @@ def measure_otherwise(
                     OtherMeasure(subject, metric, statistic, test.observed, test.null_mean, test.z, test.pvalue)
                 )
     return tuple(measures)
-
-
-def _rotated(cloud: Float64[np.ndarray, "n k"], rng: np.random.Generator) -> Float64[np.ndarray, "n k"]:
-    """Rows mixed about their mean with norms about it kept, and put back where they were."""
-    centre = cloud.mean(axis=0)
-    turned: Float64[np.ndarray, "n k"] = row_rotation(cloud - centre, rng, keep_norms=True) + centre
-    return turned
 
 
 def other_table(others: tuple[OtherMeasure, ...]) -> Table:

@@ -16,9 +16,11 @@ from geoprobe.diagnostics.hyperbolicity.delta import (
     prompt_figure,
 )
 from geoprobe.diagnostics.hyperbolicity.ladder import ladder_figure, size_figure
+from geoprobe.diagnostics.hyperbolicity.nesting import nesting_table
+from geoprobe.diagnostics.hyperbolicity.null_test import test_table
 from geoprobe.diagnostics.hyperbolicity.other_metrics import other_table
 from geoprobe.diagnostics.hyperbolicity.prompt_trees import PromptTree, tree_figure
-from geoprobe.diagnostics.hyperbolicity.treelikeness import PROMPT_POINTS, TreeLikeness, test_table
+from geoprobe.diagnostics.hyperbolicity.treelikeness import MATCHED, PROMPT_POINTS, TreeLikeness
 from geoprobe.diagnostics.null_figure import null_figure
 from geoprobe.diagnostics.paper import CITATION
 from geoprobe.figure import Figure
@@ -29,14 +31,14 @@ __all__ = ["HyperbolicityResult"]
 
 @dataclass(frozen=True, kw_only=True)
 class HyperbolicityResult(Result):
-    """How tree-like prompts and tokens are, by the paper's δ and by statistics that can tell.
+    """How tree-like tokens and prompts are, by statistics that can tell and by the paper's δ.
 
     Attributes
     ----------
     delta : DeltaTest or None
         The paper's protocol; None where there are too few prompts.
     tree : TreeLikeness or None
-        Holland's index and NJ* against matched nulls.
+        Holland's index against matched nulls, and whether a tree is the best account.
     trees : tuple of PromptTree
         The most and the least tree-like prompt.
     prompts : tuple of PromptDelta
@@ -54,8 +56,8 @@ class HyperbolicityResult(Result):
 
     name: ClassVar[str] = "hyperbolicity"
     title: ClassVar[str] = "Tree-likeness"
-    question: ClassVar[str] = "Are tokens more tree-like than chance?"
-    claim: ClassVar[str] = "tokens are more tree-like than chance"
+    question: ClassVar[str] = "Are distances between tokens those of a tree?"
+    claim: ClassVar[str] = "distances between tokens are those of a tree"
     tree_like: ClassVar[str] = "tokens"
 
     delta: DeltaTest | None
@@ -76,18 +78,12 @@ class HyperbolicityResult(Result):
             Row("embedding width d", self.dimension, key="dimension"),
         )
         if self.delta is None:
-            return (Row("Holland's index, mean over prompts", None, key="holland"), *shape)
+            return (Row(self.estimate.label, None, key="holland"), *shape)
         delta, holland = self.delta, self.estimate.interval
         low, high = (holland.low, holland.high) if holland else (None, None)
         return (
-            Row(
-                "Holland's index, mean over prompts",
-                self.estimate.value,
-                low,
-                high,
-                "0 for a tree, near 0.5 for noise",
-                "holland",
-            ),
+            Row(self.estimate.label, self.estimate.value, low, high, "0 for a tree, near 0.5 for noise", "holland"),
+            *self._tree_rows(),
             Row(
                 "relative δ, mean over prompts",
                 delta.mean,
@@ -101,6 +97,29 @@ class HyperbolicityResult(Result):
             Row("p that δ's null is as low", delta.null.pvalue, key="delta_pvalue"),
             *shape,
         )
+
+    def _tree_rows(self) -> tuple[Row, ...]:
+        if self.tree is None:
+            return ()
+        rows = [
+            Row(
+                "Holland's index, covariance and norms kept",
+                self.null.mean,
+                note="mean of the null",
+                key="holland_null",
+            )
+        ]
+        if (nesting := self.tree.vocabulary_nesting) is not None:
+            note = "above 0: a tree is the best account"
+            rows.append(
+                Row("gain of a tree over other accounts", nesting.gain, nesting.low, nesting.high, note, "tree_gain")
+            )
+        if (prompts := next((t for t in self.tree.tests if t.null == MATCHED), None)) is not None:
+            label = "Holland's index, mean over prompts"
+            rows.append(Row(label, prompts.observed, prompts.low, prompts.high, key="holland_prompts"))
+            label = "Holland's index, other tokens of equal frequency"
+            rows.append(Row(label, prompts.null_mean, key="holland_matched"))
+        return tuple(rows)
 
     def figures(self) -> tuple[Figure, ...]:
         """The ladder, the prompts' δ beside its null, δ against the number of points, and δ by corpus."""
@@ -118,10 +137,10 @@ class HyperbolicityResult(Result):
     def _null_figure(self) -> Figure:
         return null_figure(
             self.null,
-            title="Holland's index of prompts beside its null",
-            caption=f"{self.null.statistic}: the data (line), and draws that keep each prompt's covariance and norms "
-            "(bars). A line to the left of the bars is more tree-like than those explain.",
-            axis="Holland's index, mean over prompts",
+            title="Holland's index beside its null",
+            caption=f"{self.null.statistic}: the data (line), and draws that keep covariance and norms (bars). A line "
+            "to the left of the bars is more tree-like than those explain.",
+            axis="Holland's index",
             draws="draws",
             bars="covariance and norms kept",
             line=f"data, {number(self.null.observed)}",
@@ -132,27 +151,37 @@ class HyperbolicityResult(Result):
         tree = self.tree
         return (
             test_table(tree.tests if tree is not None else ()),
-            *((other_table(tree.others), fit_table(tree.fits)) if tree is not None else ()),
+            *(
+                (nesting_table(tree.nesting), other_table(tree.others), fit_table(tree.fits))
+                if tree is not None
+                else ()
+            ),
             corpus_table(self.corpora),
             paper_table(),
         )
 
     def methods(self) -> tuple[str, ...]:
         """How the numbers were made and what they do not show."""
-        tested = f"{self.tree.n_prompts} prompts and sets of {self.tree.n_tokens} tokens" if self.tree else "Prompts"
+        tree = self.tree
+        tested = f"{tree.n_sets} sets of {tree.n_tokens} tokens" if tree else "Sets of tokens"
         return (
-            "A prompt's points are the input embeddings of its tokens in order, no special tokens added, up to "
-            f"{self.max_tokens} of them, under Euclidean distance. δ is the largest violation of the four-point "
-            "condition from the first token as base point, and relative δ is 2δ/diameter: 0 for a tree, at most 1. "
-            f"This is the paper's protocol ({CITATION}). Relative δ of any cloud falls with its dimension, since "
-            "distances concentrate, grows with the number of points, and depends on the spread of norms. So a value "
-            "means nothing without its null.",
             "Holland's index is the mean over quadruples of (d1 - d2)/(d1 - d3), with d1 ≥ d2 ≥ d3 the three sums of "
-            "opposite distances (Holland et al. 2002). Adding a length to a point, which concentration does, leaves it "
-            "unmoved, and so does the number of points.",
-            f"{tested} (of a prompt the first {PROMPT_POINTS} distinct ones) were held against draws that keep the "
-            "norms about the mean and nearly the covariance, which restoring norms moves, and lose everything else (a "
-            "random rotation of the rows), that keep ten clusters nearly where they are (the same inside each), and "
-            "against other tokens of equal frequency. A plane, a grid and clusters have a low index too: no value by "
-            "itself is proof of a tree, and more tree-like than a null is not the same as hyperbolic.",
+            "opposite Euclidean distances (Holland et al. 2002). Adding a length to a point, which concentration does, "
+            "leaves it unmoved, and so does the number of points.",
+            f"{tested}, drawn at random from the vocabulary and from the tokens seen, and {PROMPT_POINTS} distinct "
+            "tokens of each prompt tested, were compared with draws that keep covariance and norms and lose everything "
+            "else: lengths are divided out, rows mixed by a random rotation, and lengths given back, with as much of "
+            "them as goes with direction. Prompts were compared with other tokens of equal frequency too, a token that "
+            "several prompts share being replaced in all of them at once.",
+            "Clusters, planes and overlapping features have a low index as well. So a tree, flat clusters, a flat "
+            "space and close pairs were each made from one half of the coordinates, turned at random, and compared "
+            "with the other half: a hierarchy is where the tree foretells best.",
+            "What this cannot see: points that are spread evenly in a hyperbolic plane or ball and given as vectors by "
+            "direction and distance from the origin are, by Euclidean distances, a sphere. That the vectors are no "
+            "tree by Euclidean distances does not exclude that another metric finds one.",
+            "A prompt's points for δ are the input embeddings of its tokens in order, no special tokens added, up to "
+            f"{self.max_tokens} of them. δ is the largest violation of the four-point condition from the first token "
+            f"as base point, and relative δ is 2δ/diameter: the paper's protocol ({CITATION}). Relative δ of any cloud "
+            "falls with its dimension, since distances concentrate, grows with the number of points, and falls with "
+            "the spread of norms. So a value means nothing without its null, random directions with the same norms.",
         )

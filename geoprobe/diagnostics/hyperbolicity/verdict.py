@@ -1,67 +1,62 @@
-"""The verdict on hyperbolicity: three questions answered apart, and the label that follows."""
+"""The verdict on hyperbolicity: whether the vocabulary's distances are a tree's, and whether prompts add to it."""
 
 from __future__ import annotations
 
 from geoprobe.diagnostics.hyperbolicity.delta import DeltaTest
-from geoprobe.diagnostics.hyperbolicity.treelikeness import CLUSTERED, MATCHED, ROTATED, NullTest, TreeLikeness
+from geoprobe.diagnostics.hyperbolicity.nesting import Nesting
+from geoprobe.diagnostics.hyperbolicity.null_test import LEVEL, MARGIN, NullTest
+from geoprobe.diagnostics.hyperbolicity.treelikeness import MATCHED, ROTATED, TreeLikeness
 from geoprobe.results import Verdict, VerdictLabel, number
 
 __all__ = ["MIN_PROMPTS", "RULE", "judge"]
 
-PVALUE = 0.05
 MIN_PROMPTS = 10
 RULE = (
-    "Tokens are called more tree-like than a null where Holland's index is lower at 5%, Holm-corrected over all tests "
-    "of the report. Supported where prompts are more tree-like than their covariance and norms explain, by NJ* too, "
-    "and than other tokens of equal frequency, and random tokens more than covariance, norms and clusters explain; "
-    "weak where only some of this holds; not supported where neither prompts nor random tokens are more tree-like than "
-    "their covariance and norms explain. The paper's δ counts as evidence only where it lies "
-    f"below its null, and decides nothing by itself. Inconclusive with fewer than {MIN_PROMPTS} prompts."
+    "The vocabulary decides. It is more tree-like than its covariance and norms explain where Holland's index of "
+    "random tokens is lower than its null at 5%, Holm-corrected over all tests of the report, and by at least "
+    f"{MARGIN}. A tree is the best account where, made from half of the coordinates, it foretells the other half "
+    "better than flat clusters of any number, a flat space of any dimension, the closest pairs and the half itself do "
+    "(95% interval of the gain above 0). Supported where both hold; weak where the first holds and the interval leaves "
+    "the second open; not supported otherwise. Whether prompts are more tree-like than other tokens of equal frequency "
+    "is answered beside it, as is the paper's δ, and decides nothing. "
+    f"Inconclusive with fewer than {MIN_PROMPTS} prompts."
 )
 
 
 def judge(delta: DeltaTest, tree: TreeLikeness) -> Verdict:
-    """Answer apart: is δ below its null; are prompts, is the vocabulary more tree-like than matched nulls."""
-    rotated = tree.test("prompts", "Holland", ROTATED)
-    joined = tree.test("prompts", "NJ*", ROTATED)
-    matched = tree.test("prompts", "Holland", MATCHED)
-    vocabulary = tree.test("random tokens", "Holland", ROTATED)
-    clustered = tree.test("random tokens", "Holland", CLUSTERED)
-    answers = [test.more_treelike for test in (rotated, joined, matched, vocabulary, clustered)]
+    """Is the vocabulary a tree; do prompts add to what their tokens' frequencies explain; is δ below its null."""
+    vocabulary, nesting = tree.test("random tokens", "Holland", ROTATED), tree.vocabulary_nesting
     label: VerdictLabel = "not supported"
-    if all(answers):
-        label = "supported"
-    elif rotated.more_treelike or vocabulary.more_treelike:
-        label = "weak"
-    return Verdict(
-        label, f"{_of_prompts(rotated, joined, matched)} {_of_tokens(vocabulary, clustered)} {_of_delta(delta)}", RULE
+    if vocabulary.more_treelike and (nesting is None or nesting.answer is not False):
+        label = "supported" if nesting is not None and nesting.answer else "weak"
+    prompts = tree.test("prompts", "Holland", MATCHED)
+    return Verdict(label, f"{_of_tokens(vocabulary, nesting)} {_of_prompts(prompts)} {_of_delta(delta)}", RULE)
+
+
+def _of_tokens(test: NullTest, nesting: Nesting | None) -> str:
+    figures = f"(Holland's index {number(test.observed)} against {number(test.null_mean)})"
+    if not test.more_treelike:
+        return f"The vocabulary is no more tree-like than its covariance and norms explain {figures}."
+    opening = f"The vocabulary is more tree-like than its covariance and norms explain {figures}"
+    if nesting is None:
+        return f"{opening}; whether a tree is the best account could not be tested."
+    gain = f"gain {number(nesting.gain)}" + (
+        f", {number(nesting.low)} to {number(nesting.high)}" if nesting.low is not None else ""
     )
+    if nesting.answer:
+        return f"{opening}, and a tree is the best account of it ({gain})."
+    if nesting.answer is None:
+        return f"{opening}, but whether a tree or {nesting.rival} is the best account of it is open ({gain})."
+    return f"{opening}, but the best account of it is {nesting.rival}, not a tree ({gain})."
 
 
-def _of_prompts(rotated: NullTest, joined: NullTest, matched: NullTest) -> str:
-    figures = f"(Holland's index {number(rotated.observed)} against {number(rotated.null_mean)})"
-    if not rotated.more_treelike:
-        return f"Prompts are no more tree-like than their covariance and norms explain {figures}."
-    joining = f"NJ* being {number(joined.observed)} against {number(joined.null_mean)}"
-    alone = "" if joined.more_treelike else f" by that index alone, {joining}"
-    beyond = (
-        f"and than other tokens of equal frequency ({number(matched.null_mean)})."
-        if matched.more_treelike
-        else f"but not than other tokens of equal frequency ({number(matched.null_mean)})."
-    )
-    return f"Prompts are more tree-like than their covariance and norms explain {figures}{alone}, {beyond}"
-
-
-def _of_tokens(vocabulary: NullTest, clustered: NullTest) -> str:
-    figures = f"({number(vocabulary.observed)} against {number(vocabulary.null_mean)})"
-    if not vocabulary.more_treelike:
-        return f"Random tokens are explained by covariance and norms {figures}."
-    if not clustered.more_treelike:
-        return f"Random tokens are more tree-like than covariance and norms explain {figures}, but merely clustered."
-    return f"Random tokens are more tree-like than covariance, norms and clusters explain {figures}."
+def _of_prompts(test: NullTest) -> str:
+    figures = f"({number(test.observed)} against {number(test.null_mean)})"
+    more = "more" if test.more_treelike else "no more"
+    return f"Prompts are {more} tree-like than other tokens of equal frequency {figures}."
 
 
 def _of_delta(delta: DeltaTest) -> str:
-    figures = f"{number(delta.mean)} where Gaussian vectors of the same shape give {number(delta.null.mean)}"
-    below = delta.null.pvalue is not None and delta.null.pvalue <= PVALUE
+    figures = f"{number(delta.mean)} where random directions with the same norms give {number(delta.null.mean)}"
+    below = delta.null.pvalue is not None and delta.null.pvalue <= LEVEL
     return f"The paper's δ is {figures}: {'below its null' if below else 'no evidence'}."

@@ -7,9 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Int64
+from threadpoolctl import threadpool_limits
 
 from geoprobe.data import ScanInputs
 from geoprobe.diagnostics.base import Draws, Need, Size
+from geoprobe.diagnostics.hyperbolicity.null_test import DRAWS_A_TEST, check_draws
 from geoprobe.diagnostics.hyperbolicity.points import even_shares
 from geoprobe.diagnostics.states.layers import measure_layer
 from geoprobe.diagnostics.states.result import StatesResult
@@ -20,7 +22,9 @@ from geoprobe.stats.multiplicity import holm
 
 __all__ = ["StatesAnalyzer"]
 
-ROTATED = "states of each prompt mixed by a random rotation: covariance and norms about the mean kept"
+ROTATED = "directions of each prompt's states drawn anew by a random rotation: covariance and norms about the mean kept"
+#: Draws of each null, or 20 for each test where there are many layers.
+DRAWS = 199
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,9 @@ class StatesAnalyzer:
         How many, spread over the corpora.
     max_tokens : int
         Longer prompts are cut to this.
-    draws : int
-        Of each null.
+    draws : int or None
+        Of each null, at most: fewer where it is clear earlier. At least 20 a test, two tests a layer; None is 199, or
+        20 a test where there are more than four layers.
     """
 
     name: ClassVar[str] = "states"
@@ -46,7 +51,7 @@ class StatesAnalyzer:
     layers: tuple[int, ...] = (-1,)
     prompts: Size = 32
     max_tokens: Size = 128
-    draws: Draws = 199
+    draws: Draws | None = None
 
     def run(self, inputs: ScanInputs, rng: np.random.Generator) -> StatesResult:
         """Run, measure, simulate and decide.
@@ -54,20 +59,24 @@ class StatesAnalyzer:
         Raises
         ------
         UsageError
-            When the inputs have no model to run, or it has no such layer.
+            When the inputs have no model to run, it has no such layer, or with so few draws no test could reject.
         """
         source = inputs.states
         if source is None:
             raise UsageError("Hidden states need a model that can be run.", "Give layers to the scan.")
         chosen = self._chosen(inputs)
         numbers = sorted({layer if layer >= 0 else source.layers + 1 + layer for layer in self.layers})
+        tests = 2 * len(numbers)
+        draws = max(DRAWS, DRAWS_A_TEST * tests - 1) if self.draws is None else self.draws
+        check_draws(draws, tests)
         if len(chosen) < MIN_PROMPTS:
             return self._too_few(len(chosen), source.layers)
         states = source.read(chosen, numbers)
-        measured = [
-            measure_layer(layer, [each.astype(np.float64) for each in clouds], self.draws, stream)
-            for layer, clouds, stream in zip(numbers, states, rng.spawn(len(numbers)), strict=True)
-        ]
+        with threadpool_limits(1, "blas"):  # how many threads multiply matrices would show in the last bits
+            measured = [
+                measure_layer(layer, [each.astype(np.float64) for each in clouds], draws, stream)
+                for layer, clouds, stream in zip(numbers, states, rng.spawn(len(numbers)), strict=True)
+            ]
         corrected = iter(holm([test.pvalue for each in measured for test in (each.rotated, each.mixed)]))
         found = tuple(
             replace(

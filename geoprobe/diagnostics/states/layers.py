@@ -7,22 +7,27 @@ and the diameter ends at it. So δ is given without it too, and Holland's index 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64, Int64
 
 from geoprobe.compact import Compact
-from geoprobe.diagnostics.hyperbolicity.treelikeness import PROMPT_POINTS
+from geoprobe.diagnostics.hyperbolicity.null_test import LEVEL, MARGIN
+from geoprobe.diagnostics.hyperbolicity.treelikeness import PROMPT_POINTS, null_index
 from geoprobe.figure import floats
 from geoprobe.stats.hyperbolicity import delta_basepoint_batch, euclidean_distances, four_point_batch
-from geoprobe.stats.nulls import delta_basepoint_gaussian_null, reduced_points, row_rotation
-from geoprobe.stats.resampling import bootstrap_mean, monte_carlo_pvalue, monte_carlo_test
+from geoprobe.stats.nulls import delta_basepoint_gaussian_null, token_classes
+from geoprobe.stats.nulls.elliptical import elliptical_null
+from geoprobe.stats.resampling import bootstrap_mean, draw_until_clear, monte_carlo_pvalue, monte_carlo_test
 
-__all__ = ["LEVEL", "LayerStates", "StatesTest", "measure_layer"]
+__all__ = ["LayerStates", "StatesTest", "measure_layer"]
 
-LEVEL = 0.05
+#: Number to that many draws of a statistic.
+Draw = Callable[[int], Float64[np.ndarray, " batch"]]
+#: Draws of δ's null, which decides nothing.
+DELTA_DRAWS = 199
 #: A first state so many times longer than the others is called a sink.
 SINK = 3.0
 
@@ -34,13 +39,15 @@ class StatesTest(Compact):
     Parameters
     ----------
     null : tuple of float
-        Mean over the prompts on each draw.
+        Mean over the prompts on each draw: fewer than asked for where it was clear earlier.
     null_mean : float
         Of these.
     z : float or None
         In their standard deviations; None where they do not vary.
     pvalue, holm : float
         One-sided Monte-Carlo p towards a tree, and corrected over all layers and nulls.
+    margin : float or None
+        How far the index lies below the null's mean; None in older reports.
     """
 
     null: tuple[float, ...]
@@ -48,11 +55,12 @@ class StatesTest(Compact):
     z: float | None
     pvalue: float
     holm: float
+    margin: float | None = None
 
     @property
     def more_treelike(self) -> bool:
-        """Whether the states are more tree-like than the null, at level 0.05 over all tests."""
-        return self.holm <= LEVEL
+        """Whether the states are more tree-like than the null: at level 0.05 over all tests, and by the margin."""
+        return self.holm <= LEVEL and (self.margin is None or self.margin >= MARGIN)
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,7 @@ class LayerStates:
     delta, delta_sd : float
         Relative δ from the first token, mean and standard deviation over prompts.
     delta_null : float
-        The same of Gaussian vectors of the same number and width, mean.
+        The same of random directions with the same norms, mean.
     delta_pvalue : float
         Monte-Carlo p that the latter is as low.
     delta_rest : float
@@ -105,60 +113,96 @@ def measure_layer(
     """The states (tokens, d) of several prompts, at least five tokens each; p are not yet corrected."""
     gaussian_rng, rotation_rng, interval_rng, mixing_rng = rng.spawn(4)
     relative = delta_basepoint_batch(clouds).relative
-    # at layer 0 a repeated token is one point, and δ grows with their number
-    sizes = [len(np.unique(cloud, axis=0)) for cloud in clouds]
-    gaussian = delta_basepoint_gaussian_null(sizes, clouds[0].shape[1], draws, gaussian_rng).mean(axis=1)
+    directions = _norm_null(clouds, min(draws, DELTA_DRAWS), gaussian_rng)
     heads = [_behind_the_first(cloud) for cloud in clouds]
-    reduced = [reduced_points(head - head.mean(axis=0)) for head in heads]
-    holland = four_point_batch(reduced).mean
+    holland = four_point_batch(heads).mean
     low, high = bootstrap_mean(holland, interval_rng)
     observed = float(holland.mean())
-    rotated = [row_rotation(head, rotation_rng, keep_norms=True) for _ in range(draws) for head in reduced]
     norms = [np.linalg.norm(cloud, axis=1) for cloud in clouds]
     return LayerStates(
         layer=layer,
         delta=float(relative.mean()),
         delta_sd=float(relative.std(ddof=1)),
-        delta_null=float(gaussian.mean()),
-        delta_pvalue=monte_carlo_pvalue(float(relative.mean()), gaussian, "less"),
+        delta_null=float(directions.mean()),
+        delta_pvalue=monte_carlo_pvalue(float(relative.mean()), directions, "less"),
         delta_rest=float(delta_basepoint_batch([cloud[1:] for cloud in clouds]).relative.mean()),
         holland=observed,
         low=low,
         high=high,
-        rotated=_test(observed, four_point_batch(rotated).mean.reshape(draws, -1).mean(axis=1)),
-        mixed=_test(observed, _mixed(heads, draws, mixing_rng)),
+        rotated=_test(observed, _rotated(heads, rotation_rng), draws),
+        mixed=_test(observed, _mixed(heads, mixing_rng), draws),
         first_norm=float(np.median([of[0] / max(of[1:].mean(), 1e-300) for of in norms])),
     )
 
 
-def _test(observed: float, null: Float64[np.ndarray, " draws"]) -> StatesTest:
+def _test(observed: float, draw: Draw, draws: int) -> StatesTest:
+    null = draw_until_clear(observed, draw, draws, level=LEVEL)
     test = monte_carlo_test(observed, null, "less")
-    return StatesTest(floats(null), test.null_mean, test.z, test.pvalue, holm=test.pvalue)
+    return StatesTest(floats(null), test.null_mean, test.z, test.pvalue, test.pvalue, test.null_mean - observed)
 
 
-def _mixed(
-    heads: Sequence[Float64[np.ndarray, "_ d"]], draws: int, rng: np.random.Generator
+def _norm_null(
+    clouds: Sequence[Float64[np.ndarray, "_ d"]], draws: int, rng: np.random.Generator
 ) -> Float64[np.ndarray, " draws"]:
-    """Holland's index, mean over prompts, with every prompt's states replaced by as many different ones of others.
-
-    A state that several prompts share, as at layer 0 a token's, is drawn by its number of prompts, and once.
-    """
-    points, point = np.unique(np.concatenate(heads), axis=0, return_inverse=True)
-    owner = np.repeat(np.arange(len(heads)), [len(head) for head in heads])
-    distances = euclidean_distances(points)
-    others = [point.ravel()[owner != own] for own in range(len(heads))]
-    drawn = [
-        _different(rng.permutation(others[own]), len(head)) for _ in range(draws) for own, head in enumerate(heads)
+    """Relative δ, mean over prompts, of random directions with the states' distances from their mean."""
+    mean = np.concatenate([cloud[1:] for cloud in clouds]).mean(axis=0)  # a sink would pull it
+    # at layer 0 a repeated token is one point, and δ grows with their number
+    norms = [
+        np.linalg.norm(cloud[np.sort(np.unique(cloud, axis=0, return_index=True)[1])] - mean, axis=1)
+        for cloud in clouds
     ]
-    index = four_point_batch([distances[np.ix_(rows, rows)] for rows in drawn], precomputed=True).mean
-    means: Float64[np.ndarray, " draws"] = index.reshape(draws, -1).mean(axis=1)
+    sizes = [len(each) for each in norms]
+    relative = delta_basepoint_gaussian_null(sizes, clouds[0].shape[1], draws, rng, norms=norms)
+    means: Float64[np.ndarray, " draws"] = relative.mean(axis=1)
     return means
 
 
-def _different(values: Int64[np.ndarray, " n"], number: int) -> Int64[np.ndarray, " m"]:
-    """The first so many different values."""
-    _, first = np.unique(values, return_index=True)
-    return values[np.sort(first)[:number]]
+def _rotated(heads: Sequence[Float64[np.ndarray, "_ d"]], rng: np.random.Generator) -> Draw:
+    """Draws of Holland's index, mean over prompts, that keep covariance and norms.
+
+    Of each prompt's own states, or of all prompts' where they share states, as at layer 0 tokens: a state that several
+    prompts share is one point of a draw too.
+    """
+    points, places = _together(heads)
+    if len(points) < sum(map(len, heads)):
+        return null_index(elliptical_null(points), places, rng)
+    nulls = [elliptical_null(head) for head in heads]
+
+    def draw(count: int) -> Float64[np.ndarray, " batch"]:
+        clouds = [cloud for null in nulls for cloud in null.draw(count, rng)]
+        means: Float64[np.ndarray, " batch"] = four_point_batch(clouds).mean.reshape(-1, count).mean(axis=0)
+        return means
+
+    return draw
+
+
+def _mixed(heads: Sequence[Float64[np.ndarray, "_ d"]], rng: np.random.Generator) -> Draw:
+    """Draws of Holland's index, mean over prompts, with every state exchanged for one of any prompt.
+
+    A state that several prompts share is exchanged in all of them at once, for one that about as many share.
+    """
+    points, places = _together(heads)
+    distances = euclidean_distances(points)
+    classes = token_classes(np.bincount(np.concatenate(places), minlength=len(points)))
+    everyone = np.arange(len(points))
+
+    def draw(count: int) -> Float64[np.ndarray, " batch"]:
+        exchanged = [classes.match(everyone, rng) for _ in range(count)]
+        parts = [distances[np.ix_(drawn[rows], drawn[rows])] for drawn in exchanged for rows in places]
+        means: Float64[np.ndarray, " batch"] = (
+            four_point_batch(parts, precomputed=True).mean.reshape(count, -1).mean(axis=1)
+        )
+        return means
+
+    return draw
+
+
+def _together(
+    heads: Sequence[Float64[np.ndarray, "_ d"]],
+) -> tuple[Float64[np.ndarray, "m d"], list[Int64[np.ndarray, " _"]]]:
+    """The different states of all prompts, and where each prompt's are among them."""
+    points, point = np.unique(np.concatenate(heads), axis=0, return_inverse=True)
+    return points, np.split(point.ravel(), np.cumsum([len(head) for head in heads])[:-1])
 
 
 def _behind_the_first(cloud: Float64[np.ndarray, "n d"]) -> Float64[np.ndarray, "m d"]:

@@ -56,7 +56,7 @@ class StatesResult(Result):
                     f"holland_layer_{n}",
                 ),
                 Row(f"relative δ, layer {n}", of.delta, note="the paper's, mean over prompts", key=f"delta_{n}"),
-                Row(f"relative δ of the Gaussian null, layer {n}", of.delta_null, key=f"delta_null_{n}"),
+                Row(f"relative δ of random directions, layer {n}", of.delta_null, key=f"delta_null_{n}"),
             ]
         counts = (Row("prompts", self.n_prompts, key="prompts"), Row("transformer blocks", self.blocks, key="blocks"))
         return (*shown, *counts)
@@ -78,8 +78,8 @@ class StatesResult(Result):
             self._by_layer(
                 "delta",
                 "Relative δ by layer",
-                "The paper's statistic: mean over prompts and one standard deviation, and the mean of Gaussian vectors "
-                "of the same number and width.",
+                "The paper's statistic: mean over prompts and one standard deviation, and the mean of random "
+                "directions with the same norms.",
                 "relative δ",
                 [
                     (each.delta, each.delta - each.delta_sd, each.delta + each.delta_sd, each.delta_null)
@@ -149,8 +149,8 @@ class StatesResult(Result):
             "the last is after the model's final norm. δ is from the first token as base point, the paper's protocol. "
             f"Holland's index is over all quadruples of the {PROMPT_POINTS} different states behind the first, which "
             "in many models is an attention sink, beside draws that keep each prompt's norms about the mean "
-            "and nearly its covariance, which restoring norms moves (a random rotation of the rows), and beside as "
-            "many states of other prompts.",
+            "and its covariance (lengths divided out, rows mixed by a random rotation, lengths given back), and beside "
+            "draws that exchange states between prompts.",
             "States of one prompt share its context: where they are no more tree-like than states of other prompts, "
             "it is how states lie at that layer, not what the prompt says.",
         )

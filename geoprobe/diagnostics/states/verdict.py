@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from geoprobe.diagnostics.states.layers import LEVEL, LayerStates
+from geoprobe.diagnostics.hyperbolicity.null_test import LEVEL, MARGIN
+from geoprobe.diagnostics.states.layers import LayerStates
 from geoprobe.results import Verdict, VerdictLabel, number
 
 __all__ = ["MIN_PROMPTS", "MIN_TOKENS", "RULE", "judge"]
@@ -13,10 +14,10 @@ MIN_PROMPTS = 10
 MIN_TOKENS = 8
 RULE = (
     "A layer's states are called more tree-like than a null where Holland's index is lower at 5%, Holm-corrected over "
-    "layers and nulls. Supported where at every layer looked at they are more tree-like than covariance and norms "
-    "explain and than as many states of other prompts; weak where only some of this holds; not supported where at no "
-    f"layer covariance and norms fail to explain them; inconclusive with fewer than {MIN_PROMPTS} prompts of at least "
-    f"{MIN_TOKENS} different tokens. The paper's δ decides nothing."
+    f"layers and nulls, and by at least {MARGIN}. Supported where at every layer looked at they are more tree-like "
+    "than covariance and norms explain and than states exchanged between prompts; weak where only some of this holds; "
+    "not supported where at no layer covariance and norms fail to explain them; inconclusive with fewer than "
+    f"{MIN_PROMPTS} prompts of at least {MIN_TOKENS} different tokens. The paper's δ decides nothing."
 )
 
 
@@ -44,8 +45,8 @@ def judge(layers: Sequence[LayerStates]) -> Verdict:
     deepest = layers[-1]
     below = "below" if deepest.delta_pvalue <= LEVEL else "not below"
     told = (
-        f"The paper's δ of layer {deepest.layer} is {number(deepest.delta)} where Gaussian vectors of the same shape "
-        f"give {number(deepest.delta_null)}: {below} its null."
+        f"The paper's δ of layer {deepest.layer} is {number(deepest.delta)} where random directions with the same "
+        f"norms give {number(deepest.delta_null)}: {below} its null."
     )
     sinks = [each.layer for each in layers if each.has_sink]
     if sinks:

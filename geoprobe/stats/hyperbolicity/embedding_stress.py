@@ -96,13 +96,14 @@ def stress(
 def stress_of_points(
     points: Shaped[np.ndarray, "n d"], dimension: int, *, replicates: int = 19, rng: np.random.Generator
 ) -> Stress:
-    """`stress` of the Euclidean distances of (n, d) points; null: `row_rotation` with norms kept."""
-    from geoprobe.stats.nulls.rotations import reduced_points, row_rotation  # nulls import this package
+    """`stress` of the Euclidean distances of (n, d) points; null: `elliptical_null`."""
+    from geoprobe.stats.nulls.elliptical import elliptical_null  # nulls import this package
 
-    rows = reduced_points(as_points(points))
+    rows = as_points(points)
+    fitted = elliptical_null(rows)
 
     def null(stream: np.random.Generator) -> Float[np.ndarray, "n n"]:
-        return euclidean_distances(row_rotation(rows, stream, keep_norms=True))
+        return euclidean_distances(fitted.draw(1, stream)[0])
 
     return stress(euclidean_distances(rows), dimension, null=null, replicates=replicates, rng=rng)
 

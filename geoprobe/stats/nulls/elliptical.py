@@ -44,6 +44,10 @@ class EllipticalNull:
         (n,) log of the length that a row has by its direction alone.
     share : array
         (n,) 1 less each row's part in the mean.
+    axes : array
+        (k, d) the directions in R^d of the coordinates of what is drawn.
+    mean : array
+        (d,) the mean that it lies about.
     exponent : float
         How much of a row's norm goes with its direction: 1 where long rows lie along long axes, as of a Gaussian
         cloud, 0 where norm and direction have nothing to do with each other.
@@ -55,6 +59,8 @@ class EllipticalNull:
     norms: Float[np.ndarray, " n"]
     lengths: Float[np.ndarray, " n"]
     share: Float[np.ndarray, " n"]
+    axes: Float[np.ndarray, "_ d"]
+    mean: Float[np.ndarray, " d"]
     exponent: float
 
     def draw(self, count: int, rng: np.random.Generator) -> Float[np.ndarray, "count n k"]:
@@ -114,8 +120,8 @@ def elliptical_null(points: Shaped[np.ndarray, "n d"]) -> EllipticalNull:
     products = centred @ centred.T
     scale = float(np.trace(products)) / n
     if n < 3 or scale <= 0:
-        nothing, none = np.zeros(n), np.zeros(0)
-        return EllipticalNull(np.zeros((n, 0)), none, none, nothing, nothing, nothing, 0.0)
+        nothing, none, axis = np.zeros(n), np.zeros(0), np.eye(1, rows.shape[1])
+        return EllipticalNull(np.zeros((n, 0)), none, none, nothing, nothing, nothing, axis, rows.mean(axis=0), 0.0)
     products /= scale
     squares, ridge = np.ones(n), 0.0
     for step in range(STEPS):
@@ -145,7 +151,10 @@ def elliptical_null(points: Shaped[np.ndarray, "n d"]) -> EllipticalNull:
     frame = np.eye(n)
     if (length := float(mirror @ mirror)) > 0:
         frame -= 2 * np.outer(mirror, mirror) / length
-    return EllipticalNull(frame[:, 1:], roots, kept, norms, lengths, share, exponent)
+    mean = weights @ rows
+    axes = (vectors[:, used] / roots).T @ ((rows - mean) / np.sqrt(squares)[:, None])
+    axes /= np.linalg.norm(axes, axis=1, keepdims=True)
+    return EllipticalNull(frame[:, 1:], roots, kept, norms, lengths, share, axes, mean, exponent)
 
 
 def _without_lengths(

@@ -28,12 +28,17 @@ def gaussian_points(n: int, dimension: int, rng: np.random.Generator) -> Float[n
 
 
 def delta_basepoint_gaussian_null(
-    sizes: Sequence[int], dimension: int, replicates: int, rng: np.random.Generator
+    sizes: Sequence[int],
+    dimension: int,
+    replicates: int,
+    rng: np.random.Generator,
+    *,
+    norms: Sequence[Float[np.ndarray, "_"]] | None = None,
 ) -> Float[np.ndarray, "replicates m"]:
-    """(replicates, m) relative base-point delta of Gaussian clouds of m sizes in R^dimension.
+    """(replicates, m) relative base-point delta of Gaussian clouds of m sizes in R^dimension, from the first point.
 
-    The base point carries no label in an exchangeable cloud, so it is the first. One child of ``rng`` a cloud: the
-    draws do not depend on the number of threads.
+    With ``norms``, an array a cloud, the points have these norms and random directions: spread norms alone lower delta.
+    One child of ``rng`` a cloud: the draws do not depend on the number of threads.
     """
     if replicates < 1:
         raise ValueError(f"replicates is {replicates}; draw at least one.")
@@ -43,6 +48,8 @@ def delta_basepoint_gaussian_null(
     def draw(cloud: int) -> None:
         for replicate in range(replicates):
             points = gaussian_points(sizes[cloud], dimension, streams[cloud])
+            if norms is not None:
+                points *= (norms[cloud] / np.sqrt((points**2).sum(axis=1)))[:, None]
             delta, diameter = delta_and_diameter(points, 0)
             relative[replicate, cloud] = 2.0 * delta / diameter if diameter > 0 else 0.0
 
