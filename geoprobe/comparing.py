@@ -13,10 +13,10 @@ from typing import Any
 from geoprobe import __version__
 from geoprobe.diagnostics.base import analyzer_type
 from geoprobe.errors import UsageError
-from geoprobe.report.compared import ComparedAnswer, ComparedModel, ComparedQuestion
+from geoprobe.report.compared import ComparedAnswer, ComparedModel, ComparedQuestion, ComparedStatistic
 from geoprobe.report.comparison import Comparison
 from geoprobe.report.scan import Report
-from geoprobe.results import Result
+from geoprobe.results import Estimate, NullDistribution, Result
 from geoprobe.sources.sampling import QUICK_SCAN
 
 __all__ = ["compare"]
@@ -137,16 +137,30 @@ def _answer(label: str, result: Result) -> ComparedAnswer:
         pvalue=null.pvalue,
         by_size=result.by_size(),
         rows=result.rows(),
+        others=tuple(_other(estimate, of_null) for estimate, of_null in result.others()),
+    )
+
+
+def _other(estimate: Estimate, null: NullDistribution) -> ComparedStatistic:
+    interval, middle = estimate.interval, null.middle()
+    return ComparedStatistic(
+        name=estimate.label,
+        null_model=null.model,
+        value=estimate.value,
+        low=None if interval is None else interval.low,
+        high=None if interval is None else interval.high,
+        null_mean=null.mean,
+        null_low=None if middle is None else middle[0],
+        null_high=None if middle is None else middle[1],
     )
 
 
 def _obstacles(models: Sequence[ComparedModel], reports: Sequence[Report], shared: Sequence[str]) -> list[str]:
     obstacles = []
     if len({model.documents for model in models}) > 1:
-        listed = "; ".join(f"{m.label}: {', '.join(c.name for c in m.corpora)}" for m in models)
         obstacles.append(
-            f"The scans are not of the same documents ({listed}). What differs may be the text and not the models: "
-            "scan them over the same corpora."
+            f"The scans are not of the same documents. Not counted in every scan: {_not_in_all(models)}. What differs "
+            "may be the text and not the models: scan them over the same corpora."
         )
     if len({model.n_tokens for model in models}) > 1:
         counts = ", ".join(f"{model.label} {model.n_tokens:,}" for model in models)
@@ -165,6 +179,17 @@ def _obstacles(models: Sequence[ComparedModel], reports: Sequence[Report], share
     if dropped:
         obstacles.append(f"Not every scan has the diagnostics {', '.join(dropped)}; they are left out.")
     return [*obstacles, *_differences([model.label for model in models], reports, shared)]
+
+
+def _not_in_all(models: Sequence[ComparedModel]) -> str:
+    """Corpora that some scans counted and others did not, each with the models that were scanned over it."""
+    shared = frozenset.intersection(*(model.documents for model in models))
+    of: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for model in models:
+        for corpus in model.corpora:
+            if corpus.sha256 not in shared:
+                of[corpus.name, corpus.sha256].append(model.label)
+    return "; ".join(f"{name} (only {', '.join(labels)})" for (name, _), labels in of.items())
 
 
 def _differences(labels: Sequence[str], reports: Sequence[Report], shared: Sequence[str]) -> Iterator[str]:

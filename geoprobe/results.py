@@ -197,6 +197,8 @@ class Result(Compact, ABC):
     question: ClassVar[str]
     #: The usual claim that the question asks about, as a clause without a symbol; empty where there is none.
     claim: ClassVar[str] = ""
+    #: What it means that the statistic lies below its null's middle 95%, within it, above it.
+    sides: ClassVar[tuple[str, str, str]] = ("below what chance gives", "what chance gives", "above what chance gives")
     #: What of the model is more like a tree than chance or not, such as ``tokens``; empty where that is not asked.
     tree_like: ClassVar[str] = ""
 
@@ -219,6 +221,10 @@ class Result(Compact, ABC):
 
     def by_size(self) -> tuple[tuple[int, float], ...]:
         """The estimate on random subsets of so many tokens, if its value depends on their number."""
+        return ()
+
+    def others(self) -> tuple[tuple[Estimate, NullDistribution], ...]:
+        """Further statistics that a comparison of models shows beside the estimate, each with its null."""
         return ()
 
     def scatter(self) -> VocabularyScatter | None:

@@ -47,7 +47,7 @@ def test_other_documents_are_an_obstacle_and_named(report: Report) -> None:
     corpus = dataclasses.replace(report.corpora[0], name="other/text", sha256="f" * 64)
     obstacles = geoprobe.compare(report, changed(report, "Other", corpora=(corpus,))).obstacles
     assert len(obstacles) == 1
-    assert "not of the same documents (Tiny: made-up; Other: other/text)" in obstacles[0]
+    assert "Not counted in every scan: made-up (only Tiny); other/text (only Other)" in obstacles[0]
 
 
 def test_other_token_counts_are_matched_at_the_largest_size_both_have(report: Report) -> None:
@@ -241,3 +241,32 @@ def test_a_csv_has_every_number_by_model_and_no_cell_that_a_spreadsheet_would_ru
     written = compared.save(tmp_path / "x.csv").read_text()
     assert ",'=cmd" in written
     assert ",=cmd" not in written
+
+
+def test_a_reason_is_never_cut_where_two_models_differ_in_its_last_words(report: Report) -> None:
+    def with_reason(last: str, name: str) -> Report:
+        verdict = dataclasses.replace(report["norms"].verdict, reason="What is said of norms. " * 30 + last)
+        results = {**report.results, "norms": dataclasses.replace(report["norms"], verdict=verdict)}
+        return dataclasses.replace(changed(report, name), results=results)
+
+    compared = geoprobe.compare(with_reason("Here it ends so.", "A"), with_reason("There otherwise.", "B"))
+    (section,) = (section for section in compared.view().sections if section.anchor == "norms")
+    (table,) = (table for table in section.tables if table.title == "In words")
+    assert [row[1].rpartition(". ")[2] for row in table.rows] == ["Here it ends so.", "There otherwise."]
+
+
+def test_the_papers_delta_is_drawn_beside_each_models_null(report: Report, comparison: Comparison) -> None:
+    (section,) = (section for section in comparison.view().sections if section.anchor == "hyperbolicity")
+    (figure,) = (figure for figure in section.figures if figure.title.startswith("Relative δ"))
+    null, own = figure.layers
+    delta = report["hyperbolicity"].delta  # type: ignore[attr-defined]
+    assert own.values == (delta.mean, delta.mean)  # type: ignore[union-attr]
+    assert null.values == (delta.null.mean, delta.null.mean)  # type: ignore[union-attr]
+
+
+def test_obstacles_stand_in_the_terminal_before_the_answers(report: Report, capsys: pytest.CaptureFixture[str]) -> None:
+    from geoprobe.report.terminal import show_report
+
+    show_report(geoprobe.compare(report, changed(report, "Other", seed=1)).view(), {})
+    said = " ".join(capsys.readouterr().err.split())
+    assert 0 < said.index("The scans differ in seed: 0, 1.") < said.index("Do token frequencies follow a power law?")

@@ -11,7 +11,14 @@ from geoprobe.report.text import distinct, escape
 from geoprobe.report.view import Answer, Card, Section, shown_table
 from geoprobe.results import Cell, Estimate, Row, Table, Verdict, number, span
 
-__all__ = ["LONGEST_NAME", "ComparedAnswer", "ComparedModel", "ComparedQuestion", "question_section"]
+__all__ = [
+    "LONGEST_NAME",
+    "ComparedAnswer",
+    "ComparedModel",
+    "ComparedQuestion",
+    "ComparedStatistic",
+    "question_section",
+]
 
 _METHODS = (
     "Every number is as its own scan gave it; nothing was computed anew. Models have other widths and vocabularies, so "
@@ -49,6 +56,20 @@ class ComparedModel:
 
 
 @dataclass(frozen=True)
+class ComparedStatistic:
+    """A further statistic of one model: its name, value and interval, and its null's mean and middle 95%."""
+
+    name: str
+    null_model: str
+    value: float | None
+    low: float | None
+    high: float | None
+    null_mean: float | None
+    null_low: float | None
+    null_high: float | None
+
+
+@dataclass(frozen=True)
 class ComparedAnswer:
     """One model's answer to one question.
 
@@ -68,6 +89,8 @@ class ComparedAnswer:
         The estimate on random subsets of so many tokens, where its size depends on theirs.
     rows : tuple of Row
         Every quantity of the result.
+    others : tuple of ComparedStatistic
+        Further statistics beside the estimate.
     """
 
     label: str
@@ -82,6 +105,7 @@ class ComparedAnswer:
     pvalue: float | None
     by_size: tuple[tuple[int, float], ...]
     rows: tuple[Row, ...]
+    others: tuple[ComparedStatistic, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -136,7 +160,7 @@ def _names(answers: Sequence[ComparedAnswer], limit: int) -> tuple[str, ...]:
 def _summary(answers: tuple[ComparedAnswer, ...]) -> str:
     labels = list(dict.fromkeys(answer.verdict.label for answer in answers))
     if len(labels) == 1:
-        return f"The same verdict for all {len(answers)}: {labels[0]}."
+        return f"All models get the same verdict: {labels[0]}."
     named = list(zip(_names(answers, LONGEST_NAME), answers, strict=True))
     parts = (
         f"{label} for {', '.join(name for name, answer in named if answer.verdict.label == label)}" for label in labels
@@ -177,25 +201,36 @@ def _figures(question: ComparedQuestion) -> Iterable[Figure]:
             layers.append(_forest(drawn, [(v, v, v) for v in at], at_size, "alternative", 0.2))
         caption = f"Each model's estimate with its interval.{_without(names, drawn)}"
         yield _forest_figure("estimates", f"{_capital(label)}, by model", caption, label, layers)
-    nulls = [
-        (name, (a.null_mean, a.null_low, a.null_high), a.observed)
-        for name, a in zip(names, question.answers, strict=True)
-        if a.null_mean is not None and a.null_low is not None and a.null_high is not None and a.observed is not None
-    ]
-    if len(nulls) > 1:
-        statistic = escape(first.statistic)
-        drawn = tuple(name for name, _, _ in nulls)
-        yield _forest_figure(
-            "nulls",
-            f"{_capital(statistic)}, beside each model's null",
-            f"The statistic of each model, and what it is in this null: {escape(first.null_model, 200)}."
-            f"{_without(names, drawn)}",
-            statistic,
-            [
-                _forest(drawn, [null for _, null, _ in nulls], "null, mean and middle 95%", "null", 0.12),
-                _forest(drawn, [(value,) * 3 for _, _, value in nulls], "model", "data", -0.12),
-            ],
-        )
+    tested = [(a.observed, a.observed, a.observed, a.null_mean, a.null_low, a.null_high) for a in question.answers]
+    yield from _beside_null("nulls", first.statistic, first.null_model, names, tested)
+    for place, other in enumerate(first.others):
+        same = [next((o for o in answer.others if o.name == other.name), None) for answer in question.answers]
+        beside = [
+            (None,) * 6 if o is None else (o.value, o.low, o.high, o.null_mean, o.null_low, o.null_high) for o in same
+        ]
+        yield from _beside_null(f"other-{place}", other.name, other.null_model, names, beside)
+
+
+def _beside_null(
+    name: str, statistic: str, model: str, names: Sequence[str], places: Sequence[tuple[float | None, ...]]
+) -> Iterable[Figure]:
+    """A statistic of each model, its value and interval, beside its null's mean and middle 95%; none for one model."""
+    known = [(label, place) for label, place in zip(names, places, strict=True) if None not in place]
+    if len(known) < 2:
+        return
+    drawn = tuple(label for label, _ in known)
+    numbers = [tuple(float(value) for value in place if value is not None) for _, place in known]
+    own, null = [(v, low, high) for v, low, high, *_ in numbers], [(m, low, high) for *_, m, low, high in numbers]
+    yield _forest_figure(
+        name,
+        f"{_capital(escape(statistic))}, beside each model's null",
+        f"The statistic of each model, and what it is in this null: {escape(model, 200)}.{_without(names, drawn)}",
+        escape(statistic),
+        [
+            _forest(drawn, null, "null, mean and middle 95%", "null", 0.12),
+            _forest(drawn, own, "model", "data", -0.12),
+        ],
+    )
 
 
 def _without(names: Sequence[str], drawn: Sequence[str]) -> str:

@@ -42,15 +42,16 @@ _ENCODERS = ("bert", "t5encoder")
 
 #: What the verdicts of a scan mean.
 VERDICTS = (
-    ("supported", "the data show it, more than the null does, by every check of the rule"),
+    ("supported", "the data show it, more than chance gives, by every check of the rule"),
     ("weak", "some of it holds, and the text says what does not"),
-    ("not supported", "nothing beyond what the null gives"),
+    ("not supported", "no more than chance gives; that is no proof of the opposite"),
     ("contradicted", "the data speak against it"),
     ("inconclusive", "too little data to say"),
 )
 #: What else a reader may meet first here.
 GLOSSARY = (
-    ("null", "the same statistic on made-up data of the kind named; a number means something only beside it"),
+    ("type", "a different token, counted once however often it occurs"),
+    ("null", "what chance gives: the statistic on made-up data of the kind named; a number means little without it"),
     ("interval", "where the number would lie in 95% of repetitions with other documents or tokens of the same kind"),
 )
 
@@ -364,5 +365,8 @@ def _strip(result: Result) -> Strip | None:
     start, end = min(low, observed), max(high, observed)
     if end <= start:
         return None
-    low, high, observed = (0.06 + 0.88 * (value - start) / (end - start) for value in (low, high, observed))
-    return Strip(low, high, observed)
+    below, within, above = result.sides
+    side = below if observed < low else above if observed > high else within
+    left, right, dot = (0.06 + 0.88 * (value - start) / (end - start) for value in (low, high, observed))
+    axis = escape(result.null.statistic, 200)
+    return Strip(left, right, dot, axis, here=number(observed), chance=span(low, high), side=side)

@@ -108,6 +108,8 @@ def _show_card(console: Console, section: Section) -> None:
     lines = [Text(card.reason)]
     lines += [Text(f"Note. {warning}", style="yellow") for warning in section.warnings]
     lines += [Text(f"{name}: {line}", style="dim") for name, line in card.lines]
+    if card.strip is not None:
+        lines.append(Text(f"Here {card.strip.here}, chance {card.strip.chance}: {card.strip.side}.", style="dim"))
     for answer in card.answers:
         lines.append(Text(answer.of, style="bold").append("  ").append(_verdict(answer.verdict)))
         lines += [Text(f"  {answer.line}", style="dim")] if answer.line else []

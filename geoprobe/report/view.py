@@ -43,11 +43,27 @@ class Answer:
 
 @dataclass(frozen=True)
 class Strip:
-    """Where the data lie beside the middle 95% of their null, as shares of a common width."""
+    """Where the data lie beside the middle 95% of their null, as shares of a common width, and what that means.
+
+    Parameters
+    ----------
+    low, high, observed : float
+        Ends of the null's bar and the data's dot, as shares of the width.
+    axis : str
+        What is measured.
+    here, chance : str
+        The numbers of the dot and of the bar.
+    side : str
+        What it means to lie there.
+    """
 
     low: float
     high: float
     observed: float
+    axis: str = ""
+    here: str = ""
+    chance: str = ""
+    side: str = ""
 
 
 @dataclass(frozen=True)
@@ -184,4 +200,5 @@ def shown_table(table: Table) -> ShownTable:
 
 
 def _cell(cell: Cell) -> str:
-    return escape(cell, 300) if isinstance(cell, str) else number(cell)
+    # a reason is a few sentences, and what two models differ by may be the last of them
+    return escape(cell, 2000) if isinstance(cell, str) else number(cell)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 
 from geoprobe.comparing import compare
@@ -14,6 +15,7 @@ from geoprobe.report.comparison import COMPARISON_VERSION
 from geoprobe.report.formats import FORMATS
 from geoprobe.report.scan import SCHEMA_VERSION, Report
 from geoprobe.report.schema import json_schema
+from geoprobe.results import number
 
 
 def published_schema() -> dict[str, Any]:
@@ -158,3 +160,16 @@ def test_a_report_kept_before_a_scatter_had_exact_values_still_opens(report: Rep
     opened = Report.from_dict(data)
     assert opened["norms"].scatter().x_exact == ""
     assert opened.render("html") != report.render("html")
+
+
+@pytest.mark.parametrize(("observed", "place"), [(-0.5, 0), (0.0, 1), (0.5, 2)])
+def test_a_strip_says_its_axis_its_numbers_and_what_its_side_means(report: Report, observed: float, place: int) -> None:
+    drawn = tuple(float(value) for value in np.linspace(-0.1, 0.1, 99))
+    null = dataclasses.replace(report["norms"].null, observed=observed, distribution=drawn)
+    results = {"norms": dataclasses.replace(report["norms"], null=null)}
+    view = dataclasses.replace(report, results=results).view()
+    strip = view.sections[0].card.strip
+    assert strip is not None
+    assert (strip.axis, strip.side) == ("Spearman's ρ", report["norms"].sides[place])
+    assert (strip.here, strip.chance) == (number(observed), "−0.096 to 0.096")
+    assert (strip.observed < strip.low, strip.observed > strip.high) == (place == 0, place == 2)

@@ -51,6 +51,11 @@ class FrequencyResult(Result):
     name: ClassVar[str] = "frequency"
     title: ClassVar[str] = "Token frequency"
     question: ClassVar[str] = "Do token frequencies follow a power law?"
+    sides: ClassVar[tuple[str, str, str]] = (
+        "closer to a power law than samples of one are",
+        "as close to a power law as samples of one are",
+        "further from a power law than samples of one are",
+    )
     claim: ClassVar[str] = "token frequencies follow a power law"
 
     fit: TailFit | None

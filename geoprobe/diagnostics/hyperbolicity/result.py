@@ -24,7 +24,7 @@ from geoprobe.diagnostics.hyperbolicity.treelikeness import MATCHED, PROMPT_POIN
 from geoprobe.diagnostics.null_figure import null_figure
 from geoprobe.diagnostics.paper import CITATION
 from geoprobe.figure import Figure
-from geoprobe.results import Result, Row, Table, number
+from geoprobe.results import Estimate, NullDistribution, Result, Row, Table, number
 
 __all__ = ["HyperbolicityResult"]
 
@@ -57,6 +57,11 @@ class HyperbolicityResult(Result):
     name: ClassVar[str] = "hyperbolicity"
     title: ClassVar[str] = "Tree-likeness"
     question: ClassVar[str] = "Are distances between tokens those of a tree?"
+    sides: ClassVar[tuple[str, str, str]] = (
+        "more tree-like than chance gives",
+        "as tree-like as chance gives",
+        "less tree-like than chance gives",
+    )
     claim: ClassVar[str] = "distances between tokens are those of a tree"
     tree_like: ClassVar[str] = "tokens"
 
@@ -120,6 +125,13 @@ class HyperbolicityResult(Result):
             label = "Holland's index, other tokens of equal frequency"
             rows.append(Row(label, prompts.null_mean, key="holland_matched"))
         return tuple(rows)
+
+    def others(self) -> tuple[tuple[Estimate, NullDistribution], ...]:
+        """The paper's relative δ."""
+        if self.delta is None:
+            return ()
+        delta = Estimate("δ", "relative δ, mean over prompts", self.delta.mean, self.delta.interval)
+        return ((delta, self.delta.null),)
 
     def figures(self) -> tuple[Figure, ...]:
         """The ladder, the prompts' δ beside its null, δ against the number of points, and δ by corpus."""

@@ -98,6 +98,11 @@ class NormsResult(Result):
     name: ClassVar[str] = "norms"
     title: ClassVar[str] = "Norms and frequency"
     question: ClassVar[str] = "Do frequent tokens lie nearer the origin than rare ones?"
+    sides: ClassVar[tuple[str, str, str]] = (
+        "frequent tokens have smaller norms than chance gives",
+        "norms follow frequency no more than chance gives",
+        "frequent tokens have larger norms than chance gives",
+    )
     claim: ClassVar[str] = "frequent tokens lie nearer the origin than rare ones"
 
     n_seen: int

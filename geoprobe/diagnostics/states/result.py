@@ -33,6 +33,11 @@ class StatesResult(Result):
     name: ClassVar[str] = "states"
     title: ClassVar[str] = "Hidden states"
     question: ClassVar[str] = "Are hidden states more tree-like than chance?"
+    sides: ClassVar[tuple[str, str, str]] = (
+        "more tree-like than chance gives",
+        "as tree-like as chance gives",
+        "less tree-like than chance gives",
+    )
     claim: ClassVar[str] = "hidden states are more tree-like than chance"
     tree_like: ClassVar[str] = "hidden states"
 
