@@ -189,7 +189,10 @@ def _not_in_all(models: Sequence[ComparedModel]) -> str:
         for corpus in model.corpora:
             if corpus.sha256 not in shared:
                 of[corpus.name, corpus.sha256].append(model.label)
-    return "; ".join(f"{name} (only {', '.join(labels)})" for (name, _), labels in of.items())
+    names: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
+    for (name, _), labels in of.items():
+        names[tuple(labels)].append(name)
+    return "; ".join(f"{', '.join(listed)} (only {', '.join(labels)})" for labels, listed in names.items())
 
 
 def _differences(labels: Sequence[str], reports: Sequence[Report], shared: Sequence[str]) -> Iterator[str]:

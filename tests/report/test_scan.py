@@ -1,4 +1,5 @@
 import copy
+import dataclasses
 import gzip
 import json
 from importlib import resources
