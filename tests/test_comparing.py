@@ -1,6 +1,7 @@
 import copy
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,9 @@ def test_every_number_is_the_scans_own(report: Report, comparison: Comparison) -
             assert answer.rows == result.rows()
             assert (answer.observed, answer.null_mean) == (result.null.observed, result.null.mean)
             inside = sum(answer.null_low <= value <= answer.null_high for value in result.null.distribution)
-            # the 95% range by interpolation, of draws that stop where it is clear
-            assert 0.85 <= inside / len(result.null.distribution) <= 0.99
+            # the 95% range by interpolation; of draws that stop early, where it is clear, there may be too few to cut
+            draws = len(result.null.distribution)
+            assert 0.85 * draws <= inside <= (0.99 * draws if draws >= 40 else draws)
 
 
 def test_the_same_documents_and_tokens_have_no_obstacle(comparison: Comparison) -> None:
@@ -140,9 +142,11 @@ def test_another_quantity_under_the_same_question_is_said(report: Report) -> Non
     assert "index of layer 30 (Other)" in obstacle
     (obstacle,) = geoprobe.compare(report, with_norms(null=dataclasses.replace(norms.null, statistic="δ"))).obstacles
     assert obstacle == "The test of norms is not the same quantity in every scan: Spearman's ρ (Tiny), δ (Other)."
-    # another number of prompts to average over is not another quantity
+    # another number of tokens or prompts to average over is not another quantity
     tree = report["hyperbolicity"]
-    null = dataclasses.replace(tree.null, statistic="Holland's index, mean over 1 prompts")
+    fewer = re.sub(r"\d+", "1", tree.null.statistic)
+    assert fewer != tree.null.statistic
+    null = dataclasses.replace(tree.null, statistic=fewer)
     results = dict(report.results) | {"hyperbolicity": dataclasses.replace(tree, null=null)}
     assert geoprobe.compare(report, changed(report, "Other", results=results)).obstacles == ()
 
@@ -197,7 +201,9 @@ def test_it_is_saved_read_back_and_drawn_the_same(comparison: Comparison, tmp_pa
 
 def test_forest_plots_show_each_estimate_and_each_null(comparison: Comparison) -> None:
     for section in comparison.view().sections:
-        assert [figure.name for figure in section.figures] == ["estimates", "nulls"]
+        names = [figure.name for figure in section.figures]
+        # tree-likeness shows the paper's δ as well
+        assert names == ["estimates", "nulls", *(["other-0"] if len(names) > 2 else [])]
         for figure in section.figures:
             for layer in figure.layers:
                 assert layer.names == ("Tiny", "Other")

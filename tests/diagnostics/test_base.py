@@ -89,8 +89,8 @@ def test_an_entry_point_cannot_take_the_place_of_a_built_in(monkeypatch: pytest.
 
 
 def test_an_unknown_diagnostic_lists_the_known() -> None:
-    with pytest.raises(NotFoundError, match=r"no diagnostic 'curvature'.\nThere are: frequency, norms, hyperbolicity"):
-        base.analyzer_type("curvature")
+    with pytest.raises(NotFoundError, match=r"no diagnostic 'isotropy'.\nThere are: frequency, norms, hyperbolicity"):
+        base.analyzer_type("isotropy")
 
 
 def test_options_of_a_diagnostic_are_given_behind_its_name() -> None:
