@@ -28,7 +28,7 @@ def test_a_plan_counts_runs_steps_tokens_and_parameters(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     plan = plan_finetune(tiny_model, train=training_file, data=test_sets, **CHOICES)
-    assert (plan.training, plan.validation, plan.questions) == (54, 6, {"addsub": 8})
+    assert (plan.training, plan.validation, plan.choosing, plan.questions) == (48, 6, 6, {"addsub": 8})
     assert (plan.sweep, plan.sweep_steps, plan.final, plan.final_steps) == (4, 3, 4, 6)
     assert 4 * (4 * 3 + 4 * 6) * 20 < plan.tokens < 4 * (4 * 3 + 4 * 6) * 60
     assert [(each.method, each.geometry_parameters) for each in plan.methods] == [("lora", 0), ("hyplora", 10)]

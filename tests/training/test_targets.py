@@ -36,6 +36,8 @@ FAMILIES: dict[str, tuple[str, dict[str, Any], dict[str, int]]] = {
     "phi-2": ("PhiConfig", {}, {**ATTENTION, "fc1": 2, "fc2": 2}),
     "opt": ("OPTConfig", {"ffn_dim": 24, "word_embed_proj_dim": 16}, {**ATTENTION, "fc1": 2, "fc2": 2}),
     "starcoder-2": ("Starcoder2Config", {}, {**ATTENTION, "c_fc": 2, "mlp.c_proj": 2}),
+    "gpt-2": ("GPT2Config", {"n_embd": 16, "n_layer": 2, "n_head": 2}, {"c_attn": 2, "c_fc": 2, "mlp.c_proj": 2}),
+    "falcon": ("FalconConfig", {}, {"query_key_value": 2, "dense_h_to_4h": 2, "dense_4h_to_h": 2}),
     "neox": ("GPTNeoXConfig", {}, {"query_key_value": 2, "dense_h_to_4h": 2, "dense_4h_to_h": 2}),
     "bloom": (
         "BloomConfig",
@@ -51,7 +53,8 @@ FAMILIES: dict[str, tuple[str, dict[str, Any], dict[str, int]]] = {
 def _model(family: str) -> Any:
     config, sizes, _ = FAMILIES[family]
     torch.manual_seed(0)
-    return transformers.AutoModelForCausalLM.from_config(getattr(transformers, config)(**{**SMALL, **sizes}))
+    known = {name: size for name, size in {**SMALL, **sizes}.items() if (family, name) != ("falcon", "head_dim")}
+    return transformers.AutoModelForCausalLM.from_config(getattr(transformers, config)(**known))
 
 
 def _setup(**choices: Any) -> Setup:
