@@ -131,7 +131,7 @@ def test_the_suffix_chooses_the_format(report: Report, tmp_path: Path) -> None:
 
 def test_all_formats_are_written_under_their_names(report: Report, tmp_path: Path) -> None:
     paths = report.write(tmp_path / "out", FORMATS)
-    names = {"json": "scan.json", "html": "report.html", "pdf": "report.pdf", "md": "report.md"}
+    names = {"json": "scan.json", "html": "report.html", "pdf": "report.pdf", "md": "report.md", "csv": "report.csv"}
     assert {kind: path.name for kind, path in paths.items()} == names
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(names.values())
 
