@@ -20,7 +20,8 @@ from statistics import median
 import numpy as np
 
 from geoprobe.data import EmbeddingTable, ModelSource, native_reader
-from geoprobe.sources.models.safetensors import SafetensorsRows, read_header
+from geoprobe.sources.models.safetensors import SafetensorsRows
+from geoprobe.sources.models.safetensors_header import read_header
 from geoprobe.stats.rows import project
 
 ROWS, WIDTH = 128_256, 4_096

@@ -57,7 +57,7 @@ SUM = {"question": "What is 1 and 1?", "answer": "#### 2"}
 LEAK = {"instruction": "From a shelf of 20 jars 1 were sold. What number is left?", "output": "#### 19"}
 
 EXPERIMENTS: dict[str, Case] = {
-    "training data that are not there": Case(f"finetune tiny --train nowhere.jsonl {EVAL}", 3, "no file 'nowhere.j"),
+    "training data that are not there": Case(f"finetune tiny --train nowhere.jsonl {EVAL}", 3, "nowhere.jsonl"),
     "training data of an unknown name": Case(f"finetune tiny --train gms8k {EVAL}", 3, "no training data 'gms8k'"),
     "training data of no name": Case(f"finetune tiny --train '' {EVAL}", 2, "The name of the training data is empty"),
     "training data's name too long": Case(f"finetune tiny --train {'x' * 5000} {EVAL}", 3, "no training data"),

@@ -58,7 +58,7 @@ def test_a_run_gives_a_whole_record_and_is_not_done_twice(
     record = worker.run(run, alphas["hyplora"], listener)
     assert record.status == "finished"
     assert [loss for _, loss in record.train_losses] == listener.losses
-    assert record.gradient_norm == pytest.approx(alphas["lora"].gradient_norm)
+    assert record.gradient_norm == pytest.approx(alphas["hyplora"].gradient_norm)
     assert record.unmatched_gradient_norm != pytest.approx(record.gradient_norm)
     assert (record.trainable_parameters, record.geometry_parameters) == (2570, 10)
     assert len(record.curvatures) == 10
