@@ -8,8 +8,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -292,14 +293,37 @@ def _ended_by_signals() -> Iterator[None]:
         yield
         return
     before = {each: signal.signal(each, _end) for each in (signal.SIGINT, signal.SIGTERM)}
+    hook = sys.unraisablehook
+    sys.unraisablehook = partial(_end_later, hook)
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for each, handler in before.items():
             signal.signal(each, handler)
 
 
+class _Ended(SystemExit):
+    """The end that a signal asks for."""
+
+    said = False
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.number = number
+
+
 def _end(number: int, _: object) -> None:
-    # not by print: the signal may have come in the midst of one
-    os.write(2, b"geoprobe: interrupted; what was to be written is there whole, or not at all.\n")
-    raise SystemExit(128 + number)
+    if not _Ended.said:
+        _Ended.said = True
+        # not by print: the signal may have come in the midst of one
+        os.write(2, b"geoprobe: interrupted; what was to be written is there whole, or not at all.\n")
+    raise _Ended(number)
+
+
+def _end_later(hook: Callable[[Any], Any], lost: Any) -> None:
+    """Ask again where the signal came while Python collected an object, from which no exception gets out."""
+    if isinstance(lost.exc_value, _Ended):
+        threading.Timer(0.01, signal.raise_signal, [lost.exc_value.number]).start()
+    else:
+        hook(lost)

@@ -144,8 +144,8 @@ def paired_accuracy(
 
 
 def paired_losses(
-    differences: Float[np.ndarray, "s q"],
-    tokens: Float[np.ndarray, " q"],
+    differences: Float[np.ndarray, "_ _"],
+    tokens: Float[np.ndarray, " _"],
     rng: np.random.Generator,
     *,
     replicates: int = 10_000,

@@ -60,3 +60,28 @@ def test_a_scan_that_is_killed_leaves_every_file_whole(
     # between two renames lie microseconds: some of each would be a chance in thousands
     assert sum(len(set(each["states"])) > 1 for each in found) <= 1
     assert -9 in Counter(each["code"] for each in found)
+
+
+COLLECTED = """
+import os, signal, weakref
+from geoprobe.cli.app import _ended_by_signals
+
+class Kept: ...
+
+def ended(_):
+    os.kill(os.getpid(), signal.SIGINT)
+
+with _ended_by_signals():
+    kept = Kept()
+    watched = weakref.ref(kept, ended)
+    del kept
+    signal.sigtimedwait([], 10)
+print("went on")
+"""
+
+
+def test_a_signal_during_the_collection_of_an_object_which_swallows_exceptions_ends_the_program_too() -> None:
+    done = subprocess.run([sys.executable, "-c", COLLECTED], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 130
+    assert done.stdout == ""
+    assert done.stderr == "geoprobe: interrupted; what was to be written is there whole, or not at all.\n"

@@ -102,7 +102,7 @@ def test_hyperbolicity_of_a_sampled_table_says_what_was_read(zipf_texts: list[st
     table = inputs.embedding
     drawn = sample_weights(inputs.counts, inputs.prompts, 300, np.random.default_rng(0))
     part = replace(table, vectors=SampledRows(table.vectors, drawn > 0), weights=drawn)
-    result = HyperbolicityAnalyzer(replicates=19, draws=19, tested=4, tokens=32).run(
+    result = HyperbolicityAnalyzer(replicates=19, draws=79, tested=4, tokens=32, shown="off").run(
         replace(inputs, embedding=part), np.random.default_rng(0)
     )
     read = sum(bool((drawn[ids] > 0).all()) for ids in inputs.prompts[0].ids)
@@ -122,7 +122,7 @@ def test_norms_of_a_sampled_table_stand_for_all_rows_and_blame_no_row_for_not_be
     whole = scan_inputs(texts, words=words, vectors=vectors.astype(np.float32))
     drawn = sample_weights(whole.counts, (), 500, rng)
     table = replace(whole.embedding, vectors=SampledRows(whole.embedding.vectors, drawn > 0), weights=drawn)
-    analyzer = NormsAnalyzer(replicates=199, bootstrap=19)
+    analyzer = NormsAnalyzer(replicates=999, bootstrap=19)
     full, part = (analyzer.run(each, np.random.default_rng(0)) for each in (whole, replace(whole, embedding=table)))
     assert part.n_not_finite == 0
     assert part.estimate.interval is not None
@@ -130,7 +130,10 @@ def test_norms_of_a_sampled_table_stand_for_all_rows_and_blame_no_row_for_not_be
     assert "sample's design" in part.estimate.interval.method
     assert "sample's design" in part.null.model
     # without weights rho has the variance 1 / (n - 1) under exchangeability, with them more
-    assert np.std(part.null.distribution) * np.sqrt(part.n_seen - 1) > 1.08
+    seen = drawn[(drawn > 0) & (whole.counts > 0)]
+    design = np.sqrt(seen.size * (seen**2).sum()) / seen.sum()  # Kish 1965: the square root of the design effect, 1.09
+    spread = np.std(part.null.distribution) * np.sqrt(part.n_seen - 1)
+    assert spread == pytest.approx(design, abs=0.07)
     assert any("A sample of the rows was read" in warning for warning in part.warnings)
     assert not any("NaN" in warning for warning in part.warnings)
 
