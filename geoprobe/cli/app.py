@@ -186,6 +186,7 @@ def count(
         from geoprobe.errors import UsageError
         from geoprobe.files import check_folder
         from geoprobe.report.terminal import ScanProgress
+        from geoprobe.report.text import escape_all
         from geoprobe.sources.counts_file import counts_file_path, save_counts
 
         asked = {"--corpus": corpus, "--field": field, "--data": data, "--revision": revision}
@@ -216,7 +217,7 @@ def count(
         save_counts(out, found)
         if not quiet:
             tokens = sum(each.n_tokens for each in found.corpora)
-            typer.echo(f"{out}: {tokens:,} tokens, {len(found.tokens):,} different", err=True)
+            typer.echo(f"{escape_all(str(out))}: {tokens:,} tokens, {len(found.tokens):,} different", err=True)
 
 
 @app.command()

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.text import Text
 
 from geoprobe.report.conclusion import SAVED
-from geoprobe.report.text import escape
+from geoprobe.report.text import escape, escape_all
 from geoprobe.report.view import Section, View, tone
 
 __all__ = ["Bars", "ScanProgress", "show_report"]
@@ -94,10 +94,10 @@ def show_report(view: View, paths: Mapping[str, Path]) -> None:
             console.print(Text(note, style="dim"))
     if view.conclusion is not None and view.conclusion.command:
         console.print(Text(f"\nNext. {view.conclusion.purpose}"))
-        console.print(Text(f"  {_placed(view.conclusion.command, paths)}"), soft_wrap=True)
+        console.print(Text(f"  {escape_all(_placed(view.conclusion.command, paths))}"), soft_wrap=True)
     console.print()
     for path in paths.values():
-        console.print(Text(str(path)), soft_wrap=True)
+        console.print(Text(escape_all(str(path))), soft_wrap=True)
 
 
 def _show_card(console: Console, section: Section) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import stat
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -61,18 +63,21 @@ class Store:
     def check(self, setup: Setup, inputs: Mapping[str, str], *, resume: bool) -> None:
         """Refuse a folder that this experiment cannot be begun or gone on with in; `inputs` are hashes of its data.
 
-        Nothing is written.
+        Nothing is written. The folder may be another person's: a link in it would have checkpoints deleted, and
+        adapters written, elsewhere.
 
         Raises
         ------
         UsageError
             When the folder holds another experiment, or this one and going on was not asked for.
         BadDataError
-            When what it holds of one cannot be read.
+            When what it holds of one cannot be read, or is a link, a device or a pipe.
         GeoprobeError
             When it could not be written in.
         """
         check_folder(self.out)
+        for name in _OWN:
+            _check_plain(self.out / name)
         path = self.out / "setup.json"
         if not path.exists():
             return
@@ -123,7 +128,9 @@ class Store:
                 "Put back the one that it began with, or give another folder by --out.",
             )
         other = [
-            f"{name} {old} (now {versions[name]})" for name, old in saved.versions.items() if versions[name] != old
+            f"{name} {old} (now {versions.get(name, 'not asked')})"
+            for name, old in saved.versions.items()
+            if versions.get(name) != old
         ]
         return (f"The experiment began with other versions than it ended with: {', '.join(other)}.",) if other else ()
 
@@ -132,13 +139,26 @@ class Store:
         return self.out / "runs" / run.id
 
     def record(self, run: Run) -> RunFacts | None:
-        """What a finished run gave; None for one that is not finished."""
+        """What a finished run gave; None for one that is not finished.
+
+        Raises
+        ------
+        BadDataError
+            When its record cannot be read, or is another run's.
+        """
         folder = self.folder(run)
         if not (folder / "record.json").exists():
             return None
         data, predictions = _record(folder)
         facts = from_builtins(RunFacts, {**data, "unread": unread(predictions)}, what="record of a run")
+        of = Run(facts.method, facts.seed, facts.learning_rate, facts.purpose, run.steps)
+        if of != run or facts.adapter not in (None, self._adapter(run)):
+            raise BadDataError(f"{folder / 'record.json'} is the record of another run.", _AGAIN)
         return facts if facts.status == "finished" else None
+
+    def _adapter(self, run: Run) -> str:
+        """The place of a run's adapter in the experiment's folder."""
+        return (self.folder(run) / "adapter").relative_to(self.out).as_posix()
 
     def base_record(self) -> BaseFacts | None:
         """What the model did before any training; None where it was not asked yet."""
@@ -178,7 +198,7 @@ class Store:
             part.rename(folder)
         except (OSError, RuntimeError, SafetensorError) as error:
             raise disk_error(error, folder) from error
-        return folder.relative_to(self.out).as_posix()
+        return self._adapter(run)
 
     def matched_alphas(self) -> tuple[MatchedAlpha, ...]:
         """The alphas measured so far."""
@@ -188,6 +208,33 @@ class Store:
     def save_matched_alphas(self, alphas: Sequence[MatchedAlpha]) -> None:
         """Save alphas."""
         write_whole({self.out / "scales.json": (json.dumps(msgspec.to_builtins(alphas), indent=1) + "\n").encode()})
+
+
+#: What of a folder is an experiment's.
+_OWN = ("setup.json", "scales.json", "base", "runs")
+_AGAIN = "Delete its folder to run it again."
+#: A test set's name in a record, and so a file's.
+_SET = re.compile(r"[\w-]+")
+
+
+def _check_plain(place: Path) -> None:
+    """Refuse anything but files and folders at a place and below it."""
+    waiting = [place]
+    while waiting:
+        path = waiting.pop()
+        try:
+            mode = path.lstat().st_mode
+            waiting += path.iterdir() if stat.S_ISDIR(mode) else ()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise BadDataError(f"{path} cannot be read: {error.strerror}.", "Give another folder by --out.") from error
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            what = f"a link to {path.readlink()}" if stat.S_ISLNK(mode) else "neither a file nor a folder"
+            raise BadDataError(
+                f"{path} in the experiment's folder is {what}.",
+                "Put a copy in its place, or give another folder by --out.",
+            )
 
 
 #: What a record leaves to the files of predictions, and what it says in their place.
@@ -214,8 +261,11 @@ def _record(folder: Path) -> tuple[dict[str, Any], Predictions]:
     """A record with its predictions reduced to right and wrong, and the predictions."""
     data = _read(folder / "record.json")
     if not isinstance(data, dict):
-        raise BadDataError(f"{folder / 'record.json'} is no record.", "Delete its folder to run it again.")
-    predictions = {task: read_predictions(folder / "predictions" / f"{task}.jsonl") for task in data.pop(_IN_PLACE, ())}
+        raise BadDataError(f"{folder / 'record.json'} is no record.", _AGAIN)
+    names = data.pop(_IN_PLACE, [])
+    if not (isinstance(names, list) and all(isinstance(name, str) and _SET.fullmatch(name) for name in names)):
+        raise BadDataError(f"{folder / 'record.json'} has predictions of no test sets: {names!r}.", _AGAIN)
+    predictions = {task: read_predictions(folder / "predictions" / f"{task}.jsonl") for task in names}
     return {**data, "rights": rights(predictions), "likelihood_rights": likelihood_rights(predictions)}, predictions
 
 
@@ -237,7 +287,7 @@ def read_predictions(path: Path) -> tuple[Prediction, ...]:
     try:
         lines = path.read_bytes().decode("utf-8", "surrogatepass").split("\n")
         return tuple(from_builtins(Prediction, json.loads(line), what=f"file {path}") for line in lines if line)
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         if isinstance(error, BadDataError):
             raise
         raise BadDataError(
@@ -248,5 +298,5 @@ def read_predictions(path: Path) -> tuple[Prediction, ...]:
 def _read(path: Path) -> Any:
     try:
         return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadDataError(f"{path} cannot be read: {error}.", "Delete it, or give another folder by --out.") from error

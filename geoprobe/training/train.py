@@ -341,13 +341,18 @@ def mark_complete(checkpoint: Path) -> None:
 
 def last_checkpoint(folder: Path) -> Path | None:
     """The last whole checkpoint in a run's folder; what was being written when a run was killed is passed over."""
-    whole = [path for path in folder.glob("checkpoint-*") if (path / _MARK).is_file()]
+    whole = [path for path in _checkpoints(folder) if (path / _MARK).is_file()]
     return max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    """Folders called as Trainer calls its checkpoints."""
+    return [path for path in folder.glob("checkpoint-*") if path.name[11:].isdecimal() and path.is_dir()]
 
 
 def clear_checkpoints(folder: Path) -> None:
     """Remove a finished run's checkpoints: its adapter is saved."""
-    for path in folder.glob("checkpoint-*"):
+    for path in _checkpoints(folder):
         shutil.rmtree(path)
 
 

@@ -49,7 +49,7 @@ def prompt(instruction: str, context: str = "", template: str = "alpaca") -> str
 
 _NUMBERED = re.compile(r"\b(Answer|Solution|Option|Ending)([1-9]):\s*")
 _LETTERED = re.compile(r"\(([A-E])\)\s*")
-_FORMAT = re.compile(r"\s*Answer format:.*\Z", re.DOTALL)
+_FORMAT = "Answer format:"
 _CHOICES = "Answer Choices:"
 _OPENINGS = re.compile(r"\APlease (?:choose|answer)[^:]*:\s*|\A.*?with true or false, question:\s*")
 
@@ -77,15 +77,24 @@ def options_of(instruction: str, kind: Kind) -> Options:
     if kind == "letter":
         _, marked, listed = instruction.rpartition(_CHOICES)
         return _split(_LETTERED, listed, "ABCDE") if marked else Options()
-    body = _FORMAT.sub("", instruction)
-    if "true/false" in instruction[len(body) :]:
+    body, form = _without_format(instruction)
+    if "true/false" in form:
         return Options(("true", "false"), ("true", "false"))
     return _split(_NUMBERED, body, "123456789")
 
 
 def stem(instruction: str) -> str:
     """An instruction without the words that every question of its set has: for telling questions apart."""
-    return _OPENINGS.sub("", _FORMAT.sub("", instruction), count=1)
+    return _OPENINGS.sub("", _without_format(instruction)[0], count=1)
+
+
+def _without_format(instruction: str) -> tuple[str, str]:
+    """An instruction up to where it says in what form to answer, and the rest.
+
+    Not by an expression that begins with spaces: it looks from each of them on, and text may be spaces alone.
+    """
+    body, said, form = instruction.partition(_FORMAT)
+    return (body.rstrip() if said else body), form
 
 
 def _split(marker: re.Pattern[str], listed: str, order: str) -> Options:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,24 @@ def chosen(options: str, says: str, code: int = 2) -> Case:
 def begun(file: bytes, says: str, code: int, options: str = "") -> Case:
     """An output folder with an experiment's set-up in it."""
     return Case(f"{FINETUNE} --out out{options}", code, says, {"out/setup.json": file})
+
+
+def linked(name: str) -> Case:
+    """An output folder in which a link leads to the training data's folder, or to nothing."""
+
+    def make(folder: Path) -> None:
+        (folder / "out" / name).parent.mkdir(parents=True)
+        (folder / "out" / name).symlink_to(folder / "sets")
+
+    return Case(f"{FINETUNE} --out out --resume", 5, "is a link to", make=make)
+
+
+def pipe(name: str) -> Callable[[Path], object]:
+    def make(folder: Path) -> None:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        os.mkfifo(folder / name)
+
+    return make
 
 
 def edited(says: str, *path: str | int, value: object = None) -> Case:
@@ -171,6 +190,13 @@ EXPERIMENTS: dict[str, Case] = {
     "an experiment that is a list": begun(b"[]", "setup.json", 5, " --resume"),
     "an experiment whose set-up is a list": begun(b'{"setup": [], "inputs": {}}', "setup.json", 5, " --resume"),
     "an experiment whose inputs are a list": begun(b'{"setup": {}, "inputs": []}', "setup.json", 5, " --resume"),
+    "an experiment nested without end": begun(b'{"a":' * 100_000, "setup.json cannot be read", 5, " --resume"),
+    "an experiment whose runs are elsewhere": linked("runs"),
+    "an experiment whose run is elsewhere": linked("runs/final-lora-seed0-lr0.0003"),
+    "an experiment whose set-up is elsewhere": linked("setup.json"),
+    "an experiment that is a pipe": Case(
+        f"{FINETUNE} --out out --resume", 5, "neither a file nor a folder", make=pipe("out/setup.json")
+    ),
     "an experiment of nothing": Case(
         "report bad.json", 5, "missing required field", {"bad.json": b'{"kind": "finetune", "schema_version": 1}'}
     ),

@@ -267,6 +267,22 @@ def test_tensor_names_steer_no_terminal(workplace: Path, tmp_path: Path, run_cli
     assert "\x1b" not in stderr
 
 
+def test_names_of_folders_steer_no_terminal(workplace: Path, tmp_path: Path, run_cli: Run) -> None:
+    folder = tmp_path / "\x1b[31m\u202egnp"
+    shutil.copytree(workplace, folder)
+    for arguments in (
+        ["report", folder / "scan.json", "--format", "md"],
+        ["report", workplace / "scan.json", "--format", "md", "--out", folder],
+        ["compare", folder / "scan.json", workplace / "scan.json", "--format", "json", "--out", folder / "c"],
+        ["count", folder / "tiny", "--corpus", folder / "good.txt", "--out", folder / "c.parquet"],
+        ["count", "--merge", folder / "good.parquet", folder / "good.parquet", "--out", folder / "c.parquet"],
+        ["scan", folder / "tiny", "--corpus", folder / "good.txt", "--format", "md", "--out", folder / "o"],
+    ):
+        _, _, stderr = run_cli(*arguments)
+        assert "\\u{1b}[31m\\u{202e}gnp" in stderr, arguments
+        assert not {"\x1b", "\u202e"} & set(stderr), arguments
+
+
 def test_markup_in_a_name_is_shown_by_the_progress_bar_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
     from rich.console import Console
 

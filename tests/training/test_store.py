@@ -1,6 +1,7 @@
 """An experiment's folder: what is finished, and whether it is the same experiment."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -119,6 +120,76 @@ def test_a_damaged_record_is_named(tmp_path: Path) -> None:
     (store.folder(RUN) / "record.json").write_text("{")
     with pytest.raises(BadDataError, match=r"record\.json cannot be read"):
         store.record(RUN)
+
+
+TAMPERED = [
+    *(b"7", b"[]", b'"x"', b"null", b"NaN", b"1e999", b"\xff", b"[" * 100_000, b'{"a":' * 100_000, b"9" * 5000),
+    *(b'{"predictions": 7}', b'{"predictions": null}', b'{"predictions": {"a": 1}}', b'{"predictions": [["a"]]}'),
+    *(b'{"predictions": ["../../../x"]}', b'{"predictions": ["/etc/x"]}', b'{"predictions": [""]}'),
+    *(b'{"predictions": ["a\\u0000b"]}', b'{"predictions": ["nowhere"]}'),
+]
+
+
+@pytest.mark.parametrize("content", TAMPERED, ids=lambda content: content[:32].decode("latin-1"))
+def test_records_of_another_kind_are_refused_and_nothing_outside_is_read(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.jsonl").write_bytes(predictions_to_jsonl(PREDICTIONS))
+    store = Store(tmp_path / "out" / "a")
+    for file, read in (
+        ("base/record.json", store.base_record),
+        (f"runs/{RUN.id}/record.json", lambda: store.record(RUN)),
+        ("scales.json", store.matched_alphas),
+        ("setup.json", lambda: store.check(SETUP, {}, resume=True)),
+    ):
+        (store.out / file).parent.mkdir(parents=True, exist_ok=True)
+        (store.out / file).write_bytes(content)
+        if file == "scales.json" and content == b"[]":
+            assert read() == ()  # no alpha was measured yet
+            continue
+        with pytest.raises(BadDataError, match=r"\.json|record of|jsonl"):
+            read()
+
+
+@pytest.mark.parametrize("change", [{"method": "hyplora"}, {"seed": 1}, {"purpose": "sweep"}, {"adapter": "../../x"}])
+def test_a_record_that_names_another_run_or_place_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    store = Store(tmp_path)
+    store.save(RUN, FACTS, ANSWERS)
+    path = store.folder(RUN) / "record.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(BadDataError, match="the record of another run"):
+        store.record(RUN)
+
+
+@pytest.mark.parametrize(
+    "where", ["setup.json", "scales.json", "base", "runs", f"runs/{RUN.id}", "runs/a/adapter.part"]
+)
+@pytest.mark.parametrize("resume", [False, True])
+def test_no_link_in_the_folder_is_followed(tmp_path: Path, where: str, resume: bool) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "checkpoint-5").mkdir(parents=True)
+    store = Store(tmp_path / "out")
+    link = store.out / where
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(elsewhere)
+    with pytest.raises(BadDataError, match="is a link to"):
+        store.check(SETUP, {}, resume=resume)
+    link.unlink()
+    os.mkfifo(link)
+    with pytest.raises(BadDataError, match="neither a file nor a folder"):
+        store.check(SETUP, {}, resume=resume)
+    assert (elsewhere / "checkpoint-5").is_dir()
+
+
+def test_a_folder_that_is_itself_a_link_is_the_users_own(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "disk")
+    Store(tmp_path / "out").check(SETUP, {}, resume=False)
+
+
+def test_versions_of_packages_that_nobody_knows_are_told(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.begin(SETUP, {}, MODEL, {**VERSIONS, "flax": "1"})
+    (said,) = store.begin(SETUP, {}, MODEL, VERSIONS)
+    assert "flax 1 (now not asked)" in said
 
 
 def test_predictions_are_one_a_line_whatever_their_text(tmp_path: Path) -> None:

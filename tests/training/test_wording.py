@@ -8,7 +8,7 @@ from geoprobe.errors import BadDataError, UsageError
 from geoprobe.training import data
 from geoprobe.training.data import load_training
 from geoprobe.training.tasks import TASKS, load_task, read_questions
-from geoprobe.training.wording import HUB_SETS, instruction_of, options_of, prompt
+from geoprobe.training.wording import HUB_SETS, instruction_of, options_of, prompt, stem
 
 ROWS = {
     "gsm8k": {"question": "How many?", "answer": "3 + 4 = <<3+4=7>>7\n#### 7"},
@@ -125,3 +125,13 @@ def test_the_plain_template_adds_nothing() -> None:
 def test_an_unknown_template_is_refused_by_naming_those_there_are() -> None:
     with pytest.raises(UsageError, match=r"'chatml'.*\n.*alpaca, plain"):
         prompt("Add.", template="chatml")
+
+
+@pytest.mark.parametrize("gap", [" ", "\n", "\t\u2003"])
+def test_a_text_of_spaces_takes_no_longer_than_its_length(gap: str) -> None:
+    """A million of them: by an expression that looks from each on, an hour."""
+    spaces = gap * (1_000_000 // len(gap))
+    assert options_of(f"1{spaces}x", "words") == options_of("", "words")
+    assert stem(f"1{spaces}x{spaces}Answer format: y") == f"1{spaces}x"
+    assert options_of(f"Answer1: a{spaces}Answer2: b{spaces}Answer format: x", "words").texts == ("a", "b")
+    assert options_of(f"Is it?{spaces}Answer format: true/false", "words").texts == ("true", "false")
