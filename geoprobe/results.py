@@ -199,6 +199,8 @@ class Result(Compact, ABC):
     claim: ClassVar[str] = ""
     #: What it means that the statistic lies below its null's middle 95%, within it, above it.
     sides: ClassVar[tuple[str, str, str]] = ("below what chance gives", "what chance gives", "above what chance gives")
+    #: A difference from the null's mean that is smaller than this counts as none, however significant.
+    floor: ClassVar[float] = 0.0
     #: What of the model is more like a tree than chance or not, such as ``tokens``; empty where that is not asked.
     tree_like: ClassVar[str] = ""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from geoprobe.data import EmbeddingTable
 from geoprobe.diagnostics.base import BUILTIN, Analyzer, make_analyzer, needs_of, with_layers
-from geoprobe.errors import UsageError
+from geoprobe.errors import GeoprobeError, UsageError
 from geoprobe.files import escaped_name, folder_name
 from geoprobe.progress import ProgressListener, Steps
 from geoprobe.reading import ScanRequest, generator, read_inputs
@@ -44,6 +44,7 @@ def scan(
     revision: str | None = None,
     offline: bool = False,
     progress: ProgressListener | None = None,
+    resume: str | Path | None = None,
 ) -> Report:
     """Scan a model's token embeddings.
 
@@ -86,6 +87,9 @@ def scan(
         Ask no network.
     progress : ProgressListener, optional
         Called at each step.
+    resume : str or Path, optional
+        A report's folder, or a folder of those: a report there of the same tensor, texts, options, seed and versions
+        is opened, as a scan would give it again.
 
     Returns
     -------
@@ -130,17 +134,13 @@ def scan(
     )
     steps = Steps(progress)
     inputs, facts = read_inputs(request, steps)
-    results = {}
-    for analyzer in chosen:
-        with steps.timed(analyzer.name):
-            results[analyzer.name] = analyzer.run(inputs, generator(seed, analyzer.name))
-    return Report(
+    report = Report(
         model=_model_facts(inputs.embedding, name),
         corpora=facts,
         seed=seed,
         options={analyzer.name: _options(analyzer) for analyzer in chosen},
         versions=versions_of(_PACKAGES),
-        results=results,
+        results={},
         command=_command(
             inputs.embedding.source.model,
             {
@@ -157,13 +157,37 @@ def scan(
                 "--seed": seed,
             },
         ),
-        timings=steps.timings,
     )
+    if resume is not None and (made := _made(report, Path(resume))) is not None:
+        return made
+    results = {}
+    for analyzer in chosen:
+        with steps.timed(analyzer.name):
+            results[analyzer.name] = analyzer.run(inputs, generator(seed, analyzer.name))
+    return replace(report, results=results, timings=steps.timings)
 
 
-def report_folder(name: str, sha256: str) -> Path:
+def _made(report: Report, folder: Path) -> Report | None:
+    """A report at or in the folder that is this one with its results."""
+    for saved in (folder / "scan.json", *sorted(folder.glob("*/scan.json"))):
+        try:
+            made = Report.load(saved)
+        except GeoprobeError:
+            continue  # none, or another version's
+        if _circumstances(made) == _circumstances(report):
+            return made
+    return None
+
+
+def _circumstances(report: Report) -> dict[str, Any]:
+    """All that a report's results follow from, as it is saved."""
+    saved: dict[str, Any] = json.loads(replace(report, results={}).to_json())
+    return saved
+
+
+def report_folder(name: str, sha256: str, base: Path = Path("reports")) -> Path:
     """Where a model's report goes by default: a folder of its own, where one of its name holds another model's scan."""
-    folder = Path("reports") / folder_name(name)
+    folder = base / folder_name(name)
     saved = folder / "scan.json"
     try:
         model = json.loads(saved.read_bytes())["model"]["source"]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from builders import make_model
 from hub_server import Hub, serve
 
 from geoprobe.report.scan import Report
@@ -149,3 +150,53 @@ def test_corpora_lists_folders_of_any_name_on_any_terminal(tmp_path: Path, encod
     assert "\u202e" not in text
     for name in ("é" if encoding == "utf-8" else r"\xe9", r"\u{1b}[31mred", r"x\u{202e}y"):
         assert name in text
+
+
+def two_models(folder: Path) -> list[Path]:
+    return [make_model(folder / "first"), make_model(folder / "second", dimension=8)]
+
+
+def test_several_models_get_a_report_each_and_a_comparison_whatever_becomes_of_one(
+    run_cli: Run, corpus_file: Path, tmp_path: Path
+) -> None:
+    first, second = two_models(tmp_path)
+    arguments = ("--corpus", corpus_file, "--analyzer", "norms", "--out", tmp_path / "out", "--format", "md")
+    code, _, stderr = run_cli("scan", first, tmp_path / "nowhere", second, *arguments)
+    assert code == 3
+    written = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*"))
+    assert written == [
+        "comparison/report.md",
+        "first/report.md",
+        "first/scan.json",
+        "second/report.md",
+        "second/scan.json",
+    ]
+    assert "nowhere" in stderr
+    assert "1 of 3 models could not be scanned" in stderr
+    assert run_cli("scan", first, second, "--name", "Both", *arguments)[0] == 2
+
+
+def test_resume_keeps_a_report_of_the_same_model_texts_options_and_versions_and_no_other(
+    run_cli: Run, corpus_file: Path, tmp_path: Path
+) -> None:
+    arguments = (
+        "scan",
+        *two_models(tmp_path),
+        "--corpus",
+        corpus_file,
+        "--analyzer",
+        "norms",
+        "--format",
+        "json",
+        "-q",
+    )
+    arguments += ("--out", tmp_path / "out")
+    assert run_cli(*arguments)[0] == 0
+    saved = tmp_path / "out" / "first" / "scan.json"
+    # a number that no scan gives tells whether the file was taken
+    saved.write_text(saved.read_text("utf-8").replace('"n_seen": ', '"n_seen": 1000'), "utf-8")
+    marked = saved.read_bytes()
+    assert run_cli(*arguments, "--resume")[0] == 0
+    assert saved.read_bytes() == marked
+    assert run_cli(*arguments, "--resume", "--seed", "1")[0] == 0
+    assert b'"n_seen": 1000' not in saved.read_bytes()

@@ -30,6 +30,7 @@ from geoprobe.cli.options import (
     errors,
     formats_of,
 )
+from geoprobe.cli.scan import scan
 
 __all__ = ["main"]
 
@@ -38,9 +39,8 @@ app = typer.Typer(
     name="geoprobe",
     help="Geometric diagnostics for language models, each with an interval, a null model and a plain verdict.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    rich_markup_mode="rich",
 )
 
 
@@ -61,82 +61,7 @@ def _root(
     pass
 
 
-@app.command()
-def scan(
-    model: Annotated[str, typer.Argument(help="demo, a folder or file of weights or word vectors, or a hub id.")],
-    corpus: CorpusOption = None,
-    counts: Annotated[
-        list[Path] | None,
-        typer.Option("--counts", readable=False, help="A file that `geoprobe count` wrote; repeatable."),
-    ] = None,
-    field: FieldOption = None,
-    data: DataOption = None,
-    engine: EngineOption = "local",
-    out: Annotated[
-        Path | None, typer.Option(readable=False, help="Folder for the report.  [default: reports/MODEL]")
-    ] = None,
-    formats: FormatOption = "html,pdf,json",
-    seed: Annotated[int, typer.Option(min=0, help="Seed of all randomness.")] = 0,
-    analyzer: Annotated[
-        list[str] | None,
-        typer.Option("--analyzer", help="Run this diagnostic only, as NAME or NAME:OPTION=VALUE,...; repeatable."),
-    ] = None,
-    layer: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--layer", help="Run the model and measure this layer's states too: 0 to N, or final; repeatable."
-        ),
-    ] = None,
-    tensor: Annotated[str | None, typer.Option(help="Name of the embedding's tensor, if geoprobe cannot tell.")] = None,
-    tokenizer: Annotated[
-        str | None,
-        typer.Option(help="The tokenizer, if not beside the weights: a folder, tokenizer.json or words."),
-    ] = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Read a sample of the rows only (4 MB), and say how far off that may be.")
-    ] = False,
-    name: Annotated[str | None, typer.Option(help="What the report calls the model.")] = None,
-    revision: RevisionOption = None,
-    offline: OfflineOption = False,
-    json_output: Annotated[bool, typer.Option("--json", help="Print the report as JSON on standard output.")] = False,
-    quiet: QuietOption = False,
-    debug: DebugOption = False,
-) -> None:
-    """Scan a model's token embeddings and write a report."""
-    with errors(debug):
-        from geoprobe.files import check_folder
-        from geoprobe.report.terminal import ScanProgress, show_report
-        from geoprobe.scanning import report_folder
-        from geoprobe.scanning import scan as run
-
-        chosen = formats_of(formats)
-        check_folder(out or Path("reports"))
-        with ScanProgress(quiet=quiet) as progress:
-            report = run(
-                model,
-                corpus,
-                seed=seed,
-                analyzers=analyzer,
-                layers=layer or (),
-                counts=counts,
-                field=field,
-                data=data,
-                engine=engine,
-                tensor=tensor,
-                tokenizer=tokenizer,
-                quick=quick,
-                name=name,
-                revision=revision,
-                offline=offline,
-                progress=progress,
-            )
-            progress.step("report")
-            source = report.model.source
-            paths = report.write(out or report_folder(name or source.model, source.sha256), chosen)
-        if not quiet:
-            show_report(report.view(), paths)
-        if json_output:
-            typer.echo(report.to_json(), nl=False)
+app.command()(scan)
 
 
 @app.command()
@@ -146,7 +71,7 @@ def report(
     ],
     formats: FormatOption = "html,pdf",
     out: Annotated[
-        Path | None, typer.Option(readable=False, help="Folder to write to.  [default: the report's own]")
+        Path | None, typer.Option(readable=False, help="Folder to write to.", show_default="the report's own")
     ] = None,
     quiet: QuietOption = False,
     debug: DebugOption = False,

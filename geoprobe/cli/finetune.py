@@ -25,7 +25,9 @@ def _finetune(
     ] = "gsm8k",
     tasks: Annotated[
         str | None,
-        typer.Option("--eval", help="Test sets by name, separated by commas.  [paper: gsm8k,svamp,mawps,aqua]"),
+        typer.Option(
+            "--eval", help="Test sets by name, separated by commas.", show_default="paper: gsm8k,svamp,mawps,aqua"
+        ),
     ] = None,
     from_scan: Annotated[
         Path | None, typer.Option(readable=False, help="A scan.json: its model, where none is given, and its verdicts.")
@@ -44,7 +46,8 @@ def _finetune(
     report_to: Annotated[str | None, typer.Option(help="Of Trainer: tensorboard, wandb, all, none.")] = None,
     data: DataOption = None,
     out: Annotated[
-        Path | None, typer.Option(readable=False, help="Folder of the experiment.  [default: reports/MODEL-finetune]")
+        Path | None,
+        typer.Option(readable=False, help="Folder of the experiment.", show_default="reports/MODEL-finetune"),
     ] = None,
     formats: FormatOption = "html,pdf,json",
     offline: OfflineOption = False,
@@ -120,14 +123,24 @@ def _options() -> Iterator[Choice]:
 def _parameter(choice: Choice) -> inspect.Parameter:
     """A field as an option: numbers as such, several values as a list with commas, seeds as how many."""
     option, kind, default = "--" + choice.name.replace("_", "-"), choice.kind, None
+    panel = "What is trained"
     if choice.name == "seeds":
-        declared = typer.Option(option, min=1, help=choice.help)
+        declared = typer.Option(
+            option, min=1, metavar="INTEGER", help=choice.help.replace("[", "\\["), rich_help_panel=panel
+        )
     elif kind is bool:
         flags = option if choice.default is False else f"{option}/{option.replace('--', '--no-')}"
-        declared, default = typer.Option(flags, help=choice.help), choice.default
+        declared, default = (
+            typer.Option(flags, help=choice.help.replace("[", "\\["), rich_help_panel=panel),
+            choice.default,
+        )
     else:
-        declared = typer.Option(option, min=choice.bounds.ge if kind is int else None, help=choice.help)
         kind = kind if kind in (int, float) and not choice.several else str
+        metavar = "LIST" if choice.several else {int: "INTEGER", float: "NUMBER"}.get(kind, "TEXT")
+        least = choice.bounds.ge if kind is int else None
+        declared = typer.Option(
+            option, min=least, metavar=metavar, help=choice.help.replace("[", "\\["), rich_help_panel=panel
+        )
     if kind is not bool:
         kind = kind | None
     return inspect.Parameter(

@@ -13,6 +13,10 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "MODEL_PANEL",
+    "REPORT_PANEL",
+    "RUN_PANEL",
+    "TEXT_PANEL",
     "CorpusOption",
     "DataOption",
     "DebugOption",
@@ -29,20 +33,57 @@ __all__ = [
 _LONGEST_LINE = 10_000
 _INTERRUPTED = (128 + signal.SIGINT, 128 + signal.SIGTERM)
 
-FormatOption = Annotated[str, typer.Option("--format", help="Formats to write, separated by commas.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
-DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+MODEL_PANEL, TEXT_PANEL, REPORT_PANEL, RUN_PANEL = "What is asked of the model", "Texts", "Report", "Run"
+
+FormatOption = Annotated[
+    str,
+    typer.Option(
+        "--format", metavar="LIST", help="Formats to write, separated by commas.", rich_help_panel=REPORT_PANEL
+    ),
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.", rich_help_panel=RUN_PANEL)]
+DebugOption = Annotated[
+    bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=RUN_PANEL)
+]
 CorpusOption = Annotated[
     list[str] | None,
-    typer.Option("--corpus", help="A file, folder, -, hub id, or a name that `geoprobe corpora` lists; repeatable."),
+    typer.Option(
+        "--corpus",
+        metavar="TEXTS",
+        help="A file, folder, -, hub id, or a name that `geoprobe corpora` lists; repeatable.",
+        rich_help_panel=TEXT_PANEL,
+    ),
 ]
-FieldOption = Annotated[str | None, typer.Option(help="Column of the corpora that holds the text.")]
+FieldOption = Annotated[
+    str | None,
+    typer.Option(metavar="TEXT", help="Column of the corpora that holds the text.", rich_help_panel=TEXT_PANEL),
+]
 DataOption = Annotated[
-    Path | None, typer.Option(readable=False, help="Folder of local sets, a folder each.  [default: GEOPROBE_DATA]")
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        readable=False,
+        help="Folder of local sets, a folder each.",
+        show_default="GEOPROBE_DATA",
+        rich_help_panel=TEXT_PANEL,
+    ),
 ]
-EngineOption = Annotated[str, typer.Option(help="Where to count: local, or ray (the cluster at RAY_ADDRESS).")]
-RevisionOption = Annotated[str | None, typer.Option(help="Branch, tag or commit of a hub model.")]
-OfflineOption = Annotated[bool, typer.Option("--offline", help="Ask no network; hub models come from the cache.")]
+EngineOption = Annotated[
+    str,
+    typer.Option(
+        metavar="TEXT",
+        help="Where to count: local, or ray (the cluster at RAY_ADDRESS).",
+        rich_help_panel=TEXT_PANEL,
+    ),
+]
+RevisionOption = Annotated[
+    str | None,
+    typer.Option(metavar="TEXT", help="Branch, tag or commit of a hub model.", rich_help_panel=MODEL_PANEL),
+]
+OfflineOption = Annotated[
+    bool,
+    typer.Option("--offline", help="Ask no network; hub models come from the cache.", rich_help_panel=MODEL_PANEL),
+]
 
 
 def formats_of(listed: str) -> tuple[str, ...]:

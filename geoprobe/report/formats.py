@@ -1,4 +1,4 @@
-"""The formats that every report is written in: JSON, HTML, PDF, Markdown, CSV; and reading it back."""
+"""The formats that every report is written in: JSON, HTML, PDF, Markdown, CSV, a card; and reading it back."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMATS", "Rendered", "checked_version", "content_of", "open_report", "read_json", "report_type"]
 
-#: Formats, and the suffix of each.
-FORMATS: tuple[str, ...] = ("json", "html", "pdf", "md", "csv")
+#: Formats; but for the card, a piece of Markdown, each is the suffix of its file.
+FORMATS: tuple[str, ...] = ("json", "html", "pdf", "md", "csv", "card")
+_CARD = "card.md"
 #: Value of the JSON's ``kind``, which a scan does without, to the class that reads it.
 _KINDS: dict[str, tuple[str, str]] = {
     "scan": ("geoprobe.report.scan", "Report"),
@@ -63,7 +64,7 @@ class Rendered(ABC):
 
         Parameters
         ----------
-        kind : {"json", "html", "pdf", "md", "csv"}
+        kind : {"json", "html", "pdf", "md", "csv", "card"}
             The format.
 
         Raises
@@ -86,6 +87,10 @@ class Rendered(ABC):
             from geoprobe.report.markdown import render_markdown
 
             return render_markdown(self.view()).encode()
+        if kind == "card":
+            from geoprobe.report.markdown import render_card
+
+            return render_card(self.view()).encode()
         if kind == "csv":
             text: str = self.to_frame().reset_index().map(_cell).to_csv(index=False, lineterminator="\n")
             return text.encode()
@@ -95,12 +100,14 @@ class Rendered(ABC):
         """The usual name of a format's file."""
         if kind not in FORMATS:
             raise _unknown(kind)
+        if kind == "card":
+            return _CARD
         return f"{self.stem if kind == 'json' else 'report'}.{kind}"
 
     def save(self, path: str | Path) -> Path:
         """Save as the format that the path's suffix names: ``.json``, ``.html``, ``.pdf``, ``.md`` or ``.csv``.
 
-        The file is written whole or not at all.
+        A file called ``card.md`` is the card: ten lines for a model's README. The file is written whole or not at all.
 
         Raises
         ------
@@ -108,7 +115,7 @@ class Rendered(ABC):
             When the suffix names no format.
         """
         file = Path(path)
-        content = self.render(file.suffix.lower().removeprefix("."))
+        content = self.render("card" if file.name == _CARD else file.suffix.lower().removeprefix("."))
         write_whole({file: content})
         return file
 

@@ -1,4 +1,4 @@
-"""The Markdown report: what fits into an issue, a README or a paper's appendix, without figures' drawings."""
+"""Markdown: the report, for an issue or an appendix, without figures' drawings; and the card, for a model's README."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from geoprobe.report.view import Section, ShownTable, View
 
-__all__ = ["render_markdown"]
+__all__ = ["render_card", "render_markdown"]
 
 #: Anything that CommonMark or GitHub's dialect could take for markup, a mention, a link or an entity.
 _MARKUP = re.compile(r"""[\\`*_{}\[\]()<>#+\-!|~&@:$"'=^]""")
@@ -38,6 +38,21 @@ def render_markdown(view: View) -> str:
         "## Provenance",
         *(_pairs(view.provenance)),
     ]
+    return "\n\n".join(parts) + "\n"
+
+
+def render_card(view: View) -> str:
+    """Write some ten lines for a model's README: questions and verdicts, what they say together, how it was made."""
+    facts, provenance = dict(view.facts), dict(view.provenance)
+    made = [f"Made by geoprobe {view.version}".strip()]
+    made += [f"over {facts['Corpora']}"] if "Corpora" in facts else []
+    parts = ["## Geometry" if view.kind == "geoprobe scan" else f"## {_text(view.title)}"]
+    parts += [_text(" ".join(view.conclusion.sentences))] if view.conclusion else []
+    answers = [(s.card.question, s.card.verdict) for s in view.sections if s.card.verdict]
+    answers += [(f"{s.card.question} {a.of}", a.verdict) for s in view.sections for a in s.card.answers]
+    parts += [_table(("question", "answer"), tuple(answers), (False, False))]
+    parts += [_text(" ".join(made)) + "."]
+    parts += [f"    {provenance['Command']}"] if "Command" in provenance else []
     return "\n\n".join(parts) + "\n"
 
 

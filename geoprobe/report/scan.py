@@ -367,6 +367,8 @@ def _strip(result: Result) -> Strip | None:
         return None
     below, within, above = result.sides
     side = below if observed < low else above if observed > high else within
+    if side != within and result.null.mean is not None and abs(observed - result.null.mean) < result.floor:
+        side += f", by less than the {result.floor:g} that counts"
     left, right, dot = (0.06 + 0.88 * (value - start) / (end - start) for value in (low, high, observed))
     axis = escape(result.null.statistic, 200)
     return Strip(left, right, dot, axis, here=number(observed), chance=span(low, high), side=side)

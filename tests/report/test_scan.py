@@ -132,6 +132,7 @@ def test_the_suffix_chooses_the_format(report: Report, tmp_path: Path) -> None:
 def test_all_formats_are_written_under_their_names(report: Report, tmp_path: Path) -> None:
     paths = report.write(tmp_path / "out", FORMATS)
     names = {"json": "scan.json", "html": "report.html", "pdf": "report.pdf", "md": "report.md", "csv": "report.csv"}
+    names |= {"card": "card.md"}
     assert {kind: path.name for kind, path in paths.items()} == names
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(names.values())
 
@@ -174,3 +175,30 @@ def test_a_strip_says_its_axis_its_numbers_and_what_its_side_means(report: Repor
     assert (strip.axis, strip.side) == ("Spearman's ρ", report["norms"].sides[place])
     assert (strip.here, strip.chance) == (number(observed), "−0.096 to 0.096")
     assert (strip.observed < strip.low, strip.observed > strip.high) == (place == 0, place == 2)
+
+
+def test_a_card_says_in_a_dozen_lines_what_was_asked_and_answered_and_how_it_is_made_again(
+    report: Report, tmp_path: Path
+) -> None:
+    report = dataclasses.replace(report, command="geoprobe scan demo --seed 3")
+    lines = report.save(tmp_path / "card.md").read_text("utf-8").splitlines()
+    assert len(lines) < 16
+    for result in report.results.values():
+        assert f"| {result.question} | {result.verdict.label} |" in lines
+    assert lines[2] == " ".join(report.conclusion.sentences)
+    assert lines[-1] == "    geoprobe scan demo --seed 3"
+
+
+def test_a_strip_says_where_the_difference_is_less_than_counts(report: Report) -> None:
+    drawn = tuple(float(value) for value in np.linspace(0.426, 0.428, 99))
+    sides = {}
+    for observed in (0.418, 0.41):
+        null = dataclasses.replace(report["hyperbolicity"].null, observed=observed, distribution=drawn)
+        results = {"hyperbolicity": dataclasses.replace(report["hyperbolicity"], null=null)}
+        strip = dataclasses.replace(report, results=results).view().sections[0].card.strip
+        assert strip is not None
+        sides[observed] = strip.side
+    assert sides == {
+        0.418: "more tree-like than chance gives, by less than the 0.01 that counts",
+        0.41: "more tree-like than chance gives",
+    }

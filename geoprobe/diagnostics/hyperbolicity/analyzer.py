@@ -12,9 +12,9 @@ from threadpoolctl import threadpool_limits
 
 from geoprobe.data import EmbeddingTable, Prompts, ScanInputs
 from geoprobe.diagnostics.base import Draws, Need, Size
+from geoprobe.diagnostics.hyperbolicity.against_null import check_draws
 from geoprobe.diagnostics.hyperbolicity.delta import PromptDelta, corpus_delta, delta_test, norm_null, relative_delta
 from geoprobe.diagnostics.hyperbolicity.ladder import holland_index
-from geoprobe.diagnostics.hyperbolicity.null_test import check_draws
 from geoprobe.diagnostics.hyperbolicity.points import drawable, even_shares, usable_rows
 from geoprobe.diagnostics.hyperbolicity.prompt_trees import extreme_prompts
 from geoprobe.diagnostics.hyperbolicity.result import HyperbolicityResult

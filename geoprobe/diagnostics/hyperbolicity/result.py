@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from geoprobe.diagnostics.hyperbolicity.against_null import MARGIN, test_table
 from geoprobe.diagnostics.hyperbolicity.curved_fit import fit_table
 from geoprobe.diagnostics.hyperbolicity.delta import (
     CorpusDelta,
@@ -17,7 +18,6 @@ from geoprobe.diagnostics.hyperbolicity.delta import (
 )
 from geoprobe.diagnostics.hyperbolicity.ladder import ladder_figure, size_figure
 from geoprobe.diagnostics.hyperbolicity.nesting import nesting_table
-from geoprobe.diagnostics.hyperbolicity.null_test import test_table
 from geoprobe.diagnostics.hyperbolicity.other_metrics import other_table
 from geoprobe.diagnostics.hyperbolicity.prompt_trees import PromptTree, tree_figure
 from geoprobe.diagnostics.hyperbolicity.treelikeness import MATCHED, PROMPT_POINTS, TreeLikeness
@@ -62,6 +62,7 @@ class HyperbolicityResult(Result):
         "as tree-like as chance gives",
         "less tree-like than chance gives",
     )
+    floor: ClassVar[float] = MARGIN
     claim: ClassVar[str] = "distances between tokens are those of a tree"
     tree_like: ClassVar[str] = "tokens"
 

@@ -16,10 +16,10 @@ from jaxtyping import Float64, Int64
 
 from geoprobe.compact import Compact
 from geoprobe.data import ScanInputs
+from geoprobe.diagnostics.hyperbolicity.against_null import NullTest, check_draws, corrected, null_test
 from geoprobe.diagnostics.hyperbolicity.curved_fit import CurvedFit, fit_spaces
 from geoprobe.diagnostics.hyperbolicity.ladder import Rung, SizePoint, index_by_size, reference_ladder
 from geoprobe.diagnostics.hyperbolicity.nesting import Nesting, measure_nesting
-from geoprobe.diagnostics.hyperbolicity.null_test import NullTest, check_draws, corrected, null_test
 from geoprobe.diagnostics.hyperbolicity.other_metrics import OtherMeasure, measure_otherwise
 from geoprobe.diagnostics.hyperbolicity.points import (
     draw_rows,

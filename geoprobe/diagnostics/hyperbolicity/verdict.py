@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from geoprobe.diagnostics.hyperbolicity.against_null import LEVEL, MARGIN, NullTest
 from geoprobe.diagnostics.hyperbolicity.delta import DeltaTest
 from geoprobe.diagnostics.hyperbolicity.nesting import Nesting
-from geoprobe.diagnostics.hyperbolicity.null_test import LEVEL, MARGIN, NullTest
 from geoprobe.diagnostics.hyperbolicity.treelikeness import MATCHED, ROTATED, TreeLikeness
 from geoprobe.results import Verdict, VerdictLabel, number
 
@@ -35,6 +35,11 @@ def judge(delta: DeltaTest, tree: TreeLikeness) -> Verdict:
 
 def _of_tokens(test: NullTest, nesting: Nesting | None) -> str:
     figures = f"(Holland's index {number(test.observed)} against {number(test.null_mean)})"
+    if test.holm <= LEVEL and 0 < test.null_mean - test.observed < MARGIN:
+        return (
+            "The vocabulary is hardly more tree-like than its covariance and norms explain: Holland's index is "
+            f"{number(test.observed)} against {number(test.null_mean)}, a difference below the {MARGIN} that counts."
+        )
     if not test.more_treelike:
         return f"The vocabulary is no more tree-like than its covariance and norms explain {figures}."
     opening = f"The vocabulary is more tree-like than its covariance and norms explain {figures}"

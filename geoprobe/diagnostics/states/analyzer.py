@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from geoprobe.data import ScanInputs
 from geoprobe.diagnostics.base import Draws, Need, Size
-from geoprobe.diagnostics.hyperbolicity.null_test import DRAWS_A_TEST, check_draws
+from geoprobe.diagnostics.hyperbolicity.against_null import DRAWS_A_TEST, check_draws
 from geoprobe.diagnostics.hyperbolicity.points import even_shares
 from geoprobe.diagnostics.states.layers import measure_layer
 from geoprobe.diagnostics.states.result import StatesResult

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from geoprobe.compact import Compact
-from geoprobe.diagnostics.hyperbolicity.null_test import LEVEL, MARGIN
+from geoprobe.diagnostics.hyperbolicity.against_null import LEVEL, MARGIN
 from geoprobe.diagnostics.hyperbolicity.treelikeness import PROMPT_POINTS, null_index
 from geoprobe.figure import floats
 from geoprobe.stats.hyperbolicity import delta_basepoint_batch, euclidean_distances, four_point_batch

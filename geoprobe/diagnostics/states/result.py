@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from geoprobe.diagnostics.hyperbolicity.against_null import MARGIN
 from geoprobe.diagnostics.hyperbolicity.treelikeness import PROMPT_POINTS
 from geoprobe.diagnostics.null_figure import null_figure
 from geoprobe.diagnostics.paper import CITATION, FINAL_DELTA
@@ -38,6 +39,7 @@ class StatesResult(Result):
         "as tree-like as chance gives",
         "less tree-like than chance gives",
     )
+    floor: ClassVar[float] = MARGIN
     claim: ClassVar[str] = "hidden states are more tree-like than chance"
     tree_like: ClassVar[str] = "hidden states"
 

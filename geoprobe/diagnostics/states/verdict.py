@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from geoprobe.diagnostics.hyperbolicity.null_test import LEVEL, MARGIN
+from geoprobe.diagnostics.hyperbolicity.against_null import LEVEL, MARGIN
 from geoprobe.diagnostics.states.layers import LayerStates
 from geoprobe.results import Verdict, VerdictLabel, number
 
