@@ -16,13 +16,14 @@ import msgspec
 from geoprobe.errors import BadDataError
 from geoprobe.files import write_whole
 from geoprobe.training.data import TrainingData
+from geoprobe.training.near_duplicates import FEWEST, NGRAM, THRESHOLD, NearDuplicates
 from geoprobe.training.tasks import LoadedTask
-from geoprobe.training.wording import stem
+from geoprobe.training.word_runs import WordRuns
+from geoprobe.training.wording import stem, without_options
 
 __all__ = [
-    "FEWEST",
-    "NGRAM",
-    "THRESHOLD",
+    "SHORTEST",
+    "WITHOUT_OPTIONS",
     "Leak",
     "LeakReport",
     "TaskLeaks",
@@ -30,18 +31,20 @@ __all__ = [
     "leak_warning",
     "refusal",
     "without_leaked",
+    "words_of",
 ]
 
 _LISTED = 8
 
-#: A near-duplicate shares this part of a test question's runs of so many words with one training example, at least so
-#: many runs, and most of the question's numbers: one story with other numbers is another question. Measured:
-#: none of GSM8K's test questions is found in its training set (BoolQ: 0.15%, ARC-e: 0.8%); of its questions with every
-#: tenth word replaced 84% are found (AddSub: 76%). Short formulas ("will there be a season 8 of ...") are why runs are
-#: counted too.
-NGRAM, THRESHOLD, FEWEST = 4, 0.5, 8
+#: Questions of fewer words are looked for as whole sentences: as a run of words they could stand anywhere by chance.
+SHORTEST = 5
+#: A question that lists its options is looked for without them where it has so many words: other data list them
+#: otherwise. Five of ARC-e's test questions are so found in its training set, with other options.
+WITHOUT_OPTIONS = 8
 
 _WORD = re.compile(r"\w+")
+#: Where a sentence ends, or what comes before it does.
+_SENTENCE = re.compile(r"[\n.?!:;|\"()]+")
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,16 @@ class Leak:
         The same words, or many of the same runs of words.
     overlap : float
         Share of the question's n-grams that the example has.
+    place : {"prompt", "response"}
+        Whether it stands in what the model is shown there (a turn, a system text and further input too), or in what
+        it learns to say.
     """
 
     question: str
     training: int
     kind: Literal["exact", "near"]
     overlap: float
+    place: Literal["prompt", "response"] = "prompt"
 
 
 @dataclass(frozen=True)
@@ -112,7 +119,7 @@ class LeakReport:
 
 
 def find_leaks(training: TrainingData, tasks: Sequence[LoadedTask]) -> LeakReport:
-    """Look for every test question in the training data.
+    """Look for every test question in the training data, in time that grows as both together.
 
     Parameters
     ----------
@@ -124,70 +131,59 @@ def find_leaks(training: TrainingData, tasks: Sequence[LoadedTask]) -> LeakRepor
     Returns
     -------
     LeakReport
-        A question is found *exactly* where a training question has the same words in the same order, case, accents'
-        encoding, punctuation and the words that all questions of a commonsense set share left aside. It is a
-        *near-duplicate* where one training question has at least `THRESHOLD` of its runs of `NGRAM` words, at least
-        `FEWEST` of them, and more than half of its numbers.
+        A question is found *exactly* where its words stand one after the other anywhere in an example's prompt (system
+        text, turns and further input with it) or response; case, accents' encoding, punctuation and the words that all
+        questions of a commonsense set share are left aside, and so are its options from `WITHOUT_OPTIONS` words on. One
+        of fewer than `SHORTEST` words must be a sentence of its own. A question is a *near-duplicate* where within some
+        stretch of twice its length one prompt or response has at least `THRESHOLD` of its runs of `NGRAM` words, at
+        least `FEWEST` of them, and more than half of its numbers. Questions under eleven words have no near-duplicates.
     """
-    asked = [(question.id, _words(question.text)) for task in tasks for question in task.questions]
-    index: dict[tuple[str, ...], list[int]] = {gram: [] for _, words in asked for gram in _ngrams(words)}
-    exact: dict[tuple[str, ...], int] = {}
-    for position, example in enumerate(training.examples):
-        words = _words(example.question)
-        exact.setdefault(words, position)
-        for gram in set(_ngrams(words)):
-            if gram in index:
-                index[gram].append(position)
-    looked = (_find(identity, words, exact, index, training) for identity, words in asked)
-    leaks = tuple(leak for leak in looked if leak is not None)
+    asked = [(question.id, words_of(stem(question.text)), question) for task in tasks for question in task.questions]
+    sought = {identity: _sought(words, question.text) for identity, words, question in asked}
+    runs = WordRuns(run for run in sought.values() if len(run) >= SHORTEST)
+    sentences: dict[tuple[str, ...], int | None] = {run: None for run in sought.values() if 0 < len(run) < SHORTEST}
+    texts = [text for example in training.examples for text in (example.question, example.response)]
+    near = NearDuplicates((words for _, words, _ in asked), lambda place: words_of(texts[place]))
+    for place, text in enumerate(texts):
+        words = words_of(text)
+        runs.look(words, place)
+        near.add(words, place)
+        if sentences:
+            for sentence in map(words_of, _SENTENCE.split(text)):
+                if sentences.get(sentence, place) is None:
+                    sentences[sentence] = place
+    leaks = []
     by_task: dict[str, Counter[str]] = defaultdict(Counter)
-    for leak in leaks:
-        by_task[leak.question.rpartition("/")[0]][leak.kind] += 1
+    for identity, words, _ in asked:
+        found = runs.first.get(sought[identity], sentences.get(sought[identity]))
+        nearest = None if found is not None else near.nearest(words)
+        if found is not None:
+            leaks.append(Leak(identity, found // 2, "exact", 1.0, _PLACES[found % 2]))
+        elif nearest is not None:
+            leaks.append(Leak(identity, nearest.text // 2, "near", nearest.overlap, _PLACES[nearest.text % 2]))
+        else:
+            continue
+        by_task[identity.rpartition("/")[0]][leaks[-1].kind] += 1
     counts = tuple(
         TaskLeaks(name, len(task.questions), by_task[name]["exact"], by_task[name]["near"])
         for task in tasks
         for name in (task.task.name,)
     )
-    return LeakReport(leaks, counts)
+    return LeakReport(tuple(leaks), counts)
 
 
-def _find(
-    identity: str,
-    words: tuple[str, ...],
-    exact: dict[tuple[str, ...], int],
-    index: dict[tuple[str, ...], list[int]],
-    training: TrainingData,
-) -> Leak | None:
-    if words in exact:
-        return Leak(identity, exact[words], "exact", 1.0)
-    grams = set(_ngrams(words))
-    shared: Counter[int] = Counter()
-    for gram in grams:
-        shared.update(index[gram])
-    enough = max(FEWEST, THRESHOLD * len(grams))
-    for count, place in sorted(((count, place) for place, count in shared.items() if count >= enough), key=_nearest):
-        if _same_numbers(words, _words(training.examples[place].question)):
-            return Leak(identity, place, "near", count / len(grams))
-    return None
+_PLACES: tuple[Literal["prompt", "response"], ...] = ("prompt", "response")
 
 
-def _nearest(shared: tuple[int, int]) -> tuple[int, int]:
-    return -shared[0], shared[1]
+def _sought(words: tuple[str, ...], text: str) -> tuple[str, ...]:
+    """The run of words that a question is looked for by."""
+    body = words_of(without_options(stem(text)))
+    return body if len(body) >= WITHOUT_OPTIONS else words
 
 
-def _same_numbers(asked: tuple[str, ...], learned: tuple[str, ...]) -> bool:
-    numbers = Counter(word for word in asked if word[0].isdigit())
-    return not numbers or 2 * (numbers & Counter(learned)).total() > numbers.total()
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(_WORD.findall(unicodedata.normalize("NFKC", stem(text)).casefold()))
-
-
-def _ngrams(words: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """Runs of words; a shorter text is one run."""
-    size = min(NGRAM, len(words))
-    return [words[start : start + size] for start in range(len(words) - size + 1)] if words else []
+def words_of(text: str) -> tuple[str, ...]:
+    """A text's words, whatever its case, punctuation and way of writing accents."""
+    return tuple(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
 
 
 def without_leaked(tasks: Sequence[LoadedTask], leaks: LeakReport) -> tuple[LoadedTask, ...]:
@@ -216,7 +212,7 @@ def without_leaked(tasks: Sequence[LoadedTask], leaks: LeakReport) -> tuple[Load
 def refusal(leaks: LeakReport, training: TrainingData, out: Path | None) -> BadDataError:
     """The error that lists what leaked, all of it in a file of the folder where that is more than a few."""
     listed = [
-        f"  {leak.question} is training example {leak.training:,}"
+        f"  {leak.question} is in the {leak.place} of training example {leak.training:,}"
         + (" word for word" if leak.kind == "exact" else f", {leak.overlap:.0%} of its word runs")
         for leak in leaks.leaks[:_LISTED]
     ]

@@ -267,14 +267,15 @@ def leak_tables(result: Outcome) -> Iterator[Table]:
     rows = tuple((called.get(t.task, t.task), t.questions, t.exact, t.near) for t in result.leaks.tasks)
     yield Table("leaks", "Test questions in the training data", ("set", "looked for", "word for word", "nearly"), rows)
     listed = tuple(
-        (leak.question, leak.training, leak.kind, leak.overlap) for leak in result.leaks.leaks[:_LEAKS_SHOWN]
+        (leak.question, leak.training, leak.place, leak.kind, leak.overlap)
+        for leak in result.leaks.leaks[:_LEAKS_SHOWN]
     )
     cut = len(result.leaks.leaks) - len(listed)
     yield Table(
         "leaked",
         "Each of them",
-        ("question", "training example", "found", "overlap"),
-        tuple((escape(question), place, kind, overlap) for question, place, kind, overlap in listed),
+        ("question", "training example", "in its", "found", "overlap"),
+        tuple((escape(question), *rest) for question, *rest in listed),
         f"The first {len(listed):,}; the JSON has {cut:,} more." if cut else "",
     )
 

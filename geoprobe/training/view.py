@@ -91,10 +91,13 @@ _COST_METHODS = (
     "reference's with that seed; what else the machine does moves it.",
 )
 _LEAK_METHODS = (
-    "Word for word: the same words in the same order, without case and punctuation. Nearly: one training example has "
-    "at least half of the question's runs of four words, eight of them or more, and most of its numbers. Measured on "
-    "GSM8K's own training and test sets, none is found so, and 84% of questions are found again after every tenth "
-    "word is replaced. A rewording in other words is not found, nor one story told with other numbers.",
+    "A question is looked for in all that is learned from: prompts, with system texts, earlier turns and further "
+    "input, and responses. Word for word: its words stand there one after the other, without case and punctuation, and "
+    "without its options where it has eight words or more; one of fewer than five words must be a sentence of its own. "
+    "Nearly: within twice its length one text has at least half of its runs of four words, eight of them or more, and "
+    "most of its numbers; so nothing under eleven words is found nearly. Measured on GSM8K's own training and test "
+    "sets, none is found so, and 81% of questions are found again after every tenth word is replaced. A rewording in "
+    "other words is not found, nor one story told with other numbers.",
 )
 _SCAN_METHODS = (
     "A scan looks at the untrained model's token embeddings, an experiment at what training does. Tree-likeness of "

@@ -13,7 +13,7 @@ from geoprobe.sources.corpora.hub_sets import HubSet
 from geoprobe.training.answers import Kind
 from geoprobe.training.setup import Template
 
-__all__ = ["HUB_SETS", "Options", "instruction_of", "options_of", "prompt", "stem"]
+__all__ = ["HUB_SETS", "Options", "instruction_of", "options_of", "prompt", "stem", "without_options"]
 
 _TASK = "Below is an instruction that describes a task"
 _ALONE = f"{_TASK}. Write a response that appropriately completes the request."
@@ -51,6 +51,7 @@ _NUMBERED = re.compile(r"\b(Answer|Solution|Option|Ending)([1-9]):\s*")
 _LETTERED = re.compile(r"\(([A-E])\)\s*")
 _FORMAT = "Answer format:"
 _CHOICES = "Answer Choices:"
+_FIRST_OPTION = re.compile(rf"{_CHOICES}|\b(?:Answer|Solution|Option|Ending)1:")
 _OPENINGS = re.compile(r"\APlease (?:choose|answer)[^:]*:\s*|\A.*?with true or false, question:\s*")
 
 
@@ -95,6 +96,11 @@ def _without_format(instruction: str) -> tuple[str, str]:
     """
     body, said, form = instruction.partition(_FORMAT)
     return (body.rstrip() if said else body), form
+
+
+def without_options(instruction: str) -> str:
+    """An instruction up to where its options begin."""
+    return _FIRST_OPTION.split(instruction, maxsplit=1)[0]
 
 
 def _split(marker: re.Pattern[str], listed: str, order: str) -> Options:

@@ -1,12 +1,17 @@
+import dataclasses
+import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from geoprobe.training.data import Example, TrainingData, load_training
-from geoprobe.training.leaks import FEWEST, NGRAM, find_leaks
+from geoprobe.training.leaks import find_leaks, refusal
+from geoprobe.training.near_duplicates import FEWEST, NGRAM, NearDuplicates
 from geoprobe.training.tasks import TASKS, LoadedTask, Question, load_task
+from geoprobe.training.word_runs import WordRuns
 
 STORY = (
     "Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May. How many clips did "
@@ -115,3 +120,136 @@ def test_most_questions_are_found_again_after_words_are_replaced(arithmetic: lis
         report = find_leaks(training(*(shaken(text, share) for text in texts)), [asked(*texts)])
         assert len(report.leaks) / len(texts) > found
         assert np.mean([leak.question == f"gsm8k/{leak.training}" for leak in report.leaks]) == 1
+
+
+SYSTEM = "You are a helpful assistant. Think step by step, and answer in one word if you can. "
+SETS = (
+    "gsm8k",
+    "svamp",
+    "mawps",
+    "addsub",
+    "multiarith",
+    "aqua",
+    "boolq",
+    "piqa",
+    "siqa",
+    "winogrande",
+    "arc-easy",
+)
+
+
+def chat(*turns: tuple[str, str]) -> dict[str, object]:
+    return {"messages": [{"role": role, "content": text} for role, text in turns]}
+
+
+#: Where a question may stand in what is learned from: a record of training data around it.
+PLACES: dict[str, Callable[[str], dict[str, object]]] = {
+    "instruction": lambda text: {"instruction": text, "output": "It is so."},
+    "input": lambda text: {"instruction": "Say it.", "input": f"Some text. {text} More text.", "output": "It is so."},
+    "system text": lambda text: chat(("system", f"{SYSTEM}\n{text}"), ("user", "Well?"), ("assistant", "It is so.")),
+    "behind a system text": lambda text: chat(("system", SYSTEM), ("user", text), ("assistant", "It is so.")),
+    "a later turn": lambda text: chat(
+        ("user", "Hello."), ("assistant", "Yes?"), ("user", f"Tell me: {text}"), ("assistant", "It is so.")
+    ),
+    "an earlier reply": lambda text: chat(
+        ("user", "Hello."), ("assistant", f"{text} Is that what you ask?"), ("user", "Yes."), ("assistant", "So it is.")
+    ),
+    "response": lambda text: {"instruction": "Make up a question.", "output": f"Here is one:\n{text}\nGood luck!"},
+    "in capitals": lambda text: {"instruction": text.upper().replace(" ", "  "), "output": "It is so."},
+}
+
+
+def missed(sets: list[LoadedTask], place: str, folder: Path) -> dict[str, int]:
+    """How many questions of each set are not found where each stands in an example of its own."""
+    lines = [json.dumps(PLACES[place](question.text)) for one in sets for question in one.questions]
+    (folder / "train.jsonl").write_text("\n".join(lines))
+    report = find_leaks(load_training(str(folder / "train.jsonl")), sets)
+    assert {leak.place for leak in report.leaks} <= {"prompt", "response"}
+    return {each.task: each.questions - each.exact for each in report.tasks}
+
+
+@pytest.fixture(scope="module")
+def shared_sets(shared_datasets: Path) -> list[LoadedTask]:
+    return [load_task(name, data=shared_datasets) for name in SETS]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_no_verbatim_question_of_any_set_is_missed_wherever_it_stands(
+    shared_sets: list[LoadedTask], place: str, tmp_path: Path
+) -> None:
+    """Every twentieth question; all of them in the slow test."""
+    some = [dataclasses.replace(one, questions=one.questions[::20]) for one in shared_sets]
+    assert missed(some, place, tmp_path) == dict.fromkeys(SETS, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", PLACES)
+def test_not_one_of_all_questions_is_missed(shared_sets: list[LoadedTask], place: str, tmp_path: Path) -> None:
+    assert missed(shared_sets, place, tmp_path) == dict.fromkeys(SETS, 0)
+
+
+def test_the_place_of_a_leak_is_told() -> None:
+    data = TrainingData("made up", (Example("", f"He asked: {STORY}", "Well?"),), "")
+    (leak,) = find_leaks(data, [asked(STORY)]).leaks
+    assert (leak.training, leak.kind, leak.place) == (0, "exact", "response")
+    assert (
+        "gsm8k/0 is in the response of training example 0 word for word"
+        in refusal(find_leaks(data, [asked(STORY)]), data, None).message
+    )
+
+
+def test_a_question_without_the_options_that_the_set_lists_is_the_question() -> None:
+    body = "Which of these gases do green plants take in by day"
+    form = "Please choose the correct answer to the question: {}\n\nAnswer1: oxygen Answer2: neon\n\nAnswer format: a/b"
+    (leak,) = find_leaks(training(f"Q: {body}? (a) neon (b) oxygen"), [asked(form.format(body), name="arc-easy")]).leaks
+    assert leak.kind == "exact"
+
+
+def test_questions_of_a_few_words_must_be_sentences_of_their_own() -> None:
+    short = [asked("Is pop music?", "Are we?", name="boolq")]
+    assert not find_leaks(training("what is pop music today, are we to ask"), short).found
+    found = find_leaks(training("Well. Is pop music? Yes", "A list:\nare we\nall"), short)
+    assert [(leak.question, leak.training) for leak in found.leaks] == [("boolq/0", 0), ("boolq/1", 1)]
+
+
+def test_near_duplicates_in_a_long_text_must_stand_together() -> None:
+    words = STORY.split()
+    filler = " ".join(f"w{at}" for at in range(500))
+    together = f"{filler} {STORY.replace('Natalia', 'Amira')} {filler}"
+    apart = f" {filler} ".join(" ".join(words[at : at + 7]) for at in range(0, len(words), 7))
+    assert find_leaks(training(together), [asked(STORY)]).leaks[0].kind == "near"
+    assert not find_leaks(training(apart), [asked(STORY)]).found
+
+
+def test_runs_are_found_as_a_search_of_every_text_finds_them() -> None:
+    """Against plain search, over short runs of two words that overlap and end in one another."""
+    rng = np.random.default_rng(1)
+    runs = [tuple(rng.choice(["a", "b"], size=rng.integers(1, 7)).tolist()) for _ in range(40)]
+    texts = [rng.choice(["a", "b", "c"], size=rng.integers(0, 30), p=(0.45, 0.45, 0.1)).tolist() for _ in range(60)]
+    sought = WordRuns([*runs, ()])
+    for place, text in enumerate(texts):
+        sought.look(text, place)
+    plain = {
+        run: next(place for place, text in enumerate(texts) if f" {' '.join(run)} " in f" {' '.join(text)} ")
+        for run in runs
+        if any(f" {' '.join(run)} " in f" {' '.join(text)} " for text in texts)
+    }
+    assert sought.first == plain
+    assert len(plain) > 20
+
+
+def test_time_grows_as_the_texts_even_where_all_tell_one_story() -> None:
+    """Work is counted, not timed: texts that are read again are bounded for every question."""
+    read: list[int] = []
+    texts = [tuple(f"{STORY} {at} {at + 1} {at + 2}".split()) for at in range(1500)]
+
+    def words(text: int) -> tuple[str, ...]:
+        read.append(text)
+        return texts[text]
+
+    questions = [tuple(f"{STORY.replace('48', str(at))} {at} and {at + 7}".split()) for at in range(5000, 5020)]
+    near = NearDuplicates(questions, words)
+    for place, text in enumerate(texts):
+        near.add(text, place)
+    assert all(near.nearest(question) is None for question in questions)
+    assert len(read) <= 64 * len(questions)
