@@ -13,12 +13,14 @@ from typing import Any
 import msgspec
 from markupsafe import Markup
 
-from geoprobe.report.svg import density_figure, figure_svg
+from geoprobe.report.svg import FIGURE_INCHES, density_figure, figure_svg
 from geoprobe.report.view import View, tone
 from geoprobe.scatter import VocabularyScatter
 
 __all__ = ["notebook_html", "render_html"]
 
+#: The vocabulary's still picture stands alone.
+_STILL_INCHES = 5.6
 _SCRIPTS = ("scatter_scale.js", "scatter.js")
 
 
@@ -38,12 +40,12 @@ def render_html(view: View, *, live: bool = True) -> str:
     figures = {}
     payloads = {}
     for section in view.sections:
-        drawn = list(section.figures)
+        drawn = [(figure, FIGURE_INCHES) for figure in section.figures]
         if section.scatter is not None:
-            drawn.append(density_figure(section.scatter))
+            drawn.append((density_figure(section.scatter), _STILL_INCHES))
             payloads[section.anchor] = _payload(section.scatter)
-        for figure in drawn:
-            svg = figure_svg(figure, prefix=f"{section.anchor}-{figure.name}", themed=True)
+        for figure, width in drawn:
+            svg = figure_svg(figure, prefix=f"{section.anchor}-{figure.name}", themed=True, width=width)
             figures[(section.anchor, figure.name)] = Markup(svg)
     live = live and bool(payloads)
     style = _resource("report.css")

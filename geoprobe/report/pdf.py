@@ -22,8 +22,6 @@ __all__ = ["add_codes", "font_folders", "render_pdf"]
 
 #: Written into the file instead of the time of typesetting: equal reports are equal files.
 _TIMESTAMP = 0
-#: Figures are drawn this wide and set three in a row, so that their labels come out at 5 to 6 points.
-_FIGURE_INCHES = 3.6
 #: Distributions of fonts under the Open Font License that are used where installed (extra ``fonts``).
 _FONT_PACKAGES = ("noto_cjk_sans_jp_regular",)
 
@@ -42,7 +40,7 @@ def render_pdf(view: View) -> bytes:
             still = () if section.scatter is None else (density_figure(section.scatter),)
             for number, figure in enumerate((*section.figures, *still)):
                 file = f"{place}-{number}.svg"  # by count: an anchor may come from a stranger's file
-                svg = figure_svg(add_codes(figure), prefix="f", themed=False, width=_FIGURE_INCHES)
+                svg = figure_svg(add_codes(figure), prefix="f", themed=False)
                 (folder / file).write_text(svg, encoding="utf-8")
                 shown["figures"].append({"file": file, "title": figure.title, "caption": figure.caption})
         (folder / "report.json").write_text(json.dumps(add_codes(document)), encoding="utf-8")

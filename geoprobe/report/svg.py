@@ -16,11 +16,14 @@ import numpy as np
 from geoprobe.figure import PALETTE, Axis, Density, Figure, Forest, Role, floats
 from geoprobe.scatter import UnpackedScatter, VocabularyScatter
 
-__all__ = ["ROLES", "density_figure", "figure_svg"]
+__all__ = ["FIGURE_INCHES", "ROLES", "density_figure", "figure_svg"]
 
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
 _FONT = re.compile(r"(?:[a-z]+ )*([\d.]+)px .*")
+#: Three stand side by side on a screen or a page, and one fills a telephone's width: its text is then 11 pixels high
+#: there, and 5 to 6 points on paper.
+FIGURE_INCHES = 3.6
 #: The colour of each kind of point, in order; the page's script has the same.
 ROLES: tuple[Role, ...] = ("data", "muted", "null", "alternative", "fit")
 _COLUMNS, _LINES = 72, 44
@@ -29,7 +32,7 @@ _SHADES = (0.2, 0.35, 0.5, 0.7, 0.95)
 _ROLE_OF = {colour: role for role, colour in PALETTE.items()}
 
 
-def figure_svg(figure: Figure, *, prefix: str, themed: bool, width: float = 5.6) -> str:
+def figure_svg(figure: Figure, *, prefix: str, themed: bool, width: float = FIGURE_INCHES) -> str:
     """Draw a figure.
 
     Parameters

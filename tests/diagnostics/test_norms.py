@@ -107,7 +107,10 @@ def test_a_relation_that_bends_at_the_head_is_weak_and_says_where() -> None:
     assert result.curve.non_monotone
     assert result.curve.direction == "falling"
     assert 10 <= result.curve.run[0] <= 200
-    assert f"it is not monotone (p = 0.001 for a monotone one): {result.curve.describe_run()}" in result.verdict.reason
+    assert (
+        f"not monotone (a monotone relation is ruled out, p = 0.001): {result.curve.describe_run()}"
+        in result.verdict.reason
+    )
     assert result.curve.describe_run().startswith("norms rise from ")
 
 
@@ -131,8 +134,8 @@ def test_a_positive_relation_that_turns_round_among_the_frequent_is_no_contradic
     norms = 3 + 0.3 * np.minimum(level, np.log(60)) - 0.3 * np.maximum(level - np.log(60), 0)
     verdict = run(norms + 0.01 * rng.random(norms.size), counts).verdict
     assert verdict.label == "not supported"
-    assert verdict.reason.startswith("On the whole frequent tokens have the larger norms")
-    assert "it is turned round" in verdict.reason
+    assert verdict.reason.startswith("On the whole, frequent tokens have the larger norms")
+    assert "the relation is reversed" in verdict.reason
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -162,7 +165,7 @@ def test_word_groups_in_reverse_order_speak_against_it() -> None:
     assert [group.mean for group in result.groups] == sorted((g.mean for g in result.groups), reverse=True)  # type: ignore[type-var]
     assert result.group_order is not None
     assert result.group_order.rho < -0.9
-    assert "word groups have the other order" in result.verdict.reason
+    assert "word groups run the other way" in result.verdict.reason
 
 
 def test_the_order_of_word_groups_is_a_test_word_by_word() -> None:
@@ -206,7 +209,7 @@ def test_rows_that_are_not_finite_are_left_out_and_counted() -> None:
         ScanInputs(table, inputs.corpora, inputs.prompts), np.random.default_rng(0)
     )
     assert result.n_not_finite == 2
-    assert result.warnings == ("Rows that hold NaN or infinity, left out: 2 (5, 6).",)
+    assert result.warnings == ("Tokens whose vector holds NaN or infinity, left out: 2 (rows 5, 6).",)
     assert result.n_seen == 997
 
 
@@ -257,7 +260,7 @@ def test_a_relation_that_turns_round_among_the_frequent_is_said() -> None:
     norms = 3 - 0.3 * np.minimum(level, np.log(60)) + 0.3 * np.maximum(level - np.log(60), 0)
     result = run(norms + 0.01 * rng.random(norms.size), counts)
     assert result.verdict.label == "weak"
-    assert "tokens seen at least 10 times it is turned round" in result.verdict.reason
+    assert "tokens seen at least 10 times the relation is reversed" in result.verdict.reason
 
 
 def test_a_relation_made_by_the_tokens_text_vanishes_when_that_is_held() -> None:
@@ -272,7 +275,7 @@ def test_a_relation_made_by_the_tokens_text_vanishes_when_that_is_held() -> None
     assert abs(correlation(result, CONTROLLED).value) < 0.1
     held = {each.trait: each.held for each in result.confounds}
     assert abs(held["starts a word"] or 0) < 0.1
-    assert "little is left controlling for traits of the text" in result.verdict.reason
+    assert "little of it is left once traits of the text are controlled for" in result.verdict.reason
 
 
 def test_the_interval_is_over_documents_where_they_are_known(zipf_texts: list[str]) -> None:
@@ -393,7 +396,7 @@ def test_rows_of_zeros_are_kept_counted_and_named() -> None:
     assert result.n_zero == 2
     assert result.n_seen == 999
     assert result.low == 0
-    assert result.warnings == ("Rows of zeros: 2 (4, 5).",)
+    assert result.warnings == ("Tokens whose vector is zero: 2 (rows 4, 5).",)
     assert {each.row for each in result.unusual.listed[:2]} == {4, 5}
 
 
@@ -402,13 +405,13 @@ def test_rows_beyond_the_tokenizer_are_counted_and_stay_out_of_the_vocabulary() 
     assert result.n_unnamed == 30
     assert correlation(result, WHOLE).n == 970
     assert result.unusual.references == 30
-    assert result.warnings == ("Rows of no token: 30 (970, 971, 972, 973, 974, 975, 976, 977, 978, 979, …).",)
+    assert result.warnings == ("Rows that no token has: 30 (rows 970, 971, 972, 973, 974, 975, 976, 977, 978, 979, …).",)
 
 
 def test_equal_rows_are_counted_and_named() -> None:
     result = spoilt({}, twins=(8, 9, 10))
     assert dict(result.unusual.counts)["equal to another row"] == 3
-    assert result.warnings == ("Rows equal to another: 3 (8, 9, 10).",)
+    assert result.warnings == ("Tokens whose vector equals another token's: 3 (rows 8, 9, 10).",)
     quantities = {row.quantity: row.value for row in result.rows()}
     assert quantities["rows: equal to another row"] == 3
 

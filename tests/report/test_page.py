@@ -1,7 +1,9 @@
 """The page in a real browser: the vocabulary on its canvas, hostile tokens, accessibility, print."""
 
+import csv
 import dataclasses
 import html
+import io
 import os
 import subprocess
 from collections.abc import Iterator
@@ -290,7 +292,13 @@ def test_print_shows_every_section_and_the_still_picture(opened: Browser, tmp_pa
         text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     except FileNotFoundError:
         missing("poppler", "no pdftotext on PATH")
-    for heading in ("Token frequency", "Provenance", "How, and what it does not show"):
+    for heading in (
+        "Token frequency",
+        "Provenance",
+        "How it is measured",
+        "Rule of the verdict",
+        "SHA-256 of the tensor",
+    ):
         assert heading in text
 
 
@@ -300,3 +308,32 @@ def test_a_notebook_and_a_page_without_script_show_the_still_picture(shown: View
     assert "Nothing in this page runs" in text
     assert "data-scatter" not in text
     assert "<script" not in html.unescape(notebook_html(shown))
+
+
+def test_a_zoom_leaves_the_tokens_in_view_in_table_and_file(opened: Browser) -> None:
+    fill(opened, "x-from", "20")
+    chosen = table(opened)
+    opened.evaluate(f"{part('zoom')}.click()")
+    assert table(opened) == chosen
+    assert opened.evaluate(f"{part('caption')}.textContent").split(";")[0].endswith("tokens in view")
+    opened.evaluate(f"{part('zoom')}.click()")
+    assert opened.evaluate(f"{part('caption')}.textContent").startswith("600 tokens;")
+
+
+def test_what_is_chosen_is_saved_as_a_csv_file_that_no_spreadsheet_runs(opened: Browser) -> None:
+    fill(opened, "search", HOSTILE[0][:5])
+    saved = opened.evaluate(
+        """(async () => {
+          let made;
+          URL.createObjectURL = (blob) => ((made = blob), "about:blank");
+          HTMLAnchorElement.prototype.click = function () { made.name = this.download; };
+          document.querySelector('[data-part="save"]').click();
+          return [made.name, await made.text()];
+        })()"""
+    )
+    name, text = saved
+    assert name == "tokens.csv"
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    assert rows[0][:2] == ["token", "row"]
+    assert [row[1] for row in rows[1:]] == [row[1] for row in table(opened)]
+    assert not any(row[0].startswith(("=", "+", "-", "@")) for row in rows)

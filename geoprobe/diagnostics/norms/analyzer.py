@@ -153,15 +153,15 @@ def _warnings(table: EmbeddingTable, equal: Bool[np.ndarray, " v"]) -> tuple[str
     warnings = []
     spoilt = table.rows_at_hand & ~statistics.finite
     if spoilt.any():
-        warnings.append(f"Rows that hold NaN or infinity, left out: {_named(spoilt)}.")
+        warnings.append(f"Tokens whose vector holds NaN or infinity, left out: {_named(spoilt)}.")
     if table.weights is not None:
         warnings.append("A sample of the rows was read: only the first coefficient is weighted to stand for all rows.")
     if statistics.zero.any():
-        warnings.append(f"Rows of zeros: {_named(statistics.zero)}.")
+        warnings.append(f"Tokens whose vector is zero: {_named(statistics.zero)}.")
     if not table.named.all():
-        warnings.append(f"Rows of no token: {_named(~table.named)}.")
+        warnings.append(f"Rows that no token has: {_named(~table.named)}.")
     if equal.any():
-        warnings.append(f"Rows equal to another: {_named(equal)}.")
+        warnings.append(f"Tokens whose vector equals another token's: {_named(equal)}.")
     output = table.output
     if output is not None:
         if output.shape[0] != table.size:
@@ -175,4 +175,4 @@ def _warnings(table: EmbeddingTable, equal: Bool[np.ndarray, " v"]) -> tuple[str
 def _named(mask: Bool[np.ndarray, " v"]) -> str:
     rows = np.flatnonzero(mask)
     first = ", ".join(f"{row}" for row in rows[:NAMED].tolist())
-    return f"{rows.size:,} ({first}{', …' if rows.size > NAMED else ''})"
+    return f"{rows.size:,} (row{'s' if rows.size > 1 else ''} {first}{', …' if rows.size > NAMED else ''})"

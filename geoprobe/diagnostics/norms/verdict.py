@@ -20,15 +20,15 @@ BY_CHANCE = 0.05
 NO_SPREAD = 0.01
 RULE = (
     "What speaks against the sign of Spearman's ρ of frequency and norm is collected whatever the sign: a "
-    f"monotone relation is ruled out (p at most {MONOTONE_LEVEL}), the sign turns round among frequent tokens, in "
+    f"monotone relation is ruled out (p at most {MONOTONE_LEVEL}), the sign reverses among frequent tokens, in "
     f"the paper's word groups (p at most {BY_CHANCE}) or as seen from the mean vector, or less than {LITTLE} is "
     f"left controlling for traits of the tokens' text. Supported where ρ is at most −{STRONG}, its interval lies "
     f"below 0, permutations of the norms seldom give as much (p at most {BY_CHANCE}), and nothing speaks against "
     f"it; weak where ρ is at most −{LITTLE} by interval and p but something does, or could not be tested, or ρ is "
-    f"smaller than {STRONG}; contradicted where ρ is at least {LITTLE} by both and the sign turns round neither in "
+    f"smaller than {STRONG}; contradicted where ρ is at least {LITTLE} by both and the sign reverses neither in "
     "the test of a monotone relation nor among frequent tokens nor in word groups; not supported where ρ is "
     f"smaller than {LITTLE}, its interval holds 0, permutations often give as much, or norms vary by less than "
-    f"{NO_SPREAD:.0%}, and where a larger positive ρ turns round; inconclusive with fewer than {MIN_SEEN} tokens "
+    f"{NO_SPREAD:.0%}, and where a larger positive ρ reverses; inconclusive with fewer than {MIN_SEEN} tokens "
     "seen, or where all occur equally often."
 )
 
@@ -66,13 +66,14 @@ def judge(
     against = [*turned, *_weakened(rho, curve, correlations, distances)]
     if rho > 0:
         said = f"requent tokens have the larger norms (ρ = {number(rho)})"
-        but = f", though {'; '.join(against)}" if against else ""
         if turned:
-            return Verdict("not supported", f"On the whole f{said}, but {'; '.join(against)}.", RULE)
-        return Verdict("contradicted", f"F{said}{but}.", RULE)
+            return Verdict("not supported", f"On the whole, f{said}, but {'; '.join(against)}.", RULE)
+        though = f", though {'; '.join(against)}" if against else ""
+        return Verdict("contradicted", f"F{said}{though}.", RULE)
     if not against:
         return Verdict("supported", f"The more frequent a token, the smaller its norm (ρ = {number(rho)}).", RULE)
-    return Verdict("weak", f"On the whole yes (ρ = {number(rho)}), but {'; '.join(against)}.", RULE)
+    said = f"On the whole, frequent tokens have the smaller norms (ρ = {number(rho)})"
+    return Verdict("weak", f"{said}, but {'; '.join(against)}.", RULE)
 
 
 def _missing(rho: float, interval: Interval, pvalue: float) -> str:
@@ -92,11 +93,11 @@ def _turned(
     # groups are counted from frequent to rare, so their ρ has the other sign
     if order is not None and order.rho * rho > 0 and order.pvalue <= BY_CHANCE:
         turned.append(
-            f"the paper's word groups have the other order (ρ = {number(order.rho)} from frequent to rare, "
+            f"the paper's word groups run the other way (ρ = {number(order.rho)} from frequent to rare, "
             f"p = {number(order.pvalue)})"
         )
     turned += [
-        f"among {row.name} it is turned round (ρ = {number(row.value)})"
+        f"among {row.name} the relation is reversed (ρ = {number(row.value)})"
         for row in correlations
         if row.name.startswith(HEAD) and _opposes(row, rho)
     ][:1]
@@ -111,14 +112,14 @@ def _weakened(
     if curve is None:
         weakened.append("whether it is monotone could not be tested")
     weakened += [
-        f"seen from the mean vector, frequent tokens are the {'far' if rho < 0 else 'near'} ones "
+        f"measured from the mean vector, frequent tokens lie {'farther out' if rho < 0 else 'nearer'} "
         f"(ρ = {number(row.value)})"
         for row in distances
         if row.name == FROM_MEAN and _opposes(row, rho)
     ]
     controlled = [row for row in correlations if row.name == CONTROLLED]
     weakened += [
-        f"little is left controlling for traits of the text (ρ = {number(row.value)})"
+        f"little of it is left once traits of the text are controlled for (ρ = {number(row.value)})"
         for row in controlled
         if row.value * np.sign(rho) < LITTLE
     ]
@@ -126,7 +127,7 @@ def _weakened(
 
 
 def _bends(curve: NormCurve) -> str:
-    return f"it is not monotone (p = {number(curve.pvalue)} for a monotone one): {curve.describe_run()}"
+    return f"it is not monotone (a monotone relation is ruled out, p = {number(curve.pvalue)}): {curve.describe_run()}"
 
 
 def _opposes(correlation: Correlation, rho: float) -> bool:

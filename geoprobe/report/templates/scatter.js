@@ -6,6 +6,8 @@ const REACH = 18; // pixels from the pointer within which a point is found
 const CELL = 16;
 const FAINTEST = 60; // alpha that points which are not chosen stay below, however dense
 const SHORTEST = 5; // pixels of a drag
+const TREND = 24; // steps along x of the line of medians
+const ENOUGH = 20; // points that a median is taken of
 const NARROWEST = 8; // steps that a zoom shows
 const RANGES = ["x-from", "x-to", "y-from", "y-to"];
 const EVERYTHING = [-1, STEPS + 1, -1, STEPS + 1];
@@ -49,14 +51,13 @@ class Scatter {
     if (wanted && !this.lower) this.lower = this.tokens.map((token) => token.toLowerCase());
     const ranked = [[], [], []]; // the token itself, tokens that begin so, tokens that hold it
     for (const i of this.order()) {
-      if (!this.shown[this.groups[i]]) continue;
+      if (!this.shown[this.groups[i]] || (this.zoomed && !this.within(i))) continue;
       if (box && (x[i] < box[0] || x[i] > box[1] || y[i] < box[2] || y[i] > box[3])) continue;
       if (query && this.rows[i] !== row && !this.lower[i].includes(wanted)) continue;
       this.chosen[i] = 1;
       ranked[query ? this.rank(i, wanted.trim()) : 0].push(i);
     }
-    const list = ranked.flat();
-    this.list = list;
+    this.list = ranked.flat();
     this.table();
     if (this.width) this.paint();
   }
@@ -76,7 +77,7 @@ class Scatter {
   table() {
     const { list } = this;
     const first = Math.min(list.length, ROWS_SHOWN);
-    const what = this.active ? "tokens chosen" : "tokens";
+    const what = this.active ? "tokens chosen" : this.zoomed ? "tokens in view" : "tokens";
     const order = this.query ? "best matches first" : `by ${this.x.label}`;
     this.find("caption").textContent = `${list.length.toLocaleString("en")} ${what}${first ? `; ${first} shown, ${order}` : ""}`;
     const body = document.createElement("tbody");
@@ -89,7 +90,7 @@ class Scatter {
       });
     }
     this.find("table").tBodies[0].replaceWith(body);
-    this.find("count").textContent = this.active ? `${list.length.toLocaleString("en")} ${what}` : "";
+    this.find("count").textContent = this.active || this.zoomed ? `${list.length.toLocaleString("en")} ${what}` : "";
     this.find("clear").disabled = !this.active && !this.root.querySelector("[aria-invalid]");
     this.find("zoom").disabled = !this.box && !this.zoomed;
     this.find("zoom").textContent = this.box || !this.zoomed ? "Zoom to the range" : "Show all";
@@ -98,6 +99,19 @@ class Scatter {
   cells(i) {
     const { x, y } = this;
     return [visible(this.tokens[i]), String(this.rows[i]), x.text(x.steps[i]), y.text(y.steps[i]), this.names[this.groups[i]]];
+  }
+
+  // all that are chosen, also those that the table has no room for
+  save() {
+    const { x, y } = this;
+    const plain = (value) => String(Number(value.toPrecision(9)));
+    const rows = this.list.map((i) => [
+      this.tokens[i], this.rows[i], plain(x.value(x.steps[i])), plain(y.value(y.steps[i])), this.names[this.groups[i]],
+    ]);
+    const lines = [["token", "row", x.label, y.label, "kind"], ...rows].map((row) => row.map(field).join(","));
+    const url = URL.createObjectURL(new Blob([`${lines.join("\n")}\n`], { type: "text/csv" }));
+    Object.assign(document.createElement("a"), { href: url, download: "tokens.csv" }).click();
+    URL.revokeObjectURL(url);
   }
 
   say(i) {
@@ -155,8 +169,11 @@ class Scatter {
       const hex = this.colour(ROLES[group % ROLES.length]);
       return parseInt(hex.slice(1), 16);
     });
-    const side = Math.max(1, Math.round(1.6 * ratio));
-    const strong = n > 2e4 ? 0.4 : 0.7;
+    let seen = 0;
+    for (let i = 0; i < n; i++) seen += shown[groups[i]] && this.within(i);
+    // few points are drawn larger: what a zoom leaves is to be seen
+    const side = Math.max(1, Math.round((seen > 5e3 ? 1.6 : seen > 500 ? 2.6 : 4) * ratio));
+    const strong = seen > 2e4 ? 0.4 : 0.7;
     const [left, top, right, bottom] = [plot.left, plot.top, plot.right, plot.bottom].map((at) => Math.round(at * ratio));
     const across = cloud.width;
     const sx = (right - left) / (this.x.to - fromX), sy = (bottom - top) / (this.y.to - fromY);
@@ -254,6 +271,7 @@ class Scatter {
     g.setTransform(1, 0, 0, 1, 0, 0);
     g.drawImage(this.cloud, 0, 0);
     g.setTransform(ratio, 0, 0, ratio, 0, 0);
+    this.trend(g, ink, page);
     g.strokeStyle = ink;
     if (this.query) for (const i of this.list.slice(0, ROWS_SHOWN)) this.ring(g, i, 4);
     const box = this.drag ? this.drag.box : this.box;
@@ -265,6 +283,30 @@ class Scatter {
       g.setLineDash([]);
     }
     if (this.at >= 0) this.label(g, ink, page);
+  }
+
+  // the median of y in steps of x, where a step has points enough
+  trend(g, ink, page) {
+    const bins = Array.from({ length: TREND }, () => []);
+    const { x, y } = this;
+    for (let i = 0; i < this.n; i++) {
+      if (!this.shown[this.groups[i]] || !this.within(i) || x.steps[i] === x.zero) continue;
+      bins[Math.min(Math.floor(x.fraction(x.steps[i]) * TREND), TREND - 1)].push(i);
+    }
+    const points = bins.flatMap((bin) => {
+      if (bin.length < ENOUGH) return [];
+      const middle = (scale) => Float64Array.from(bin, (i) => scale.steps[i]).sort()[bin.length >> 1];
+      return [[this.px(middle(x)), this.py(middle(y))]];
+    });
+    g.lineJoin = "round";
+    for (const [colour, width] of [[page, 5], [ink, 2]]) {
+      g.strokeStyle = colour;
+      g.lineWidth = width;
+      g.beginPath();
+      points.forEach((point) => g.lineTo(...point));
+      g.stroke();
+    }
+    g.lineWidth = 1;
   }
 
   stroke(g, ...[fromX, fromY, toX, toY]) {
@@ -328,6 +370,7 @@ class Scatter {
     for (const name of RANGES) this.find(name).addEventListener("change", () => this.typed());
     this.find("clear").addEventListener("click", () => this.clear());
     this.find("zoom").addEventListener("click", () => this.zoom());
+    this.find("save").addEventListener("click", () => this.save());
     this.pointer();
     this.canvas.addEventListener("keydown", (event) => this.key(event));
     this.canvas.addEventListener("blur", () => this.say(-1));

@@ -22,6 +22,12 @@ function visible(text, limit = 120) {
   return shown.replace(/^ +| +$/g, (spaces) => "␣".repeat(spaces.length));
 }
 
+// A field of a CSV file: text that a spreadsheet would run as a formula is marked as text.
+function field(value) {
+  const text = typeof value === "string" && /^[=+\-@\t\r]/.test(value) && Number.isNaN(Number(value)) ? `'${value}` : String(value);
+  return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
+
 // One axis: places of points in steps, steps to values, and values to ticks.
 class Scale {
   // packed steps are coarse; where the values themselves are known, points stand at their places to the last digit
