@@ -135,7 +135,7 @@ class HyperbolicityResult(Result):
         return ((delta, self.delta.null),)
 
     def figures(self) -> tuple[Figure, ...]:
-        """The ladder, the prompts' δ beside its null, δ against the number of points, and δ by corpus."""
+        """The ladder, the prompts' δ beside its null, δ against the number of points, and by corpus."""
         if self.delta is None or self.tree is None:
             return ()
         return (
@@ -144,7 +144,7 @@ class HyperbolicityResult(Result):
             self._null_figure(),
             size_figure(self.tree.sizes),
             *map(tree_figure, self.trees),
-            corpus_figure(self.corpora),
+            *([corpus_figure(self.corpora)] if len(self.corpora) > 1 else []),
         )
 
     def _null_figure(self) -> Figure:
