@@ -124,6 +124,7 @@ def test_the_ladder_has_the_tokens_among_known_spaces_from_tree_to_noise(gaussia
 def test_delta_grows_with_the_number_of_points_and_holland_does_not(gaussian: TreeLikeness) -> None:
     first, last = gaussian.sizes[0], gaussian.sizes[-1]
     assert [point.n for point in gaussian.sizes] == [16, 32, 64, 128]
+    assert all(point.holland_sd is not None and 0 < point.holland_sd < 0.1 for point in gaussian.sizes[:-1])
     assert last.relative_delta > first.relative_delta
     assert last.holland == pytest.approx(first.holland, abs=0.05)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +9,7 @@ from jaxtyping import Float64, Int64
 
 from geoprobe.data import ScanInputs
 from geoprobe.diagnostics.hyperbolicity.points import vectors_of
-from geoprobe.figure import Axis, Figure, Forest, Layer, Line, Points, Role, floats
+from geoprobe.figure import Axis, Band, Figure, Forest, Layer, Line, Points, Role, floats
 from geoprobe.stats.hyperbolicity import delta_basepoint, delta_plot, euclidean_distances
 from geoprobe.stats.spaces import ladder
 
@@ -21,6 +20,8 @@ EXACT_POINTS = 64
 #: Random triples beyond, each with every fourth point.
 TRIPLES = 4000
 SIZES = (16, 32, 64, 128, 256, 512, 1024, 2048)
+#: Sets of each size, no more than the points of the largest.
+MOST_SETS = 8
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,16 @@ class Rung:
 
 @dataclass(frozen=True)
 class SizePoint:
-    """Random tokens, n of them: relative δ from the first as base, and Holland's index."""
+    """Sets of n random tokens: relative δ from the first as base and Holland's index, means over sets.
+
+    The standard deviations are over sets; None where there is one, as in older reports.
+    """
 
     n: int
     relative_delta: float
     holland: float
+    relative_delta_sd: float | None = None
+    holland_sd: float | None = None
 
 
 def holland_index(distances: Float64[np.ndarray, "n n"], rng: np.random.Generator) -> float:
@@ -63,13 +69,15 @@ def index_by_size(
     order = rng.permutation(usable)
     sizes = []
     for n in SIZES:
-        if n > len(order):
+        sets = min(MOST_SETS, SIZES[-1] // n, len(order) // n)
+        if sets < 1:
             break
-        distances = euclidean_distances(vectors_of(inputs, order[:n]))
-        holland = holland_index(distances, rng)
-        relative = delta_basepoint(distances).relative
-        if math.isfinite(relative):
-            sizes.append(SizePoint(n, relative, holland))
+        clouds = [euclidean_distances(vectors_of(inputs, ids)) for ids in order[: sets * n].reshape(sets, n)]
+        holland = np.array([holland_index(distances, rng) for distances in clouds])
+        relative = np.array([delta_basepoint(distances).relative for distances in clouds])
+        if np.isfinite(relative).all():
+            spread = [float(values.std(ddof=1)) for values in (relative, holland)] if sets > 1 else []
+            sizes.append(SizePoint(n, float(relative.mean()), float(holland.mean()), *spread))
     return tuple(sizes)
 
 
@@ -100,17 +108,22 @@ def ladder_figure(rungs: tuple[Rung, ...], n_tokens: int) -> Figure:
 def size_figure(sizes: tuple[SizePoint, ...]) -> Figure:
     """Relative δ and Holland's index over the number of tokens."""
     n = floats(point.n for point in sizes)
+    layers: list[Layer] = []
+    drawn: tuple[tuple[str, str, Role], ...] = (
+        ("holland", "Holland's index", "data"),
+        ("relative_delta", "relative δ", "null"),
+    )
+    for name, label, role in drawn:
+        mean = floats(getattr(point, name) for point in sizes)
+        spread = floats(getattr(point, f"{name}_sd") or 0.0 for point in sizes)
+        low, high = (floats(m + side * s for m, s in zip(mean, spread, strict=True)) for side in (-1, 1))
+        layers += [Band(n, low, high, "", role), Line(n, mean, label, role), Points(n, mean, "", role, 4.0)]
     return Figure(
         "sizes",
         "What the number of points does",
-        "Random tokens of the vocabulary, more and more of them. Relative δ is a maximum and grows; Holland's index is "
-        "a mean and stays.",
+        "Sets of random tokens of the vocabulary, by their size: means, and one standard deviation. Relative δ "
+        "is a maximum and grows with the number of points; Holland's index is a mean and has no need to.",
         Axis("number of tokens", "log"),
         Axis("statistic"),
-        (
-            Line(n, floats(point.holland for point in sizes), "Holland's index", "data"),
-            Points(n, floats(point.holland for point in sizes), "", "data", 4.0),
-            Line(n, floats(point.relative_delta for point in sizes), "relative δ", "null"),
-            Points(n, floats(point.relative_delta for point in sizes), "", "null", 4.0),
-        ),
+        tuple(layers),
     )
