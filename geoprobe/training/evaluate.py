@@ -56,20 +56,21 @@ def evaluate(
             [question.prompt for question in questions],
             max_new_tokens=setup.max_new_tokens or task.max_new_tokens,
             batch=setup.evaluation_batch,
-            finished=task.finished,
+            finished=lambda output, task=task: task.finished(output, setup.answers),  # type: ignore[misc]
             on_answers=None if on_answers is None else lambda count, done=done: on_answers(done + count),  # type: ignore[misc]
         )
         likeliest = likeliest_options(model, base, questions, setup.evaluation_batch)
         answered = []
         for question, output, option in zip(questions, outputs, likeliest, strict=True):
-            extracted = task.extract(output)
+            reading = task.read(output, setup.answers)
             answered.append(
                 Prediction(
                     question.id,
                     output,
-                    extracted,
-                    task.is_right(extracted, question.answer),
+                    reading.answer,
+                    task.is_right(reading.answer, question.answer),
                     None if option is None else option == question.correct,
+                    reading.rule,
                 )
             )
         predictions[task.name] = tuple(answered)

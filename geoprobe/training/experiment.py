@@ -20,7 +20,7 @@ from geoprobe.training.matched_alpha import MatchedAlpha, match_alpha
 from geoprobe.training.model import LoadedBase, fingerprint, load_base, model_facts
 from geoprobe.training.outcome import TrainedModel, TrainingFacts
 from geoprobe.training.progress import QUESTION, ProgressListener
-from geoprobe.training.records import BaseFacts, Run, RunFacts, likelihood_rights, rights, unread
+from geoprobe.training.records import BaseFacts, Run, RunFacts, likelihood_rights, read_by, rights, unread
 from geoprobe.training.setup import Setup
 from geoprobe.training.store import Store
 from geoprobe.training.tasks import LoadedTask
@@ -298,6 +298,7 @@ class RunWorker:
                 rights=rights(evaluation.predictions),
                 likelihood_rights=likelihood_rights(evaluation.predictions),
                 unread=unread(evaluation.predictions),
+                read_by=read_by(evaluation.predictions),
                 adapter=adapter,
                 held_out_losses=done.held_out_losses,
             )

@@ -61,9 +61,21 @@ def _float(digits: str) -> float:
     return float(digits.replace(",", ""))
 
 
+#: What LaTeX and typesetters put between thousands, and a power of ten written out.
+_THOUSANDS = re.compile(
+    "(?<![\\d.,])\\d{1,3}(?:(?:\\{[,.]\\}|\\\\[,;:! ]|[\u00a0\u2007\u2009\u202f'\u2019])\\d{3}(?!\\d))+", re.ASCII
+)
+_APART = re.compile(r"\D+", re.ASCII)
+_POWER_OF_TEN = re.compile(
+    r"(?<=\d) ?(?:\\times|\\cdot|\u00d7|\*) ?10 ?\^ ?(?:\{ ?)?([+-]?\d{1,3})(?: ?\})?(?!\d)", re.ASCII
+)
+
+
 def _spelt(text: str) -> str:
-    """Vulgar fractions and digits of other scripts in ASCII; nothing else changes."""
-    return text if text.isascii() else "".join(map(_spelt_character, text))
+    """Vulgar fractions and digits of other scripts in ASCII, thousands with commas, powers of ten with an e."""
+    text = text if text.isascii() else "".join(map(_spelt_character, text))
+    text = _THOUSANDS.sub(lambda match: _APART.sub(",", match[0]), text)
+    return _POWER_OF_TEN.sub(r"e\1", text).replace("\\$", "$")
 
 
 def _spelt_character(character: str) -> str:

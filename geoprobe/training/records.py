@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
@@ -19,6 +20,7 @@ __all__ = [
     "Status",
     "finite",
     "likelihood_rights",
+    "read_by",
     "rights",
     "unread",
 ]
@@ -65,6 +67,8 @@ class Prediction:
         Whether that is the reference answer.
     likelihood_right : bool or None
         Multiple choice: whether the right option has the highest log-likelihood per token. None without options.
+    rule : str
+        What read the answer; empty where nothing did, or where it was not kept.
     """
 
     id: str
@@ -72,6 +76,7 @@ class Prediction:
     extracted: str | None
     right: bool
     likelihood_right: bool | None = None
+    rule: str = ""
 
 
 #: A model's answers by test set, in question order.
@@ -173,6 +178,8 @@ class RunFacts:
         Whether it failed of a loss that is not finite, and not of what it was run on.
     held_out_losses : tuple of float
         Mean loss per response token of every held-out example, in nats; empty where it was not kept.
+    read_by : dict of str to dict of str to int
+        By set, how many answers each rule read; empty where it was not kept.
     """
 
     method: str
@@ -202,6 +209,7 @@ class RunFacts:
     adapter: str | None = None
     diverged: bool = False
     held_out_losses: tuple[float, ...] = ()
+    read_by: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
     def tokens_per_second(self) -> float:
@@ -226,6 +234,15 @@ def likelihood_rights(predictions: Predictions) -> dict[str, str]:
 def unread(predictions: Predictions) -> dict[str, int]:
     """By set, answers in which nothing of the wanted kind was found."""
     return {task: sum(answer.extracted is None for answer in answers) for task, answers in predictions.items()}
+
+
+def read_by(predictions: Predictions) -> dict[str, dict[str, int]]:
+    """By set, how many answers each rule read, the most frequent rule first; no set whose rules were not kept."""
+    counted = {
+        task: dict(Counter(answer.rule for answer in answers if answer.rule).most_common())
+        for task, answers in predictions.items()
+    }
+    return {task: rules for task, rules in counted.items() if rules}
 
 
 _Facts = TypeVar("_Facts", BaseFacts, RunFacts)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 import msgspec
 
 from geoprobe.errors import UsageError
+from geoprobe.training.answers import AnswerRules
 from geoprobe.training.methods import METHODS
 from geoprobe.training.targets import PAPER_TARGETS
 
@@ -108,6 +109,9 @@ class Setup:
         Of prompts.
     revision : str or None
         Branch, tag or commit of a hub model.
+    answers : str
+        Whose rules read an answer: ``stated`` (where the model says that it is), or ``llm-adapters`` (as the paper's
+        evaluation does).
     """
 
     model: str
@@ -156,6 +160,7 @@ class Setup:
     field: str | None = _option(None, "QUESTION,RESPONSE: columns of the training data.")
     template: Template = _option("alpaca", "Of prompts: alpaca (the paper's) or plain.")
     revision: str | None = _option(None, "Branch, tag or commit of a hub model.")
+    answers: AnswerRules = _option("stated", "Rules that read answers: stated, or llm-adapters (the paper's).")
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense, by name and value."""
@@ -288,12 +293,17 @@ def _check(setup: Setup) -> None:
             f"A batch of {setup.batch} cannot be cut into micro-batches of {setup.micro_batch}.",
             "Give a divisor of the batch.",
         )
-    if setup.precision not in get_args(Precision):
-        raise UsageError(f"The precision is {setup.precision!r}.", f"Give one of {', '.join(get_args(Precision))}.")
-    if setup.template not in get_args(Template):
-        raise UsageError(
-            f"There is no prompt template {setup.template!r}.", f"Give one of {', '.join(get_args(Template))}."
-        )
+    for named, known, wrong in _NAMED:
+        if getattr(setup, named) not in get_args(known):
+            raise UsageError(wrong.format(getattr(setup, named)), f"Give one of {', '.join(get_args(known))}.")
+
+
+#: Choices that are one of a few names, and what is wrong with another.
+_NAMED: tuple[tuple[str, Any, str], ...] = (
+    ("precision", Precision, "The precision is {!r}."),
+    ("template", Template, "There is no prompt template {!r}."),
+    ("answers", AnswerRules, "There are no rules {!r} to read answers by."),
+)
 
 
 def _check_several(name: str, values: tuple[Any, ...]) -> None:

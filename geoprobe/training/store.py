@@ -26,6 +26,7 @@ from geoprobe.training.records import (
     Run,
     RunFacts,
     likelihood_rights,
+    read_by,
     rights,
     unread,
 )
@@ -43,6 +44,12 @@ class _Begun:
     inputs: dict[str, str]
     model: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    protocol: int = 1
+
+
+#: Raised whenever runs of one experiment would no longer be alike: 2 chooses rates on other examples than those whose
+#: losses are compared, and matches alpha in the median layer.
+_PROTOCOL = 2
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,12 @@ class Store:
                 "Go on with it by --resume, or give another folder.",
             )
         saved = from_builtins(_Begun, _read(path), what=f"file {path}")
+        if saved.protocol != _PROTOCOL and "rates" in saved.setup:
+            raise UsageError(
+                f"The experiment in {self.out} was begun by another version of geoprobe, which chose rates and matched "
+                "alpha otherwise: runs of both cannot be compared.",
+                "Finish it with the version that it began with (0.2.0), or begin anew in another folder by --out.",
+            )
         changed = setup.differences(saved.setup)
         if changed:
             new = setup.to_dict()
@@ -117,7 +130,7 @@ class Store:
         """
         path = self.out / "setup.json"
         if not path.exists():
-            content = msgspec.to_builtins(_Begun(setup.to_dict(), dict(inputs), dict(model), dict(versions)))
+            content = msgspec.to_builtins(_Begun(setup.to_dict(), dict(inputs), dict(model), dict(versions), _PROTOCOL))
             write_whole({path: (json.dumps(content, indent=1) + "\n").encode()})
             return ()
         saved = from_builtins(_Begun, _read(path), what=f"file {path}")
@@ -150,7 +163,9 @@ class Store:
         if not (folder / "record.json").exists():
             return None
         data, predictions = _record(folder)
-        facts = from_builtins(RunFacts, {**data, "unread": unread(predictions)}, what="record of a run")
+        facts = from_builtins(
+            RunFacts, {**data, "unread": unread(predictions), "read_by": read_by(predictions)}, what="record of a run"
+        )
         of = Run(facts.method, facts.seed, facts.learning_rate, facts.purpose, run.steps)
         if of != run or facts.adapter not in (None, self._adapter(run)):
             raise BadDataError(f"{folder / 'record.json'} is the record of another run.", _AGAIN)
@@ -238,7 +253,7 @@ def _check_plain(place: Path) -> None:
 
 
 #: What a record leaves to the files of predictions, and what it says in their place.
-_REDUCED, _IN_PLACE = ("rights", "likelihood_rights", "unread"), "predictions"
+_REDUCED, _IN_PLACE = ("rights", "likelihood_rights", "unread", "read_by"), "predictions"
 
 
 def _save(folder: Path, facts: dict[str, Any], predictions: Predictions) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from statistics import fmean, median
 
@@ -59,6 +59,7 @@ def accuracy_tables(result: Outcome) -> Iterator[Table]:
     )
     yield _by_run(result, called)
     yield from _likelihoods(result, called)
+    yield from _rules(result, called)
     yield Table(
         "mcnemar",
         "McNemar's exact test, seed by seed",
@@ -67,6 +68,23 @@ def accuracy_tables(result: Outcome) -> Iterator[Table]:
         "Questions that one of the two runs of a seed answers right and the other wrong. A p below 0.05 says that "
         "these two runs differ, which another seed need not repeat; not corrected.",
     )
+
+
+def _rules(result: Outcome, called: dict[str, str]) -> Iterator[Table]:
+    """Which rule read how many answers, of all final runs of a method."""
+    rows: list[tuple[Cell, ...]] = []
+    for task in result.tasks:
+        for method in result.methods:
+            runs = result.final(method)
+            counts: Counter[str] = Counter()
+            for run in runs:
+                counts.update(run.read_by.get(task.name, {}))
+            if counts:
+                listed = ", ".join(f"{rule} {count:,}" for rule, count in counts.most_common())
+                unread = sum(run.unread.get(task.name, 0) for run in runs)
+                rows.append((called[task.name], name(method), escape(listed, 300), unread))
+    note = "Of all seeds. A rule is tried where those before it found nothing: see how this was measured."
+    yield Table("rules", "What read the answers", ("set", "method", "rule and answers", "not read"), tuple(rows), note)
 
 
 def _difference_row(compared: MethodComparison, one: SetDifference, of: str) -> tuple[Cell, ...]:

@@ -20,7 +20,7 @@ from geoprobe.sources.corpora import DATA_VARIABLE, local_folder
 from geoprobe.sources.corpora.fields import Record
 from geoprobe.sources.corpora.hub_sets import HubSet, hub_records
 from geoprobe.sources.corpora.readers import file_records, split_file
-from geoprobe.training.answers import Kind, extract, finished, is_right, normalised
+from geoprobe.training.answers import AnswerRules, Kind, Reading, extract, finished, is_right, normalised, read
 from geoprobe.training.setup import Setup
 from geoprobe.training.wording import HUB_SETS, instruction_of, options_of, prompt
 
@@ -63,17 +63,21 @@ class Task:
     title: str
     folders: tuple[str, ...] = ()
 
-    def extract(self, output: str) -> str | None:
+    def extract(self, output: str, rules: AnswerRules = "stated") -> str | None:
         """The answer in a model's output, in normal form; None where there is none."""
-        return extract(self.kind, output)
+        return self.read(output, rules).answer
+
+    def read(self, output: str, rules: AnswerRules = "stated") -> Reading:
+        """The same with the rule that read it."""
+        return read(self.kind, output, rules, self.name)
 
     def is_right(self, extracted: str | None, answer: str) -> bool:
         """Whether an extracted answer is the reference."""
         return is_right(self.kind, extracted, answer)
 
-    def finished(self, output: str) -> bool:
+    def finished(self, output: str, rules: AnswerRules = "stated") -> bool:
         """Whether generation may stop: the answer can no longer change."""
-        return finished(self.kind, output)
+        return finished(self.kind, output, rules, self.name)
 
 
 TASKS: dict[str, Task] = {

@@ -11,6 +11,14 @@ from geoprobe.report.scan import versions_line
 from geoprobe.report.text import escape
 from geoprobe.report.view import Answer, Card, Section, ShownTable, View, shown_table
 from geoprobe.results import Table, number
+from geoprobe.training.explanations import (
+    accuracy_methods,
+    cost_methods,
+    geometry_methods,
+    leak_methods,
+    loss_methods,
+    scan_methods,
+)
 from geoprobe.training.figures import accuracy_figures, geometry_figures, loss_figures
 from geoprobe.training.methods import METHODS
 from geoprobe.training.outcome import Outcome
@@ -54,58 +62,6 @@ _GLOSSARY = (
         "the curvature of HypLoRA's space is −1/K; relative δ says how far distances are from a tree's, 0 is a tree",
     ),
 )
-_ACCURACY_METHODS = (
-    "Every method answers the same questions after training with the same seeds, so they are compared pair by pair: "
-    "each question of each seed is a win, a loss or a tie. The interval comes from a bootstrap at two levels. "
-    "Questions are resampled, the same ones for every seed. Seeds are few, and resampling three of them gives "
-    "intervals that are far too narrow; that part of the noise is Student's t with one degree of freedom fewer than "
-    "there are seeds. On simulated experiments without a difference this says helps or hurts at most 5 times in 100.",
-    "The 80% power effect is the true difference that four of five repetitions of this experiment would find; half of "
-    "it is found in about a third. It is estimated from the noise of a few seeds: its range says where it lies in 80 "
-    "of 100 experiments. What rules a difference out is the equivalence bound, from two one-sided tests at 5%: the "
-    "true difference is smaller than it, in either direction. More seeds lower both fastest.",
-    "Answers are greedy. A number is read behind ####, else from the sentence that says the answer is, else it is "
-    "the last; right within 0.001. A letter or an option word is read as the set asks for it. The predictions are "
-    "saved beside this report, a line each.",
-    "What this does not show: another model, other data, longer training or other learning rates than those swept.",
-)
-_LOSS_METHODS = (
-    "All methods share the order of the data, the seeds, the first A matrices, steps, rank and alpha over rank, and "
-    "a sweep of the same learning rates. Each then trains with the rate of its lowest loss on training examples that "
-    "are held out for that alone.",
-    "The loss is compared on other held-out examples, pair by pair: each example of each seed. The interval is that of "
-    "accuracy, at two levels, examples and seeds, as other examples would have given another difference. On simulated "
-    "experiments without a difference this says helps or hurts about 5 times in 100 or less. It notices smaller "
-    "differences than accuracy does, and matters less: a lower loss on more text of the training data need not answer "
-    "a question.",
-)
-_GEOMETRY_METHODS = (
-    "δ is the paper's statistic: 2δ/diam of a prompt's final hidden states by Euclidean distance from the first "
-    "token, averaged over prompts. In many dimensions it is low for unstructured points too, so a change says that "
-    "states moved, not that they became a tree. It decides nothing here.",
-    "K is learned with the adapter. Where it does not move, the space was not what training improved.",
-)
-_COST_METHODS = (
-    "Tokens a second count what is trained on, padding left out, validation included in the time. Peak memory is of "
-    "the device on a GPU and of the whole process otherwise. The ratio is the median over seeds of a seed's run to the "
-    "reference's with that seed; what else the machine does moves it.",
-)
-_LEAK_METHODS = (
-    "A question is looked for in all that is learned from: prompts, with system texts, earlier turns and further "
-    "input, and responses. Word for word: its words stand there one after the other, without case and punctuation, and "
-    "without its options where it has eight words or more; one of fewer than five words must be a sentence of its own. "
-    "Nearly: within twice its length one text has at least half of its runs of four words, eight of them or more, and "
-    "most of its numbers; so nothing under eleven words is found nearly. Measured on GSM8K's own training and test "
-    "sets, none is found so, and 81% of questions are found again after every tenth word is replaced. A rewording in "
-    "other words is not found, nor one story told with other numbers.",
-)
-_SCAN_METHODS = (
-    "A scan looks at the untrained model's token embeddings, an experiment at what training does. Tree-likeness of "
-    "the embeddings is the paper's argument for HypLoRA: where a scan supports it and the experiment finds no "
-    "difference, or the other way round, the argument does not hold for this model.",
-)
-
-
 #: A number as it is shown, or the dash of a missing one.
 _FIGURE = re.compile(r"[+−]?[\d.,]+(?:e[+−]?\d+)?|–|")
 
@@ -238,7 +194,7 @@ def _accuracy(result: Outcome) -> Section:
         tuple(escape(warning, 400) for warning in _unseen(result)),
         tuple(accuracy_figures(result)),
         _shown(accuracy_tables(result)),
-        _ACCURACY_METHODS,
+        accuracy_methods(result),
     )
 
 
@@ -277,7 +233,7 @@ def _loss(result: Outcome) -> Section:
         reason += edge
         card = Card("loss", f"Do they learn the training data better than {reference}?", "", reason, answers=answers)
     figures = tuple(loss_figures(result))
-    return Section("loss", "Loss", card, "", (), figures, _shown(loss_tables(result)), _LOSS_METHODS)
+    return Section("loss", "Loss", card, "", (), figures, _shown(loss_tables(result)), loss_methods(result))
 
 
 def _scan(result: Outcome) -> Section:
@@ -298,7 +254,7 @@ def _scan(result: Outcome) -> Section:
     rows = tuple((one.question, one.verdict, one.reason) for one in result.diagnosis)
     tables = (Table("scan", "What the scan said", ("question", "verdict", "reason"), rows),)
     card = Card("scan", "Does the experiment bear out what the geometry said?", "", borne_out(result), answers=answers)
-    return Section("scan", "Scan and experiment", card, "", (), (), _shown(tables), _SCAN_METHODS)
+    return Section("scan", "Scan and experiment", card, "", (), (), _shown(tables), scan_methods(result))
 
 
 def _geometry(result: Outcome) -> Section:
@@ -320,7 +276,9 @@ def _geometry(result: Outcome) -> Section:
             )
     card = Card("geometry", "What did training do to the geometry?", "", reason)
     figures = tuple(geometry_figures(result))
-    return Section("geometry", "Geometry", card, "", (), figures, _shown(geometry_tables(result)), _GEOMETRY_METHODS)
+    return Section(
+        "geometry", "Geometry", card, "", (), figures, _shown(geometry_tables(result)), geometry_methods(result)
+    )
 
 
 def _speed_ratios(runs: Sequence[RunFacts], reference: Sequence[RunFacts]) -> list[float]:
@@ -343,7 +301,7 @@ def _cost(result: Outcome) -> Section:
                 f"{name(result.methods[0])}{spread}, with {_more(more, reference[0].trainable_parameters)}."
             )
     card = Card("cost", "What does it cost?", "", " ".join(parts) or "There is nothing to compare.")
-    return Section("cost", "Cost", card, "", (), (), _shown((cost_table(result),)), _COST_METHODS)
+    return Section("cost", "Cost", card, "", (), (), _shown((cost_table(result),)), cost_methods(result))
 
 
 def _more(parameters: int, of: int) -> str:
@@ -363,7 +321,7 @@ def _leaks(result: Outcome) -> Section:
     else:
         reason = f"None of {looked:,} was found, neither word for word nor nearly."
     card = Card("leaks", "Are test questions among the training data?", "", escape(reason, 600))
-    return Section("leaks", "Leaks", card, "", (), (), _shown(leak_tables(result)), _LEAK_METHODS)
+    return Section("leaks", "Leaks", card, "", (), (), _shown(leak_tables(result)), leak_methods(result))
 
 
 def _shown(tables: Iterable[Table]) -> tuple[ShownTable, ...]:

@@ -176,6 +176,13 @@ EXPERIMENTS: dict[str, Case] = {
     "no threads": chosen("--threads 0", "threads is 0"),
     "a precision that is none": chosen("--precision float8", "The precision is 'float8'"),
     "a template that is none": chosen("--template chatml", "no prompt template 'chatml'"),
+    "rules for answers that are none": chosen("--answers mine", "no rules 'mine' to read answers by"),
+    "an experiment that an older version began": begun(
+        b'{"setup": {"rank": 4, "rates": [3e-4, 1e-3]}, "inputs": {}}',
+        "begun by another version of geoprobe",
+        2,
+        " --resume",
+    ),
     "a layer of no name": chosen("--targets ,", "No targets were given"),
     "an engine that is none": chosen("--engine dask", "no engine 'dask'"),
     "a board that nobody knows": chosen("--report-to nowhere_board", "Give some of azure_ml"),

@@ -9,6 +9,7 @@ from geoprobe.training.records import (
     RunFacts,
     finite,
     likelihood_rights,
+    read_by,
     rights,
     unread,
 )
@@ -26,11 +27,15 @@ def test_speed_is_tokens_over_seconds() -> None:
 def test_predictions_are_reduced_to_right_wrong_and_unread() -> None:
     predictions = {
         "mawps": (Prediction("mawps/0", "7", "7", True), Prediction("mawps/1", "?", None, False)),
-        "aqua": (Prediction("aqua/0", "B", "B", False, True), Prediction("aqua/1", "A", "A", True, False)),
+        "aqua": (
+            Prediction("aqua/0", "B", "B", False, True, "last letter"),
+            Prediction("aqua/1", "A", "A", True, False, "last letter"),
+        ),
     }
     assert rights(predictions) == {"mawps": "10", "aqua": "01"}
     assert likelihood_rights(predictions) == {"aqua": "10"}
     assert unread(predictions) == {"mawps": 1, "aqua": 0}
+    assert read_by(predictions) == {"aqua": {"last letter": 2}}
 
 
 def test_what_json_cannot_hold_is_left_out_of_a_runs_facts() -> None:

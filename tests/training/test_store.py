@@ -18,10 +18,11 @@ SETUP = Setup("demo", "gsm8k", ("mawps",))
 MODEL = {"weights": "ab12", "precision": "float32", "device": "cpu"}
 VERSIONS = {"torch": "2.13.0", "peft": "0.21.2"}
 RUN = Run("lora", 0, 3e-4, "final", 5)
-ANSWERS = {"mawps": (Prediction("mawps/0", "7", "7", True),)}
+ANSWERS = {"mawps": (Prediction("mawps/0", "7", "7", True, rule="last number"),)}
 FACTS = RunFacts("lora", 0, 3e-4, "final", "finished", rights={"mawps": "1"}, unread={"mawps": 0})
+FACTS = replace(FACTS, read_by={"mawps": {"last number": 1}})
 PREDICTIONS = (
-    Prediction("addsub/0", "3 + 4\u2028= 7\n#### 7", "7", True),
+    Prediction("addsub/0", "3 + 4\u2028= 7\n#### 7", "7", True, rule="hashes"),
     Prediction("addsub/1", 'nul\x00, "quotes" and \ud800', None, False, True),
 )
 
@@ -41,6 +42,14 @@ def test_a_changed_choice_is_refused_by_name_with_both_values(tmp_path: Path) ->
     store.begin(SETUP, {}, MODEL, VERSIONS)
     with pytest.raises(UsageError, match=r"batch \(was 16, is 8\), rank \(was 32, is 4\)"):
         store.check(replace(SETUP, rank=4, batch=8), {}, resume=True)
+
+
+def test_an_experiment_that_chose_its_rates_otherwise_is_not_gone_on_with(tmp_path: Path) -> None:
+    """A folder as 0.2.0 left it: its choices and hashes alone, without the protocol that it followed."""
+    store = Store(tmp_path)
+    (tmp_path / "setup.json").write_text(json.dumps({"setup": SETUP.to_dict(), "inputs": {}}))
+    with pytest.raises(UsageError, match=r"chose rates and matched alpha otherwise.*\n.*begin anew in another folder"):
+        store.check(SETUP, {}, resume=True)
 
 
 def test_changed_data_are_refused_by_name(tmp_path: Path) -> None:
@@ -94,6 +103,7 @@ def test_a_record_is_what_a_run_gave_with_its_predictions_in_files_of_their_own(
         hidden_delta={"addsub": 0.25},
         rights={"mawps": "", "addsub": "10"},
         unread={"mawps": 0, "addsub": 1},
+        read_by={"addsub": {"hashes": 1}},
     )
     store.save(RUN, facts, {"mawps": (), "addsub": PREDICTIONS})
     saved = json.loads((store.folder(RUN) / "record.json").read_text())
