@@ -1,19 +1,51 @@
-"""The hub's errors in geoprobe's terms."""
+"""The hub's errors in geoprobe's terms, and whether it is there at all."""
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 from geoprobe.errors import AccessError, GeoprobeError, NotFoundError
 
-__all__ = ["offline_error", "translated"]
+__all__ = ["offline_error", "reachable", "translated", "unreachable_error"]
+
+#: Seconds in which a connection must stand; the hub's own library tries for half a minute.
+_PATIENCE = 3.0
+_PROXIES = ("all_proxy", "http_proxy", "https_proxy")
+
+
+def reachable() -> bool:
+    """Whether a connection to the hub can be made; behind a proxy, only a request tells."""
+    from huggingface_hub import constants
+
+    if any(name.lower() in _PROXIES and value for name, value in os.environ.items()):
+        return True
+    address = urlsplit(constants.ENDPOINT)
+    port = address.port or (80 if address.scheme == "http" else 443)
+    try:
+        with socket.create_connection((address.hostname or "", port), timeout=_PATIENCE):
+            return True
+    except OSError:
+        return False
+
+
+def unreachable_error(name: str) -> GeoprobeError:
+    """What to raise where the hub is needed and not there."""
+    from huggingface_hub import constants
+
+    return GeoprobeError(
+        f"The hub at {constants.ENDPOINT} cannot be reached for {name}.",
+        "Check the connection, or give a local folder.",
+    )
 
 
 def offline_error(name: str, file: str) -> NotFoundError:
     """What to raise where a file is asked for and the network may not be."""
     return NotFoundError(
-        f"{file} of {name} is not in the cache, and the network is switched off.",
+        f"{file} of {name} is not in the cache, and the network is switched off or away.",
         "Run once without --offline (and with HF_HUB_OFFLINE unset), or give a local folder.",
     )
 
@@ -73,10 +105,7 @@ def translated(name: str, file: str, offline: bool) -> Iterator[None]:
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, HTTPError) as error:
         if offline or is_offline_mode():
             raise offline_error(name, file) from error
-        raise GeoprobeError(
-            f"The hub at {constants.ENDPOINT} cannot be reached for {name}.",
-            "Check the connection, or give a local folder.",
-        ) from error
+        raise unreachable_error(name) from error
     except OSError as error:  # a full disk, a folder that may not be written
         kind = AccessError if isinstance(error, PermissionError) else GeoprobeError
         raise kind(

@@ -11,6 +11,7 @@ from typing import Any
 from geoprobe.errors import AccessError, BadDataError, GeoprobeError, NotFoundError
 from geoprobe.sources.corpora.corpus import Corpus, bounded
 from geoprobe.sources.corpora.fields import texts
+from geoprobe.sources.hub_errors import reachable, unreachable_error
 from geoprobe.versions import install_command
 
 __all__ = ["HubSet", "hub_corpus", "hub_records", "parse_hub_id"]
@@ -73,6 +74,8 @@ def _allowed(wanted: HubSet, what: str, offline: bool) -> None:
             f"The {what} is on the hub ({wanted.id}), and the network is switched off.",
             "Run without --offline (and with HF_HUB_OFFLINE unset), or name a folder that has it by --data.",
         )
+    if not reachable():
+        raise unreachable_error(wanted.id)
     _datasets()
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geoprobe.errors import NotFoundError
-from geoprobe.sources.hub_errors import offline_error, translated
+from geoprobe.sources.hub_errors import offline_error, reachable, translated, unreachable_error
 
 __all__ = ["HubRepository", "open_repository"]
 
@@ -118,9 +118,13 @@ def open_repository(
     GeoprobeError
         When the hub cannot be reached.
     """
-    from huggingface_hub import is_offline_mode
+    from huggingface_hub import is_offline_mode, try_to_load_from_cache
 
     offline = offline or is_offline_mode()
+    if not offline and not reachable():
+        offline = True
+        if not isinstance(try_to_load_from_cache(name, "config.json", revision=revision), str):
+            raise unreachable_error(name)
     config = _optional(name, "config.json", revision, offline)
     if config is None:
         raise NotFoundError(

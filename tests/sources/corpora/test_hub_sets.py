@@ -9,6 +9,12 @@ from geoprobe.errors import AccessError, BadDataError, GeoprobeError, NotFoundEr
 from geoprobe.sources.corpora.hub_sets import HubSet, _translated, hub_corpus, parse_hub_id
 
 
+@pytest.fixture(autouse=True)
+def connected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sets here are folders, which ask no network."""
+    monkeypatch.setattr("geoprobe.sources.corpora.hub_sets.reachable", lambda: True)
+
+
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     import pyarrow as pa
