@@ -201,6 +201,8 @@ class Result(Compact, ABC):
     sides: ClassVar[tuple[str, str, str]] = ("below what chance gives", "what chance gives", "above what chance gives")
     #: A difference from the null's mean that is smaller than this counts as none, however significant.
     floor: ClassVar[float] = 0.0
+    #: Words of this result that a reader may meet first here, each with what it means.
+    glossary: ClassVar[tuple[tuple[str, str], ...]] = ()
     #: What of the model is more like a tree than chance or not, such as ``tokens``; empty where that is not asked.
     tree_like: ClassVar[str] = ""
 

@@ -50,6 +50,7 @@ BUILTIN: dict[str, str] = {
 ON_REQUEST: dict[str, str] = {
     "states": "geoprobe.diagnostics.states.analyzer:StatesAnalyzer",
     "curvature": "geoprobe.diagnostics.curvature.analyzer:CurvatureAnalyzer",
+    "hierarchy": "geoprobe.diagnostics.hierarchy.analyzer:HierarchyAnalyzer",
 }
 
 #: What a diagnostic may ask for beside the embedding; a scan makes what any of its diagnostics needs.

@@ -268,7 +268,7 @@ class Report(Rendered):
             sections=tuple(_section(name, result) for name, result in self.results.items()),
             verdicts=VERDICTS,
             provenance=self._provenance(),
-            glossary=GLOSSARY,
+            glossary=(*GLOSSARY, *(entry for result in self.results.values() for entry in result.glossary)),
         )
         return escape_all(view)
 

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from scipy.special import ndtri, stdtrit
 
 __all__ = [
     "MonteCarloTest",
     "bootstrap_mean",
+    "bootstrap_ratio_of_groups",
     "draw_until_clear",
     "monte_carlo_pvalue",
     "monte_carlo_test",
@@ -81,6 +82,56 @@ def bootstrap_mean(
     ends = np.quantile(values[picks].mean(axis=1), [1 - upper, upper])
     stretch = np.sqrt(values.size / (values.size - 1)) * stdtrit(values.size - 1, upper) / ndtri(upper)
     low, high = centre + stretch * (ends - centre)
+    return float(low), float(high)
+
+
+def bootstrap_ratio_of_groups(
+    numerators: Float[np.ndarray, " n"],
+    denominators: Float[np.ndarray, " n"],
+    groups: Int64[np.ndarray, " n"],
+    rng: np.random.Generator,
+    *,
+    replicates: int = 1000,
+    level: float = 0.95,
+) -> tuple[float, float] | None:
+    """Percentile bootstrap interval of a ratio of two sums, whole groups being the independent units.
+
+    With denominators of 1 it is that of a mean of values that go together.
+
+    Parameters
+    ----------
+    numerators, denominators
+        (n,) whose sums are divided.
+    groups
+        (n,) which group each is of.
+    rng
+        Source of randomness.
+    replicates
+        Bootstrap samples.
+    level
+        Of the interval.
+
+    Returns
+    -------
+    (low, high), or None for fewer than two groups or where resamples leave nothing to divide by.
+
+    References
+    ----------
+    Resampling whole clusters: Cameron, Gelbach and Miller (2008), Review of Economics and Statistics 90, 414-427.
+    """
+    _, group, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    n = counts.size
+    if n < 2:
+        return None
+    above, below = (np.bincount(group, weights=values, minlength=n) for values in (numerators, denominators))
+    ratios = np.empty(replicates)
+    for replicate in range(replicates):
+        drawn = rng.integers(n, size=n)
+        divisor = below[drawn].sum()
+        ratios[replicate] = above[drawn].sum() / divisor if divisor > 0 else np.nan
+    if not np.isfinite(ratios).all():
+        return None
+    low, high = np.quantile(ratios, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from geoprobe.stats.resampling import bootstrap_mean, monte_carlo_pvalue
+from geoprobe.stats.resampling import bootstrap_mean, bootstrap_ratio_of_groups, monte_carlo_pvalue
 
 
 def test_bootstrap_interval_matches_the_normal_theory_of_a_large_sample() -> None:
@@ -22,6 +22,22 @@ def test_bootstrap_intervals_cover_the_mean() -> None:
         low, high = bootstrap_mean(rng.standard_normal(60) + 3, rng, replicates=400)
         inside += low <= 3 <= high
     assert 0.91 <= inside / 600 <= 0.98
+
+
+def test_an_interval_of_grouped_values_is_that_of_the_groups_means_by_normal_theory() -> None:
+    rng = np.random.default_rng(2)
+    level = np.repeat(rng.standard_normal(500), 8)
+    values, groups = level + 0.1 * rng.standard_normal(4000), np.repeat(rng.permutation(500), 8)
+    low, high = bootstrap_ratio_of_groups(values, np.ones(4000), groups, rng) or (0.0, 0.0)
+    means = values.reshape(500, 8).mean(axis=1)
+    expected = stats.norm.interval(0.95, means.mean(), means.std(ddof=1) / np.sqrt(500))
+    np.testing.assert_allclose([low, high], expected, atol=0.01)
+
+
+def test_one_group_or_nothing_to_divide_by_has_no_interval() -> None:
+    rng, ones = np.random.default_rng(0), np.ones(4)
+    assert bootstrap_ratio_of_groups(ones, ones, np.zeros(4, dtype=np.int64), rng) is None
+    assert bootstrap_ratio_of_groups(ones, 0 * ones, np.arange(4), rng) is None
 
 
 @pytest.mark.parametrize("n", [5, 10, 20])

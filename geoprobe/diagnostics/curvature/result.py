@@ -74,6 +74,18 @@ class CurvatureResult(Result):
     name: ClassVar[str] = "curvature"
     title: ClassVar[str] = "Curvature"
     question: ClassVar[str] = "Is the neighbour graph more negatively curved than chance?"
+    claim: ClassVar[str] = "the graph of neighbouring tokens is more negatively curved than chance"
+    glossary: ClassVar[tuple[tuple[str, str], ...]] = (
+        (
+            "curvature of a graph",
+            "negative where the neighbours of two neighbours are apart, positive where they are shared",
+        ),
+    )
+    sides: ClassVar[tuple[str, str, str]] = (
+        "more negatively curved than chance gives",
+        "as curved as chance gives",
+        "less negatively curved than chance gives",
+    )
 
     samples: tuple[Cloud, ...]
     properties: tuple[Property, ...]
