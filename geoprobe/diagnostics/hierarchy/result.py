@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from geoprobe.diagnostics.hierarchy.finding import Finding, finding_table
 from geoprobe.diagnostics.hierarchy.radial import Depth
+from geoprobe.diagnostics.hierarchy.verdict import LITTLE
 from geoprobe.diagnostics.null_figure import null_figure
 from geoprobe.figure import Axis, Band, Figure, Forest, Line, Points, Rule, floats
 from geoprobe.results import Estimate, NullDistribution, Result, Row, Table, number
@@ -87,6 +88,7 @@ class HierarchyResult(Result):
         ),
         ("merge rank", "a token's place in the order in which the tokenizer made its vocabulary: frequent ones first"),
     )
+    floor: ClassVar[float] = LITTLE
     sides: ClassVar[tuple[str, str, str]] = (
         "general words have the smaller norm less often than words of equal frequency",
         "general words have the smaller norm as often as words of equal frequency",
