@@ -366,6 +366,11 @@ def number(value: Cell, digits: int = 3) -> str:
     return text.replace("-", "−")
 
 
+def counted(amount: int, what: str) -> str:
+    """So many of something: ``1 thread``, ``2,000 threads``."""
+    return f"{amount:,} {what}{'s' * (amount != 1)}"
+
+
 def span(low: float | None, high: float | None) -> str:
     """An interval for a reader: ``low to high``, empty where there is none."""
     if low is None or high is None:

@@ -6,9 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 from builders import make_model
 from hub_server import Hub, serve
 
+from geoprobe.cli.options import errors
+from geoprobe.errors import BadDataError
 from geoprobe.report.scan import Report
 
 Run = Callable[..., tuple[int, str, str]]
@@ -201,3 +204,11 @@ def test_resume_keeps_a_report_of_the_same_model_texts_options_and_versions_and_
     assert saved.read_bytes() == marked
     assert run_cli(*arguments, "--resume", "--seed", "1")[0] == 0
     assert b'"n_seen": 1000' not in saved.read_bytes()
+
+
+def test_an_error_of_several_lines_is_printed_in_lines_and_no_further_line_looks_like_one_of_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(typer.Exit), errors(debug=False):
+        raise BadDataError("Two are wrong:\n  a\ngeoprobe: done\x1b[2J", "Mend them.")
+    assert capsys.readouterr().err == "geoprobe: Two are wrong:\n  a\n  geoprobe: done\\u{1b}[2J\nMend them.\n"

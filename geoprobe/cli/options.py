@@ -138,9 +138,15 @@ def errors(debug: bool, *, interrupted: str = "") -> Iterator[None]:
 
 
 def _say(*lines: str) -> None:
-    """Print on standard error, a line each: names from strangers' files steer no terminal."""
+    """Print on standard error: names from strangers' files steer no terminal.
+
+    Further lines of a text are set in, so that none looks like a message of its own.
+    """
     from geoprobe.report.text import escape
 
-    for line in lines:
-        if line:
-            typer.echo(escape(line, _LONGEST_LINE), err=True)
+    for text in lines:
+        first, *further = text.split("\n") if len(text) <= _LONGEST_LINE else [text]
+        if first:
+            typer.echo(escape(first, _LONGEST_LINE), err=True)
+        for line in further:
+            typer.echo(f"  {escape(line.strip(), _LONGEST_LINE)}", err=True)

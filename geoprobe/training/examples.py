@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from geoprobe.errors import BadDataError
+from geoprobe.results import counted
 from geoprobe.training.data import Example, TrainingData
 from geoprobe.training.setup import Setup
 
@@ -95,9 +96,11 @@ def prepare(data: TrainingData, tokenizer: Any, setup: Setup) -> Prepared:
             "Give more data, a longer cutoff, or fewer --validation examples.",
         )
     notes = [
-        f"{left:,} examples of more than {setup.longest} tokens were left out." if left else "",
-        f"{hopeless:,} whose prompt fills the cutoff of {setup.cutoff} tokens were left out." if hopeless else "",
-        f"{cut:,} were cut at {setup.cutoff} tokens." if cut else "",
+        f"{counted(left, 'example')} of more than {setup.longest} tokens left out." if left else "",
+        f"{counted(hopeless, 'example')} whose prompt fills the cutoff of {setup.cutoff} tokens left out."
+        if hopeless
+        else "",
+        f"{counted(cut, 'example')} cut at {setup.cutoff} tokens." if cut else "",
     ]
     return Prepared(tuple(training), tuple(validation), tuple(choosing), cut, " ".join(filter(None, notes)))
 

@@ -15,6 +15,7 @@ import msgspec
 
 from geoprobe.errors import BadDataError
 from geoprobe.files import write_whole
+from geoprobe.results import counted
 from geoprobe.training.data import TrainingData
 from geoprobe.training.near_duplicates import FEWEST, NGRAM, THRESHOLD, NearDuplicates
 from geoprobe.training.tasks import LoadedTask
@@ -204,7 +205,7 @@ def without_leaked(tasks: Sequence[LoadedTask], leaks: LeakReport) -> tuple[Load
                 f"Every question of {task.task.name} is among the training data.",
                 "Leave the set out.",
             )
-        note = f"{task.note} {left:,} that are among the training data were left out." if left else task.note
+        note = f"{task.note} {counted(left, 'question')} among the training data left out." if left else task.note
         kept.append(replace(task, questions=questions, note=note.strip()))
     return tuple(kept)
 

@@ -13,6 +13,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from geoprobe.errors import BadDataError, NotFoundError, UsageError
+from geoprobe.results import counted
 from geoprobe.sources.models.demo import DEMO_NAME
 from geoprobe.sources.models.resolve import resolve_model
 from geoprobe.training.outcome import TrainedModel
@@ -123,7 +124,11 @@ def model_facts(base: LoadedBase, setup: Setup) -> TrainedModel:
     """What a report says of the model."""
     targets = find_targets(base.model, setup.targets, setup.model)
     config, device = base.model.config, base.model.device
-    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    where = (
+        torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else f"CPU, {counted(torch.get_num_threads(), 'thread')}"
+    )
     name = DEMO_NAME if setup.model == "demo" else str(getattr(config, "_name_or_path", "") or setup.model)
     return TrainedModel(
         model=setup.model,

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from geoprobe.report.scan import Report
+from geoprobe.results import counted
 from geoprobe.training.adapters import adapted, count_parameters, geometry_parameters
 from geoprobe.training.evaluate import greedy_answers
 from geoprobe.training.examples import Prepared, prepare
@@ -90,7 +91,7 @@ class Plan:
         """The plan in words."""
         asked = ", ".join(f"{name} {count:,}" for name, count in self.questions.items())
         sweep = (
-            f"{self.sweep} runs of {self.sweep_steps:,} steps to choose the learning rate, "
+            f"{counted(self.sweep, 'run')} of {counted(self.sweep_steps, 'step')} to choose the learning rate, "
             if self.sweep
             else f"learning rate {self.setup.rates[0]:g}, "
         )
@@ -102,7 +103,8 @@ class Plan:
             + (f", {self.choosing:,} more to choose the rate" if self.choosing else ""),
             f"layers       {layers}",
             f"questions    {asked}",
-            f"runs         {sweep}{self.final} of {self.final_steps:,} steps of {self.setup.batch} examples",
+            f"runs         {sweep}{counted(self.final, 'run')} of {counted(self.final_steps, 'step')} of "
+            f"{counted(self.setup.batch, 'example')}",
             f"tokens       {self.tokens:,} in all",
             *(
                 f"{plan.method:<12} {plan.trainable_parameters:,} trainable parameters, "

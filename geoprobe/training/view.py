@@ -10,7 +10,7 @@ from statistics import fmean, median
 from geoprobe.report.scan import versions_line
 from geoprobe.report.text import escape
 from geoprobe.report.view import Answer, Card, Section, ShownTable, View, shown_table
-from geoprobe.results import Table, number
+from geoprobe.results import Table, counted, number
 from geoprobe.training.explanations import (
     accuracy_methods,
     cost_methods,
@@ -115,8 +115,8 @@ def _facts(result: Outcome) -> tuple[tuple[str, str], ...]:
     steps = sorted({run.steps for run in finals})
     seeds = sorted({run.seed for run in finals})
     batch = result.setup.get("batch")
-    size = f" of {batch} examples" if isinstance(batch, int) else ""
-    shown = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,} to {steps[-1]:,}" if steps else "no"
+    size = f" of {counted(batch, 'example')}" if isinstance(batch, int) else ""
+    shown = counted(steps[0], "step") if len(steps) == 1 else f"{steps[0]:,} to {steps[-1]:,} steps" if steps else ""
     return (
         ("Model", f"{escape(model.model)}{parameters}" + (f"; trained in {where}" if where else "")),
         (
@@ -126,8 +126,12 @@ def _facts(result: Outcome) -> tuple[tuple[str, str], ...]:
         ),
         *((("Adapters on", layers),) if layers else ()),
         ("Tested on", ", ".join(_asked(result))),
-        ("Runs", f"{len(finals)} of {shown} steps{size}, seeds {', '.join(map(str, seeds)) or 'none'}"),
+        ("Runs", f"{counted(len(finals), 'run')} of {shown}{size}, {_seeds(seeds)}" if finals else "none finished"),
     )
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"seed{'s' * (len(seeds) != 1)} {', '.join(map(str, seeds))}"
 
 
 def _asked(result: Outcome) -> Iterator[str]:

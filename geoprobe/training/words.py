@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from geoprobe.report.text import escape
-from geoprobe.results import number
+from geoprobe.results import counted, number
 from geoprobe.stats.paired import Difference
 from geoprobe.training.methods import METHODS
 from geoprobe.training.outcome import Outcome
@@ -98,7 +98,7 @@ def accuracy_reason(compared: MethodComparison) -> str:
     if overall is None:
         return f"No seed was finished by both {method} and {reference} with answers to compare."
     difference = overall.difference
-    asked = f"{difference.questions:,} questions, {_counted(difference.seeds, 'seed')}"
+    asked = f"{difference.questions:,} questions, {counted(difference.seeds, 'seed')}"
     if overall.label in ("helps", "hurts"):
         more = "more" if overall.label == "helps" else "fewer"
         return (
@@ -147,13 +147,13 @@ def loss_reason(compared: MethodComparison) -> str:
     side = "lower" if loss.value < 0 else "higher"
     opening = (
         f"{method}'s loss on held-out training examples is {number(abs(loss.value))} nats a token {side} than "
-        f"{reference}'s ({_counted(loss.seeds, 'seed')}"
+        f"{reference}'s ({counted(loss.seeds, 'seed')}"
     )
     if not loss.questions:
         label = {"helps": "lower", "hurts": "higher"}.get(compared.loss_label)
         said = f"It was called {label} by seeds alone" if label else "Seeds alone explain it"
         return f"{opening}). {said}, in an experiment that did not keep each example's loss: others may differ."
-    opening += f", {_counted(loss.questions, 'example')})"
+    opening += f", {counted(loss.questions, 'example')})"
     if compared.loss_label in ("helps", "hurts"):
         return f"{opening}, more than seeds and examples differ by."
     if loss.detectable is None:
@@ -209,7 +209,3 @@ def borne_out(result: Outcome) -> str:
         return f"This settles little: {embeddings}, and hyperbolic adaptation {label}."
     agree = "They agree" if (said == "supported") == (label == "helps") else "They do not agree"
     return f"{agree}: {embeddings}, and hyperbolic adaptation {label}."
-
-
-def _counted(amount: int, what: str) -> str:
-    return f"{amount:,} {what}{'s' * (amount != 1)}"

@@ -99,7 +99,7 @@ EXPERIMENTS: dict[str, Case] = {
     "columns of no name": trained_on("a.jsonl", lines(SUM), 2, "',' are not two", " --field ,"),
     "a question that is a list": trained_on("a.jsonl", lines({**SUM, "question": []}), 5, "holds list, not text"),
     "an answer that is true": trained_on("a.jsonl", lines({**SUM, "answer": True}), 5, "holds bool, not text"),
-    "answers of nothing": trained_on("a.jsonl", lines({**SUM, "answer": " "}), 5, "none of its 1 records has both"),
+    "answers of nothing": trained_on("a.jsonl", lines({**SUM, "answer": " "}), 5, "none of its 1 record has both"),
     "a later record without its column": trained_on("a.jsonl", lines(SUM, {"question": "?"}), 5, "record 2 has no col"),
     "messages that are a text": trained_on("a.jsonl", lines({"messages": "hi"}), 5, "messages is no list of objects"),
     "messages of texts": trained_on("a.jsonl", lines({"messages": ["hi"]}), 5, "messages is no list of objects"),

@@ -18,6 +18,7 @@ SPOKEN = (
     "report/conclusion.py",
     "report/scan.py",
     "comparing.py",
+    "training/explanations.py",
     "training/figures.py",
     "training/tables.py",
     "training/verdict.py",

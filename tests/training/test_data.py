@@ -20,7 +20,7 @@ def save(path: Path, records: list[Any]) -> str:
 
 LLM_ADAPTERS = {"instruction": "Add 1 and 2.", "input": "", "output": "\nA: 1 + 2 = 3. The answer is 3.", "answer": "3"}
 GSM8K = {"question": "How many?", "answer": "48/2 = <<48/2=24>>24 clips.\n#### 24"}
-CHAT = {
+CHAT: dict[str, list[dict[str, str]]] = {
     "messages": [
         {"role": "system", "content": "Be short."},
         {"role": "user", "content": "1 + 1?"},
@@ -61,6 +61,61 @@ def test_chat_messages_give_an_example_for_each_reply(tmp_path: Path) -> None:
     assert loaded.examples[0].group == loaded.examples[1].group == loaded.examples[0].question
 
 
+def test_the_context_of_a_question_is_in_its_prompt_and_in_what_is_looked_for(tmp_path: Path) -> None:
+    record = {"question": "is it big", "passage": "It is a town of 30 people.", "answer": "no", "title": "Town"}
+    loaded = load_training(save(tmp_path / "a.jsonl", [record]))
+    (example,) = loaded.examples
+    assert "### Instruction:\nis it big\n\n### Input:\nIt is a town of 30 people.\n" in example.prompt
+    assert example.question == "is it big\nIt is a town of 30 people."
+    assert loaded.note.endswith("Columns that are not used: title.")
+
+
+@pytest.mark.parametrize(
+    ("choices", "answer", "asked", "response"),
+    [
+        (["ice", "iron"], "ice", "What melts? Answer Choices: (A) ice (B) iron", "ice"),
+        (["A) ice", "B) iron"], "A", "What melts? Answer Choices: (A) ice (B) iron", "A"),
+        (["ice", "iron"], 1, "What melts? Answer Choices: (A) ice (B) iron", "(B) iron"),
+        ({"text": ["ice", "iron"], "label": ["1", "2"]}, "1", "What melts? Answer Choices: (1) ice (2) iron", "1"),
+        ({"A": "ice", "B": "iron"}, "A", "What melts? Answer Choices: (A) ice (B) iron", "A"),
+    ],
+)
+def test_the_options_of_a_question_are_in_its_prompt(
+    tmp_path: Path, choices: Any, answer: Any, asked: str, response: str
+) -> None:
+    path = save(tmp_path / "a.jsonl", [{"question": "What melts?", "choices": choices, "answer": answer}])
+    (example,) = load_training(path).examples
+    assert (example.question, example.response) == (asked, response)
+
+
+def test_sharegpts_roles_are_those_of_chat_messages(tmp_path: Path) -> None:
+    names = {"system": "system", "user": "human", "assistant": "gpt"}
+    turns = [{"from": names[turn["role"]], "value": turn["content"]} for turn in CHAT["messages"]]
+    chat = load_training(save(tmp_path / "chat.jsonl", [CHAT]))
+    for name, record in (("conversations", turns), ("messages", turns)):
+        loaded = load_training(save(tmp_path / f"{name}.jsonl", [{name: record}]))
+        assert loaded.examples == chat.examples
+    assert chat.examples[1].turns == tuple((turn["role"], turn["content"]) for turn in CHAT["messages"][:4])
+
+
+def test_text_parts_of_a_message_are_joined(tmp_path: Path) -> None:
+    parts = [{"type": "text", "text": "1 + 1?"}, {"type": "text", "text": "In words."}]
+    messages = [{"role": "user", "content": parts}, {"role": "assistant", "content": [{"type": "text", "text": "two"}]}]
+    (example,) = load_training(save(tmp_path / "a.jsonl", [{"messages": messages}])).examples
+    assert (example.question, example.response) == ("1 + 1?\nIn words.", "two")
+
+
+def test_prompts_and_completions_are_texts_or_messages(tmp_path: Path) -> None:
+    said = [{"role": "user", "content": "1 + 1?"}], [{"role": "assistant", "content": "2"}]
+    for record in (
+        {"prompt": "1 + 1?", "completion": "2"},
+        {"prompt": said[0], "completion": said[1]},
+        {"instruction": "1 + 1?", "response": "2"},
+    ):
+        (example,) = load_training(save(tmp_path / "a.jsonl", [record])).examples
+        assert (example.question, example.response) == ("1 + 1?", "2")
+
+
 def test_columns_of_other_names_are_given_by_field(tmp_path: Path) -> None:
     path = save(tmp_path / "a.jsonl", [{"problem": "1 + 1?", "solution": 2.0}])
     (example,) = load_training(path, field="problem,solution").examples
@@ -84,9 +139,20 @@ def test_a_wrong_column_is_refused_by_naming_those_there_are(tmp_path: Path) -> 
         ([GSM8K, {"question": ["?"], "answer": "1"}], "record 2: column 'question' holds list, not text"),
         ([{"messages": "hello"}], "messages is no list"),
         ([{"messages": [{"from": "user"}]}], "a message has the keys from"),
+        ([{"conversations": {}}], "conversations is no list of objects"),
+        (
+            [{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]}],
+            "a part of the kind 'image_url', which has no text",
+        ),
+        ([{"messages": [{"role": "user", "content": ["hello"]}]}], "a part of the kind 'str'"),
+        ([{"question": "?", "choices": "a or b", "answer": "a"}], "column 'choices' holds no list of texts"),
+        ([{"question": "?", "choices": ["a", 2], "answer": "a"}], "column 'choices' holds no list of texts"),
+        ([{"question": "?", "choices": ["a", "b"], "answer": 2}], "the answer is 2, and there are 2 options"),
+        ([{"question": "?", "context": ["a"], "answer": "b"}], "column 'context' holds list, not text"),
+        ([{"prompt": [{"role": "user", "content": "?"}], "completion": []}], "completion is no single reply"),
         (["text"], "record 1 is str"),
         ([], "it has no record"),
-        ([{"question": "?", "answer": " "}], "none of its 1 records has both"),
+        ([{"question": "?", "answer": " "}], "none of its 1 record has both"),
     ],
 )
 def test_bad_records_are_refused_by_their_place(tmp_path: Path, records: list[Any], said: str) -> None:
@@ -97,7 +163,7 @@ def test_bad_records_are_refused_by_their_place(tmp_path: Path, records: list[An
 def test_records_without_a_response_are_left_out_and_counted(tmp_path: Path) -> None:
     loaded = load_training(save(tmp_path / "a.json", [LLM_ADAPTERS, LLM_ADAPTERS | {"output": ""}]))
     assert len(loaded.examples) == 1
-    assert "1 records without a question or a response were left out" in loaded.note
+    assert "1 record without a question or a response left out" in loaded.note
 
 
 def test_a_lone_surrogate_does_not_reach_the_tokenizer(tmp_path: Path) -> None:

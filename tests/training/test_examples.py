@@ -43,11 +43,11 @@ def test_long_examples_are_cut_without_an_end_or_left_out() -> None:
     everything = cut.training + cut.validation
     assert (99, 1, 1, 1, 1) in {example.ids for example in everything}  # no room for an end
     assert len(everything) == 3  # one prompt alone fills the cutoff
-    assert "1 whose prompt fills the cutoff" in cut.note
+    assert "1 example whose prompt fills the cutoff" in cut.note
     assert cut.cut == 1
     left = prepare(data, Words(), _setup(longest=5))
     assert len(left.training + left.validation) == 2
-    assert "2 examples of more than 5 tokens were left out" in left.note
+    assert "2 examples of more than 5 tokens left out" in left.note
 
 
 def test_no_question_is_both_learned_and_held_out() -> None:

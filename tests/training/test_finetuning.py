@@ -123,7 +123,7 @@ def test_leaks_are_listed_and_refused_left_out_or_accepted(
     code, _, told = run_cli(*asked, *options, "--out", tmp_path / "a")
     assert code == BadDataError.exit_code
     assert "addsub 3 of 8 (3 word for word)" in told
-    assert "addsub/0 is in the prompt of training example 0 word for word" in told
+    assert "\n  addsub/0 is in the prompt of training example 0 word for word\n" in told
     assert "--allow-leak" in told
     for way, count in (("--drop-leak", 5), ("--allow-leak", 8)):
         out = tmp_path / way

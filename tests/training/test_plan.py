@@ -36,7 +36,7 @@ def test_a_plan_counts_runs_steps_tokens_and_parameters(
     assert plan.training_seconds == pytest.approx(plan.tokens / plan.methods[0].tokens_per_second, rel=1.5)
     assert plan.evaluation_seconds > 0
     said = "\n".join(plan.lines())
-    assert "4 runs of 3 steps to choose the learning rate, 4 of 6 steps of 4 examples" in said
+    assert "4 runs of 3 steps to choose the learning rate, 4 runs of 6 steps of 4 examples" in said
     assert "hyplora      2,570 trainable parameters, 10 of them curvatures and scales" in said
     assert list(tmp_path.iterdir()) == []
 
