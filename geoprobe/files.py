@@ -12,9 +12,20 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
-from geoprobe.errors import AccessError, GeoprobeError
+from geoprobe.errors import AccessError, BadDataError, GeoprobeError
 
-__all__ = ["check_folder", "escaped_name", "file_lock", "folder_name", "given_path", "what_is_at", "write_whole"]
+__all__ = [
+    "check_folder",
+    "check_not_sparse",
+    "check_small",
+    "escaped_name",
+    "file_lock",
+    "folder_name",
+    "given_path",
+    "read_small",
+    "what_is_at",
+    "write_whole",
+]
 
 _OTHER = "Choose another folder by --out."
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -22,6 +33,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LOCK = ".geoprobe.lock"
 #: Seconds between two looks at a lock that another process has.
 _POLL = 0.01
+#: What a path may lead to that is read without end, or that waits for somebody.
+_ENDLESS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+#: A file whose bytes are for the most part nowhere: this share at the most is stored, of more than what is little.
+_STORED, _LITTLE, _MOST_EXTENTS = 1 / 64, 1 << 26, 1 << 16
 
 
 def given_path(name: str | Path) -> Path:
@@ -44,12 +59,14 @@ def folder_name(model: str) -> str:
 
 
 def what_is_at(path: Path) -> Literal["file", "folder", "nothing"]:
-    """What a path leads to: nothing where there could be none, such as under a name too long for a file.
+    """What a path leads to: nothing where there could be none, such as under a name too long, or links in a circle.
 
     Raises
     ------
     AccessError
         When a folder on the way may not be looked into.
+    BadDataError
+        When it leads to a pipe or a device, which may have no end.
     """
     try:
         mode = path.stat().st_mode
@@ -57,7 +74,66 @@ def what_is_at(path: Path) -> Literal["file", "folder", "nothing"]:
         raise AccessError(f"{path} may not be read.", "Check the permissions of the folders that hold it.") from error
     except (OSError, ValueError):  # a NUL in a name is a ValueError
         return "nothing"
+    if endless := _ENDLESS.get(stat.S_IFMT(mode)):
+        raise BadDataError(f"{path} is {endless}, and not a file.", "Save what it gives to a file, and name that.")
     return "folder" if stat.S_ISDIR(mode) else "file"
+
+
+def read_small(path: Path, limit: int) -> bytes:
+    """The bytes of a file that is small, if it is what its name says: whatever it claims, at most `limit` are read.
+
+    Raises
+    ------
+    BadDataError
+        When it is larger, or no file.
+    """
+    check_small(path, limit)
+    with path.open("rb") as file:
+        return file.read(limit)
+
+
+def check_small(path: Path, limit: int) -> None:
+    """Refuse what is larger than a file of its kind can be, or no file.
+
+    Raises
+    ------
+    BadDataError
+        When it is.
+    """
+    if what_is_at(path) == "file" and (size := path.stat().st_size) > limit:
+        raise BadDataError(
+            f"{path} has {size:,} bytes, and no file of its kind has over {limit:,}.",
+            "Give the file that was meant, or download it again.",
+        )
+
+
+def check_not_sparse(path: Path) -> None:
+    """Refuse a large file that is hardly stored: read, it would take the memory that it claims.
+
+    Raises
+    ------
+    BadDataError
+        When less than a 64th of it is anywhere; file systems that do not say count as having all.
+    """
+    whole = path.stat()
+    if whole.st_size <= _LITTLE or getattr(whole, "st_blocks", 1 << 62) * 512 > whole.st_size * _STORED:
+        return
+    stored = at = 0
+    with path.open("rb") as file:
+        for _ in range(_MOST_EXTENTS):
+            try:
+                start = os.lseek(file.fileno(), at, os.SEEK_DATA)
+                at = os.lseek(file.fileno(), start, os.SEEK_HOLE)
+            except (AttributeError, OSError):  # no such question on this system; or no data behind this place
+                break
+            stored += at - start
+            if stored > whole.st_size * _STORED:
+                return
+    if at:
+        raise BadDataError(
+            f"{path} claims {whole.st_size:,} bytes, of which {stored:,} are stored.",
+            "It was made to fill memory, or its download did not end: download it again.",
+        )
 
 
 def check_folder(folder: Path) -> None:

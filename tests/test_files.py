@@ -1,9 +1,11 @@
+import os
+import socket
 from pathlib import Path
 
 import pytest
 
-from geoprobe.errors import AccessError, GeoprobeError
-from geoprobe.files import check_folder, folder_name, write_whole
+from geoprobe.errors import AccessError, BadDataError, GeoprobeError
+from geoprobe.files import check_folder, check_not_sparse, folder_name, read_small, what_is_at, write_whole
 
 
 @pytest.mark.parametrize(
@@ -75,3 +77,45 @@ def test_a_folder_is_checked_before_anything_is_made(tmp_path: Path, monkeypatch
     monkeypatch.setattr("os.access", lambda *_: False)  # root may write anywhere
     with pytest.raises(AccessError, match="may not be written"):
         check_folder(tmp_path / "new")
+
+
+def test_pipes_sockets_and_devices_are_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # a socket's name is short
+    os.mkfifo("pipe")
+    with socket.socket(socket.AF_UNIX) as opened:
+        opened.bind("socket")
+        for name, what in (("pipe", "a pipe"), ("socket", "a socket"), (os.devnull, "a device")):
+            with pytest.raises(BadDataError, match=f"is {what}, and not a file"):
+                what_is_at(Path(name))
+            with pytest.raises(BadDataError, match=f"is {what}, and not a file"):
+                read_small(Path(name), 9)
+
+
+def test_links_in_a_circle_lead_to_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    assert what_is_at(tmp_path / "a") == "nothing"
+
+
+def test_a_small_file_is_read_to_its_bound(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"12345")
+    assert read_small(tmp_path / "a", 5) == b"12345"
+    with pytest.raises(BadDataError, match="has 5 bytes, and no file of its kind has over 4"):
+        read_small(tmp_path / "a", 4)
+
+
+def test_files_with_holes_are_refused_by_how_much_is_stored(tmp_path: Path) -> None:
+    path, size = tmp_path / "a", 1 << 30
+    path.write_bytes(b"begin")
+    os.truncate(path, size)
+    if path.stat().st_blocks * 512 > size // 2:
+        pytest.skip("this file system stores holes")
+    with pytest.raises(BadDataError, match="claims 1,073,741,824 bytes, of which"):
+        check_not_sparse(path)
+    with path.open("r+b") as file:  # a 32nd is stored, in pieces
+        for place in range(0, size, size // 32):
+            file.seek(place)
+            file.write(bytes(range(256)) * (size // 1024 // 256))
+    check_not_sparse(path)
+    os.truncate(path, 1 << 20)
+    check_not_sparse(path)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from geoprobe.errors import AccessError, BadDataError, GeoprobeError, NotFoundError, UsageError, is_failure
-from geoprobe.files import write_whole
+from geoprobe.files import read_small, write_whole
 from geoprobe.report.text import escape
 from geoprobe.report.view import View
 
@@ -24,6 +24,8 @@ __all__ = ["FORMATS", "Rendered", "checked_version", "content_of", "open_report"
 #: Formats; but for the card, a piece of Markdown, each is the suffix of its file.
 FORMATS: tuple[str, ...] = ("json", "html", "pdf", "md", "csv", "card")
 _CARD = "card.md"
+#: Bytes of a saved report that is opened: one of 262,144 tokens takes 8 million.
+_LARGEST = 1 << 28
 #: Value of the JSON's ``kind``, which a scan does without, to the class that reads it.
 _KINDS: dict[str, tuple[str, str]] = {
     "scan": ("geoprobe.report.scan", "Report"),
@@ -158,7 +160,10 @@ def read_json(path: str | Path, wanted: str) -> object:
     """
     file = Path(path)
     try:
-        return json.loads(file.read_text(encoding="utf-8"), parse_float=_finite, parse_constant=_finite)
+        content = read_small(file, _LARGEST).decode("utf-8")
+        return json.loads(content, parse_float=_finite, parse_constant=_finite)
+    except GeoprobeError:
+        raise
     except PermissionError as error:
         raise AccessError(f"{file} may not be read.", "Check its permissions.") from error
     except OSError as error:  # nothing there, a folder, below a file, a name too long

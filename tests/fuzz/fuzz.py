@@ -24,7 +24,7 @@ with atheris.instrument_imports(include=["geoprobe"]):
     import geoprobe.sources.models.safetensors
     import geoprobe.sources.models.word_vectors
     from geoprobe.errors import GeoprobeError
-    from geoprobe.report import opening
+    from geoprobe.report import formats as opening
     from geoprobe.sources.models.gguf_tokenizer import gguf_tokenizer
     from geoprobe.sources.models.safetensors_header import read_header
     from geoprobe.sources.models.tokenizer import load_tokenizer

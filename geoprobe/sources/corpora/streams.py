@@ -19,6 +19,7 @@ __all__ = [
     "STDIN",
     "Readable",
     "Source",
+    "Unpacked",
     "decoded",
     "joined_lines",
     "line_pieces",
@@ -31,6 +32,9 @@ COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 LONGEST_RECORD = 16_000_000
 STDIN = "standard input"
 BLOCK_BYTES = 1 << 20
+#: What is packed unpacks to this many times its size at most, beyond what is little in any case: text packs to a tenth,
+#: the same text over and over to a hundredth.
+_RATIO, _LITTLE = 1_000, 1 << 24
 
 
 @runtime_checkable
@@ -39,6 +43,62 @@ class Readable(Protocol):
 
     def read(self, size: int = -1, /) -> bytes:
         """The next bytes, at most `size` of them; none at the end."""
+
+
+class Unpacked:
+    """How much has been unpacked of a file, which is refused when that cannot be its content.
+
+    Parameters
+    ----------
+    where : str
+        What errors call the file.
+    """
+
+    def __init__(self, where: str) -> None:
+        self._where, self._unpacked = where, 0
+
+    def add(self, size: int, packed: int) -> None:
+        """Count bytes that were unpacked, of so many packed ones in all.
+
+        Raises
+        ------
+        BadDataError
+            When that is over a thousand times as much.
+        """
+        self._unpacked += size
+        if self._unpacked > max(_LITTLE, _RATIO * packed):
+            raise BadDataError(
+                f"{self._where} unpacks from {packed:,} bytes to {self._unpacked:,} and more.",
+                "No text is packed so: it was made to fill memory or a disk.",
+            )
+
+
+class _Counted:
+    """A packed stream, and how many bytes of it were read."""
+
+    def __init__(self, raw: Readable) -> None:
+        self._raw, self.count = raw, 0
+        self.closed = False
+
+    def read(self, size: int = -1, /) -> bytes:
+        block = self._raw.read(size)
+        self.count += len(block)
+        return block
+
+    def close(self) -> None:
+        self.closed = True  # the file is its owner's to close
+
+
+class _Unpacking:
+    """An unpacked stream that ends by an error where it cannot be a file's content."""
+
+    def __init__(self, stream: Any, packed: _Counted, where: str) -> None:
+        self._stream, self._packed, self._unpacked = stream, packed, Unpacked(where)
+
+    def read(self, size: int = -1, /) -> bytes:
+        block: bytes = self._stream.read(size)
+        self._unpacked.add(len(block), self._packed.count)
+        return block
 
 
 @dataclass(frozen=True)
@@ -82,9 +142,10 @@ class Source:
                 return
             import pyarrow as pa
 
-            stream = pa.CompressedInputStream(pa.PythonFile(raw, "r"), self.compression)
+            packed = _Counted(raw)
+            stream = pa.CompressedInputStream(pa.PythonFile(packed, "r"), self.compression)
             try:
-                yield stream
+                yield _Unpacking(stream, packed, self.where)
             except OSError as error:
                 if isinstance(error, GeoprobeError):
                     raise
@@ -94,7 +155,7 @@ class Source:
                 ) from error
 
     @contextmanager
-    def seekable(self) -> Iterator[Readable]:
+    def seekable(self) -> Iterator[Any]:
         """The same for a format that is read from its end; what cannot be sought is copied to a temporary file."""
         if self.path is not None and self.compression is None:
             with self.open() as stream:

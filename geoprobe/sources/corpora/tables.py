@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections import Counter
 from collections.abc import Iterator
 
 from geoprobe.errors import BadDataError
 from geoprobe.sources.corpora.fields import Record, find_field
-from geoprobe.sources.corpora.streams import LONGEST_RECORD, Source, decoded, joined_lines
+from geoprobe.sources.corpora.streams import LONGEST_RECORD, Source, Unpacked, decoded, joined_lines
+from geoprobe.sources.parquet_pages import rows_at_a_time
 
 __all__ = ["csv_rows", "parquet_rows"]
 
@@ -59,7 +61,10 @@ def parquet_rows(source: Source, field: str | None, *, whole: bool = False) -> I
                 wanted = "" if whole else find_field(present, source.where, field)
                 columns = [*present] if whole else [wanted]
                 _check_names([name for name in names if name in columns], source.where)
-                for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=columns, use_threads=False):
+                rows = rows_at_a_time(stream, file.metadata, columns, _BATCH_ROWS)
+                size, unpacked = stream.seek(0, os.SEEK_END), Unpacked(source.where)
+                for batch in file.iter_batches(batch_size=rows, columns=columns, use_threads=False):
+                    unpacked.add(batch.nbytes, size)
                     yield from batch.to_pylist()
         except UnicodeDecodeError as error:
             column = f"column {wanted!r}" if wanted else "a column"
@@ -67,9 +72,9 @@ def parquet_rows(source: Source, field: str | None, *, whole: bool = False) -> I
                 f"{source.where} is not UTF-8 text: {column} holds byte 0x{error.object[error.start]:02x}.",
                 "Write the column again as UTF-8.",
             ) from error
-        except (ArrowException, OSError) as error:
-            if isinstance(error, BadDataError):
-                raise
+        except BadDataError:
+            raise
+        except (ArrowException, OSError, ValueError) as error:
             raise BadDataError(
                 f"{source.where} is not a parquet file: {error}", "Give the file that was meant."
             ) from error

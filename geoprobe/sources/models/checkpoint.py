@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float32
 
 from geoprobe.data import BLOCK_ROWS, Rows
 from geoprobe.errors import BadDataError, NotFoundError
+from geoprobe.files import read_small
 from geoprobe.sources.models.safetensors import SafetensorsRows, read_array
 from geoprobe.sources.models.safetensors_header import TensorEntry, read_header
 
@@ -32,6 +33,8 @@ __all__ = [
 ]
 
 INDEX = "model.safetensors.index.json"
+#: Bytes of the largest configuration or index: that of a model of 60,000 tensors takes 20 million.
+_LARGEST_JSON = 1 << 26
 #: Bytes of a file's name that file systems take.
 _LONGEST_NAME = 255
 
@@ -174,7 +177,9 @@ def read_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(read_small(path, _LARGEST_JSON).decode("utf-8"))
+    except BadDataError:
+        raise
     except (ValueError, RecursionError) as error:
         raise BadDataError(f"{path} is not JSON: {error}.", "Download the file again.") from error
     if not isinstance(config, dict):

@@ -140,12 +140,13 @@ def _open_word_vectors(files: tuple[Path, ...]) -> Stored:
 
 
 def _one_gguf(folder: Path) -> list[Path]:
-    whole = [path for path in sorted(folder.iterdir()) if path.suffix.lower() == ".gguf" and is_whole_or_first(path)]
+    files = [path for path in sorted(folder.iterdir()) if path.suffix.lower() == ".gguf" and path.is_file()]
+    whole = [path for path in files if is_whole_or_first(path)]
     return whole if len(whole) == 1 else []
 
 
 def _sharded(folder: Path, single: str, others: str) -> list[Path]:
-    return shard_files(folder, single) or sorted(folder.glob(others))
+    return shard_files(folder, single) or sorted(path for path in folder.glob(others) if path.is_file())
 
 
 def _own_name(path: Path) -> str:

@@ -32,6 +32,8 @@ _MAX_DIMENSIONS = 4
 #: What one string or array may claim, however large the file: the largest vocabularies have under a million tokens.
 _MAX_STRING_BYTES = 1 << 26
 _MAX_ITEMS = 1 << 24
+#: Bytes of a header: those of the largest vocabularies take 20 million.
+_MAX_HEADER_BYTES = 1 << 28
 _LENGTH = struct.Struct("<Q")
 
 
@@ -125,14 +127,14 @@ def read_gguf_header(path: Path) -> GgufHeader:
                 "Is it another format, a Git LFS pointer, or an unfinished download?",
             )
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            cursor = _Cursor(data, size)
+            cursor = _Cursor(data, min(size, _MAX_HEADER_BYTES))
             try:
-                return _read(cursor)
+                return _read(cursor, size)
             except (ValueError, struct.error, OverflowError, MemoryError) as error:
                 raise BadDataError(f"{path} is a damaged GGUF file: {error}.", "Download it again.") from error
 
 
-def _read(cursor: _Cursor) -> GgufHeader:
+def _read(cursor: _Cursor, size: int) -> GgufHeader:
     cursor.take(4)
     version = cursor.number("<I")
     if version not in _VERSIONS:
@@ -160,7 +162,7 @@ def _read(cursor: _Cursor) -> GgufHeader:
         raise ValueError(f"general.alignment is {alignment!r}")
     begin = -(-cursor.at // alignment) * alignment
     tensors = {name: GgufTensor(shape, kind, begin + at) for name, (shape, kind, at) in found.items()}
-    _check_places(tensors, cursor.size)
+    _check_places(tensors, size)
     return GgufHeader(metadata, tensors)
 
 

@@ -15,6 +15,8 @@ from geoprobe.sources.models.checkpoint import Checkpoint, StoredRows
 __all__ = ["PackedRows", "SharedRows", "packed_rows", "row_extent", "shared_rows"]
 
 _WORD_BITS = 32
+#: Numbers of a table that is made of fewer stored ones.
+_MAX_VALUES = 1 << 30
 #: Bits of a number that fill 32 without a rest, as MLX packs them.
 _BITS = (2, 4, 8)
 
@@ -162,6 +164,11 @@ def shared_rows(checkpoint: Checkpoint, name: str, rows: StoredRows) -> tuple[Sh
         raise BadDataError(
             f"The rows that {checkpoint.file(name)} gives to tokens are not rows of its {rows.shape[0]:,}.",
             "The model is damaged: download it again.",
+        )
+    if row.size * rows.shape[1] > _MAX_VALUES:
+        raise BadDataError(
+            f"{checkpoint.file(name)} gives {row.size:,} tokens rows of {rows.shape[1]:,} numbers, more than are held.",
+            "No model of static vectors is so large: get it from its owner.",
         )
     note = f"{len(row):,} tokens share {rows.shape[0]:,} stored rows, each times a weight of its token."
     return SharedRows(rows, row, weight), note

@@ -117,4 +117,6 @@ def _opened(
     chosen, decided = choose_tensor(checkpoint.shapes(), wanted=tensor, vocabulary=vocabulary, where=label)
     label = escaped_name(label)
     name = location.title or stored.name or label
-    return OpenedModel(checkpoint, chosen, tokenizer, config, label, name, decided, commit)
+    opened = OpenedModel(checkpoint, chosen, tokenizer, config, label, name, decided, commit)
+    opened.shape  # noqa: B018 (what no embedding has is refused before a row of it is fetched)
+    return opened

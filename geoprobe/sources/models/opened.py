@@ -18,11 +18,14 @@ from geoprobe.sources.models.grouped import row_extent
 from geoprobe.sources.models.hub_checkpoint import HubCheckpoint
 from geoprobe.sources.models.quantised import dequantised
 from geoprobe.sources.models.tokenizer import Tokenizer
+from geoprobe.sources.models.vocabulary import MAX_TOKENS
 
 __all__ = ["OpenedModel", "alignment_notes"]
 
 #: Rows compared to see whether an output matrix repeats the embedding.
 _COMPARED = 256
+#: Columns of the widest table that is read: of today's models, four times the widest.
+_MAX_WIDTH = 1 << 17
 #: Ends of class names in a configuration of models that have an output matrix, tied where none is stored.
 _HEADS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "ForMaskedLM", "ForPreTraining")
 
@@ -60,8 +63,20 @@ class OpenedModel:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(V, d)."""
+        """(V, d).
+
+        Raises
+        ------
+        BadDataError
+            When it is empty, or larger than any vocabulary's.
+        """
         count, dimension = row_extent(self.checkpoint, self.tensor, self.config)
+        if count > MAX_TOKENS or dimension > _MAX_WIDTH:
+            raise BadDataError(
+                f"The tensor {self.tensor} of {self.label} has the shape {count:,}×{dimension:,}, and no embedding has "
+                f"over {MAX_TOKENS:,} rows or {_MAX_WIDTH:,} columns.",
+                "Name another tensor by --tensor.",
+            )
         if count == 0 or dimension == 0:
             raise BadDataError(
                 f"The tensor {self.tensor} of {self.label} is empty ({count}×{dimension}).", "Name another by --tensor."

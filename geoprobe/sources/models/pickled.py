@@ -152,7 +152,14 @@ def _load(path: Path) -> dict[str, Any]:
     if not isinstance(loaded, Mapping):
         raise BadDataError(f"{path} holds {type(loaded).__name__}, not tensors by name.", "Name the weights' file.")
     tensors = {str(name): value for name, value in loaded.items() if isinstance(value, torch.Tensor)}
-    return {name: tensor.detach() for name, tensor in tensors.items() if not tensor.is_sparse}
+    dense = {name: tensor.detach() for name, tensor in tensors.items() if not tensor.is_sparse}
+    for name, tensor in dense.items():
+        if tensor.layout != torch.strided or tensor.nbytes > tensor.untyped_storage().nbytes():
+            raise BadDataError(
+                f"{path}: the tensor {name!r} of shape {tuple(tensor.shape)} is stored as fewer numbers than it has.",
+                "Save it by torch.save(tensor.contiguous()), or have its owner convert it to safetensors.",
+            )
+    return dense
 
 
 def _summary(error: Exception) -> str:

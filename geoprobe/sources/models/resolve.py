@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from geoprobe.errors import AccessError, NotFoundError, UsageError
-from geoprobe.files import given_path, what_is_at
+from geoprobe.files import check_not_sparse, given_path, read_small, what_is_at
 from geoprobe.sources.models.checkpoint import read_json
 from geoprobe.sources.models.demo import DEMO_NAME, demo_model
 from geoprobe.sources.models.formats import FORMATS, GGUF, SUFFIXES, Format
@@ -107,6 +107,8 @@ def resolve_model(model: str | Path, *, revision: str | None = None) -> ModelLoc
         When it may not be read.
     UsageError
         When the name is empty, or the file is of a kind that cannot be scanned.
+    BadDataError
+        When it is a pipe or a device, or weights are claimed that are not stored.
     """
     name = str(model)
     if not name:
@@ -151,6 +153,8 @@ def _in_folder(name: str, folder: Path) -> ModelLocation:
             if files[0].name.startswith("adapter_model"):
                 raise _adapter(folder)
             label = label or folder.resolve().name
+            for path in files:
+                check_not_sparse(path)
             return ModelLocation(name, label, format, tuple(files), revision=revision)
     raise _adapter(folder) if (folder / _ADAPTER).is_file() else _no_weights(folder)
 
@@ -161,7 +165,7 @@ def _cached(folder: Path) -> Path | None:
     if not (folder.name.startswith("models--") and snapshots.is_dir()):
         return None
     main = folder / "refs" / "main"
-    commit = main.read_text().strip() if main.is_file() else ""
+    commit = read_small(main, _SMALL).decode("utf-8", "replace").strip() if main.is_file() else ""
     if _COMMIT.fullmatch(commit) and (snapshots / commit).is_dir():
         return snapshots / commit
     found = sorted(path for path in snapshots.iterdir() if path.is_dir())
@@ -180,10 +184,10 @@ def _repository_of(folder: Path) -> tuple[str | None, str | None]:
 def _first_module(folder: Path) -> Path | None:
     """The subfolder that sentence-transformers keeps a model's first part in."""
     listed = folder / "modules.json"
-    if not listed.is_file() or listed.stat().st_size > _SMALL:
+    if not listed.is_file():
         return None
     try:
-        part = Path(json.loads(listed.read_bytes())[0]["path"])
+        part = Path(json.loads(read_small(listed, _SMALL))[0]["path"])
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
     inside = len(part.parts) == 1 and part.name not in ("", "..") and (folder / part).is_dir()
@@ -246,6 +250,7 @@ def _file(name: str, path: Path) -> ModelLocation:
             f"The model file {path} is a {path.suffix or 'suffixless'} file, which cannot be scanned.",
             f"Files that can: {', '.join(SUFFIXES)}.",
         )
+    check_not_sparse(path)
     return ModelLocation(name, format.label(path), format, (path,))
 
 

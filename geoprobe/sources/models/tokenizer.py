@@ -16,8 +16,10 @@ import numpy as np
 from jaxtyping import Bool, Int64
 
 from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError, is_failure
+from geoprobe.files import check_small, read_small
 from geoprobe.sources.models.byte_alphabet import from_byte_level
 from geoprobe.sources.models.checkpoint import read_json
+from geoprobe.sources.models.normalizer_growth import TRUSTED, check_charsmap, check_growth, stated_normalizer
 from geoprobe.sources.models.sentencepiece_model import is_sentencepiece, pieces_backend, read_pieces
 from geoprobe.sources.models.tekken import tekken_backend
 from geoprobe.sources.models.tokenizer_settings import with_settings, without_dropout
@@ -27,6 +29,17 @@ __all__ = ["Tokenizer", "load_tokenizer", "refused_by_library", "word_tokenizer"
 
 _SENTENCEPIECE = ("tokenizer.model", "spiece.model", "spm.model", "sentencepiece.bpe.model")
 _SLOW_FILES = (*_SENTENCEPIECE, "vocab.json", "vocab.txt", "tokenizer_config.json")
+_SLOW_PARTS = (
+    "merges.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "tokenizer.tiktoken",
+    "chat_template.jinja",
+)
+#: Bytes of the largest file of a tokenizer: those of 262,144 tokens take 35 million.
+_LARGEST = 1 << 27
+#: Characters of a text that are normalised at a time to see how it grows.
+_SLICE = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,9 +79,26 @@ class Tokenizer:
             When the tokenizer contradicts itself, which some do only now.
         """
         with refused_by_library("The tokenizer cannot encode", "Download its files again."):
+            if self.growth > TRUSTED:
+                self._check_lengths(texts)
             encodings = self.backend.encode_batch_fast(list(texts), add_special_tokens=False)
         encoded = [np.array(encoding.ids, dtype=np.int64) for encoding in encodings]
         return encoded if self.unknown is None else [ids[ids != self.unknown] for ids in encoded]
+
+    @cached_property
+    def growth(self) -> float:
+        """How many times as long its normalizer may make a text, as far as its rules tell."""
+        stage = self.backend.normalizer
+        return 1.0 if stage is None else check_growth(json.loads(stage.__getstate__()))
+
+    def _check_lengths(self, texts: Sequence[str]) -> None:
+        """Refuse texts that the normalizer makes many times as long, slice by slice before they are made whole."""
+        for text in texts:
+            made = 0
+            for start in range(0, len(text), _SLICE):
+                made += len(self.backend.normalizer.normalize_str(text[start : start + _SLICE]))
+                if made > TRUSTED * (start + _SLICE):
+                    raise ValueError(f"its normalizer makes of {start + _SLICE:,} characters {made:,}")
 
     @cached_property
     def sha256(self) -> str:
@@ -173,6 +203,12 @@ def _by_transformers(folder: Path) -> Tokenizer:
             f"The tokenizer in {folder} is made by code of its own, which is never run.",
             "Save it as tokenizer.json where that code is trusted, and put that beside the weights.",
         )
+    for name in (*_SLOW_FILES, *_SLOW_PARTS):
+        if (folder / name).is_file():
+            check_small(folder / name, _LARGEST)
+    for name in _SENTENCEPIECE:
+        if (folder / name).is_file() and is_sentencepiece(folder / name):
+            check_charsmap(read_pieces(folder / name).charsmap)
     refused = refused_by_library(
         f"The tokenizer in {folder} cannot be converted to a fast one",
         "Save it as tokenizer.json with transformers, and put that beside the weights.",
@@ -199,7 +235,7 @@ def _say_if_sentencepiece_lacks(folder: Path, error: BadDataError) -> None:
 
 def _kind_of_json(path: Path) -> Literal["tokenizer", "tekken"] | None:
     """Whether JSON is a whole tokenizer, one of Mistral's, or neither, such as a list of words."""
-    content = path.read_bytes()
+    content = read_small(path, _LARGEST)
     try:
         described = json.loads(content)
     except (ValueError, RecursionError):
@@ -229,19 +265,21 @@ def _renumbered(folder: Path) -> bool:
 def _read_pieces(path: Path, prefix: bool | None = None) -> Any:
     with refused_by_library(f"{path} is not a SentencePiece model", "Download the file again."):
         pieces = read_pieces(path)
+        check_charsmap(pieces.charsmap)
         return pieces_backend(pieces if prefix is None else replace(pieces, prefix=prefix))
 
 
 def _read_tekken(path: Path) -> Any:
     with refused_by_library(f"{path} is not a Tekken tokenizer", "Download the file again."):
-        return tekken_backend(json.loads(path.read_bytes()))
+        return tekken_backend(json.loads(read_small(path, _LARGEST)))
 
 
 def _read_json(path: Path) -> Any:
     import tokenizers
 
-    content = path.read_bytes()
+    content = read_small(path, _LARGEST)
     with refused_by_library(f"{path} is not a tokenizer", "Download the file again."):
+        check_growth(stated_normalizer(content))
         return tokenizers.Tokenizer.from_buffer(content)
 
 
@@ -284,4 +322,7 @@ def _prepared(backend: Any, folder: Path | None = None) -> Tokenizer:
     # a saved tokenizer may cut or pad what it is given: counting needs every token, and no others
     backend.no_truncation()
     backend.no_padding()
-    return Tokenizer(backend, notes=(*without_dropout(backend), *notes))
+    tokenizer = Tokenizer(backend, notes=(*without_dropout(backend), *notes))
+    with refused_by_library("The tokenizer cannot be used", "Download its files again."):
+        tokenizer.growth  # noqa: B018 (one beyond bounds is refused before it meets a text)
+    return tokenizer

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from geoprobe.errors import BadDataError, UsageError
+from geoprobe.errors import BadDataError, GeoprobeError, UsageError
+from geoprobe.files import read_small
+from geoprobe.sources.parquet_pages import rows_at_a_time
 
 __all__ = ["MAX_TOKENS", "SPLITTING", "read_vocabulary", "word_backend"]
 
@@ -20,7 +22,7 @@ SPLITTING = "Text is split into words, numbers and marks by rule; words that are
 #: A vocabulary with fewer capitals than this share is one of lower-cased text.
 _FEW_CAPITALS = 0.001
 #: No vocabulary is larger, in tokens or bytes; bounds what a file can make a reader hold.
-MAX_TOKENS, _MAX_BYTES = 1 << 24, 1 << 30
+MAX_TOKENS, _MAX_BYTES = 1 << 24, 1 << 28
 
 
 def word_backend(words: Sequence[str]) -> Any:
@@ -64,6 +66,8 @@ def read_vocabulary(path: Path) -> tuple[str, ...]:
         )
     try:
         words = readers[suffix](path)
+    except GeoprobeError:
+        raise
     except (ValueError, OSError, RecursionError) as error:
         raise BadDataError(f"{path} is not a vocabulary: {error}.", "Give a word a line, or a JSON list.") from error
     if not words or not all(isinstance(word, str) for word in words):
@@ -72,11 +76,19 @@ def read_vocabulary(path: Path) -> tuple[str, ...]:
 
 
 def _lines(path: Path) -> list[str]:
-    return [line.split("\t")[0] for line in path.read_text(encoding="utf-8-sig").rstrip("\n").split("\n")]
+    lines = (
+        read_small(path, _MAX_BYTES)
+        .decode("utf-8-sig")
+        .replace("\r\n", "\n")
+        .replace("\r", "\n")
+        .rstrip("\n")
+        .split("\n")
+    )
+    return [line.split("\t")[0] for line in lines]
 
 
 def _json(path: Path) -> list[str]:
-    listed = json.loads(path.read_text(encoding="utf-8-sig"))
+    listed = json.loads(read_small(path, _MAX_BYTES).decode("utf-8-sig"))
     if isinstance(listed, dict):
         if not all(type(row) is int for row in listed.values()) or sorted(listed.values()) != list(range(len(listed))):
             raise ValueError("its rows are not 0 to the number of words")
@@ -90,15 +102,16 @@ def _parquet(path: Path) -> list[str]:
 
     words: list[str] = []
     size = 0
-    with parquet.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16) as file:
+    with path.open("rb") as stream, parquet.ParquetFile(stream, pre_buffer=False, buffer_size=1 << 16) as file:
         schema = file.schema_arrow
         texts = [name for name in schema.names if schema.field(name).type in (pa.string(), pa.large_string())]
         if len(texts) != 1:
             raise ValueError(f"it has {len(texts)} columns of text, and one is needed")
         # a small file can hold the same word any number of times
-        for batch in file.iter_batches(batch_size=1 << 10, columns=texts, use_threads=False):
-            words += batch.column(0).to_pylist()
+        rows = rows_at_a_time(stream, file.metadata, texts, 1 << 10)
+        for batch in file.iter_batches(batch_size=rows, columns=texts, use_threads=False):
             size += batch.nbytes
-            if len(words) > MAX_TOKENS or size > _MAX_BYTES:
+            if len(words) + len(batch) > MAX_TOKENS or size > _MAX_BYTES:
                 raise ValueError(f"it holds over {MAX_TOKENS:,} words or {_MAX_BYTES:,} bytes of them")
+            words += batch.column(0).to_pylist()
     return words
