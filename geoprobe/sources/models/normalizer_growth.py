@@ -20,7 +20,7 @@ __all__ = ["TRUSTED", "check_charsmap", "check_growth", "growth", "stated_normal
 _UNICODE, _BYTES = 18, 4
 _BUILT_IN = {
     **dict.fromkeys(("NFKC", "NFKD"), _UNICODE),
-    **dict.fromkeys(("NFC", "NFD", "ByteLevel"), _BYTES),
+    **dict.fromkeys(("NFC", "NFD"), _BYTES),
     "BertNormalizer": 3 * _BYTES,  # spaces around a character of Chinese, or accents apart
     "Lowercase": 3,
     **dict.fromkeys(("Nmt", "StripAccents", "Strip"), 1),
@@ -111,8 +111,10 @@ def _steps(normalizer: Any) -> list[Mapping[str, Any]]:
 
 
 def _own(step: Mapping[str, Any]) -> float:
-    """Growth by a step that a file's maker has written."""
+    """Growth by a step that counts each time."""
     kind = step.get("type")
+    if kind == "ByteLevel":
+        return _BYTES  # of its own letters too
     if kind == "Prepend":
         return 1 + len(str(step.get("prepend")))
     if kind == "Precompiled":
