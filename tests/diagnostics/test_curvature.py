@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from builders import scan_inputs
 
+from geoprobe.data import ScanInputs
 from geoprobe.diagnostics.curvature.analyzer import CurvatureAnalyzer
 from geoprobe.diagnostics.curvature.cloud import within
 from geoprobe.diagnostics.curvature.result import CurvatureResult
+from geoprobe.diagnostics.curvature.texts import equally_frequent, text_samples
 from geoprobe.diagnostics.curvature.verdict import judge
 from geoprobe.errors import UsageError
 from geoprobe.results import Interval
@@ -48,7 +50,7 @@ def test_a_result_reads_back_and_draws(gaussian: CurvatureResult) -> None:
     for figure in gaussian.figures():
         figure.draw()
     assert sum(gaussian.heights) == pytest.approx(1)
-    assert {table.name for table in gaussian.tables()} == {"properties", "references"}
+    assert {table.name for table in gaussian.tables()} == {"properties", "texts", "references"}
     assert gaussian.to_frame().loc["dimension", "value"] > 5
 
 
@@ -97,6 +99,54 @@ def test_neighbours_from_distances_are_those_from_points() -> None:
     points = np.random.default_rng(6).standard_normal((40, 3))
     distances = np.sqrt(((points[:, None] - points[None]) ** 2).sum(axis=2))
     np.testing.assert_array_equal(within(distances, 5).indices, nearest_neighbours(points, 5).indices)
+
+
+def texts_of_subjects(subjects: int, vectors: np.ndarray, rng: np.random.Generator) -> ScanInputs:
+    """Texts each of which has words of one subject alone, all words equally often."""
+    words = np.array(WORDS[: len(vectors) - 1]).reshape(subjects, -1)
+    texts = [" ".join(rng.permutation(of)) for of in words for _ in range(2)]
+    return scan_inputs(texts, words=WORDS[: len(vectors) - 1], vectors=vectors.astype(np.float32))
+
+
+def test_samples_of_text_are_disjoint_texts_and_the_null_has_equal_frequencies() -> None:
+    rng = np.random.default_rng(7)
+    texts = [" ".join(rng.choice(WORDS, 40, p=(p := 1 / np.arange(1, 701)) / p.sum())) for _ in range(60)]
+    inputs = scan_inputs(texts, words=WORDS)
+    rows = np.arange(2, inputs.embedding.size)  # the first word is not usable
+    samples = text_samples(inputs, rows, 100, 3, rng)
+    assert [len(each) for each in samples] == [100] * 3
+    for sample, other in zip(samples, equally_frequent(inputs, rows, samples, rng), strict=True):
+        assert len(np.unique(sample)) == len(np.unique(other)) == 100
+        assert np.isin(np.concatenate([sample, other]), rows).all()
+        octaves = [np.floor(np.log2(inputs.counts[each])) for each in (sample, other)]
+        np.testing.assert_array_equal(*octaves)
+        assert (sample != other).mean() > 0.5
+    few = text_samples(inputs, rows, 10_000, 3, rng)
+    assert len({len(each) for each in few}) == 1
+    assert len(few[0]) < 700
+
+
+def test_words_of_one_text_that_lie_together_are_curved_unlike_equally_frequent_ones() -> None:
+    rng = np.random.default_rng(8)
+    subject = np.repeat(np.arange(6), 100)
+    clustered = 3 * rng.standard_normal((6, 16))[subject] + rng.standard_normal((600, 16))
+    vectors = np.concatenate([np.zeros((1, 16)), clustered])
+    analyzer = CurvatureAnalyzer(**{**FEW, "tokens": 256, "edges": 40}, text_tokens=100)
+    result = analyzer.run(texts_of_subjects(6, vectors, rng), rng)
+    texts = {each.key: each for each in result.texts}
+    assert texts["ollivier"].pvalue <= 0.05
+    assert (
+        texts["participation"].value > texts["participation"].null_mean + 3
+    )  # one cluster, not six in a line or plane
+    assert result.others()[0][1] == result.text_null
+    assert result.to_frame().loc["ollivier_texts", "value"] == texts["ollivier"].value
+    assert CurvatureResult.from_dict(json.loads(json.dumps(result.to_dict()))) == result
+
+
+def test_an_older_result_opens_without_texts(gaussian: CurvatureResult) -> None:
+    saved = gaussian.to_dict()
+    del saved["texts"], saved["text_null"]
+    assert CurvatureResult.from_dict(saved).others() == ()
 
 
 @pytest.mark.slow

@@ -7,12 +7,13 @@ from dataclasses import dataclass, fields
 from typing import ClassVar
 
 import numpy as np
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Int64
 
 from geoprobe.data import ScanInputs
 from geoprobe.diagnostics.base import Need
 from geoprobe.diagnostics.curvature.cloud import BINS, Cloud, graph_curvature, measure, within
 from geoprobe.diagnostics.curvature.result import CurvatureResult, Property, Reference
+from geoprobe.diagnostics.curvature.texts import EQUALLY_FREQUENT, equally_frequent, text_samples
 from geoprobe.diagnostics.curvature.verdict import LEVEL, MIN_TOKENS, RULE, judge
 from geoprobe.diagnostics.hyperbolicity.points import draw_rows, drawable, usable_rows, vectors_of
 from geoprobe.errors import UsageError
@@ -26,6 +27,8 @@ __all__ = ["CurvatureAnalyzer"]
 
 LABEL = "Ollivier–Ricci curvature, mean over edges"
 MODEL = "directions of each sample drawn anew: covariance and norms about the mean kept, and nothing else"
+#: Different tokens of a text, with as many or fewer of which nothing is said.
+MIN_TEXT_TOKENS = 64
 #: Dimensions of Gaussian clouds beside the tokens.
 DIMENSIONS = (2, 8, 32, 128, 512, 2048)
 NAMES: dict[str, tuple[str, str]] = {
@@ -54,17 +57,20 @@ class CurvatureAnalyzer:
         Of tokens, at least 2.
     draws : int
         Null clouds of each sample, at least 39, as fewer could not reject at a two-sided 5%.
+    text_tokens : int
+        Different tokens of a sample of text, which is set beside tokens of equal frequency.
     """
 
     name: ClassVar[str] = "curvature"
     result: ClassVar[type[Result]] = CurvatureResult
-    needs: ClassVar[frozenset[Need]] = frozenset()
+    needs: ClassVar[frozenset[Need]] = frozenset({"counts", "prompts"})
 
     tokens: int = 1024
     neighbours: int = 16
     edges: int = 500
     samples: int = 4
     draws: int = 39
+    text_tokens: int = 512
 
     def run(self, inputs: ScanInputs, rng: np.random.Generator) -> CurvatureResult:
         """Diagnose.
@@ -80,7 +86,7 @@ class CurvatureAnalyzer:
         n = min(self.tokens, drawable(inputs, rows) // self.samples)
         if n < max(MIN_TOKENS, self.neighbours + 1):
             return self._too_few(n)
-        token_rng, edge_rng, null_rng, space_rng = rng.spawn(4)
+        token_rng, edge_rng, null_rng, space_rng, text_rng = rng.spawn(5)
         drawn = token_rng.permutation(draw_rows(inputs, rows, n * self.samples, token_rng))
         clouds, null_clouds, curvatures, null_curvatures, cosines = [], [], [], [], []
         for part, edge_stream, null_stream in zip(
@@ -102,6 +108,7 @@ class CurvatureAnalyzer:
         properties = tuple(_properties(Cloud.mean_of(clouds), nulls))
         interval = _interval([cloud.ollivier for cloud in clouds])
         ollivier = properties[0]
+        texts, text_null = self._texts(inputs, rows, text_rng)
         return CurvatureResult(
             estimate=Estimate("κ", LABEL, ollivier.value, interval),
             null=NullDistribution(
@@ -122,7 +129,39 @@ class CurvatureAnalyzer:
             n_tokens=n,
             neighbours=self.neighbours,
             n_edges=self.edges,
+            texts=texts,
+            text_null=text_null,
         )
+
+    def _texts(
+        self, inputs: ScanInputs, rows: Int64[np.ndarray, " u"], rng: np.random.Generator
+    ) -> tuple[tuple[Property, ...], NullDistribution | None]:
+        """Tokens that stand together in the texts beside tokens of equal frequency; nothing where texts are too few."""
+        sample_rng, null_rng, edge_rng = rng.spawn(3)
+        samples = text_samples(inputs, rows, self.text_tokens, self.samples, sample_rng)
+        if not samples or len(samples[0]) <= max(MIN_TEXT_TOKENS, self.neighbours):
+            return (), None
+        clouds = [measure(vectors_of(inputs, each), self.neighbours, self.edges, edge_rng)[0] for each in samples]
+        nulls = [
+            Cloud.mean_of(
+                [
+                    measure(vectors_of(inputs, each), self.neighbours, self.edges, edge_rng)[0]
+                    for each in equally_frequent(inputs, rows, samples, null_rng)
+                ]
+            )
+            for _ in range(self.draws)
+        ]
+        properties = tuple(_properties(Cloud.mean_of(clouds), nulls))
+        first = properties[0]
+        null = NullDistribution(
+            EQUALLY_FREQUENT,
+            f"{LABEL} and over {len(samples)} samples of {len(samples[0])} tokens that stand together in the texts",
+            first.value,
+            tuple(each.ollivier for each in nulls),
+            "two-sided",
+            first.pvalue,
+        )
+        return properties, null
 
     def _check(self) -> None:
         least = round(2 / LEVEL) - 1

@@ -8,7 +8,7 @@ from typing import ClassVar
 from geoprobe.diagnostics.curvature.cloud import BINS, Cloud
 from geoprobe.diagnostics.null_figure import null_figure
 from geoprobe.figure import Axis, Bars, Figure, Forest, Layer, Line, floats
-from geoprobe.results import Result, Row, Table, number
+from geoprobe.results import Estimate, NullDistribution, Result, Row, Table, number
 
 __all__ = ["CurvatureResult", "Property", "Reference"]
 
@@ -69,6 +69,11 @@ class CurvatureResult(Result):
         Shares of the edges by their curvature, of the tokens and of all null clouds.
     n_tokens, neighbours, n_edges : int
         Of a sample: tokens, neighbours of each, and edges measured.
+    texts : tuple of Property
+        Means over samples of tokens that stand together in the texts, beside tokens of equal frequency; empty where
+        there were too few.
+    text_null : NullDistribution or None
+        The mean curvature of these.
     """
 
     name: ClassVar[str] = "curvature"
@@ -96,6 +101,14 @@ class CurvatureResult(Result):
     n_tokens: int
     neighbours: int
     n_edges: int
+    texts: tuple[Property, ...] = ()
+    text_null: NullDistribution | None = None
+
+    def others(self) -> tuple[tuple[Estimate, NullDistribution], ...]:
+        """The mean curvature of tokens of the texts, beside tokens of equal frequency."""
+        if self.text_null is None:
+            return ()
+        return ((Estimate("κ", self.text_null.statistic, self.text_null.observed), self.text_null),)
 
     def rows(self) -> tuple[Row, ...]:
         """Every property of the tokens, curvature with its interval first."""
@@ -108,6 +121,16 @@ class CurvatureResult(Result):
         others.append(
             Row("mean cosine of two tokens", self.mean_cosine, note="from the origin; 0 where directions are even")
         )
+        if self.text_null is not None:
+            note = f"tokens of equal frequency: {number(self.text_null.mean)} (p = {number(self.text_null.pvalue)})"
+            others.append(
+                Row(
+                    "Ollivier–Ricci curvature, tokens of texts",
+                    self.text_null.observed,
+                    note=note,
+                    key="ollivier_texts",
+                )
+            )
         sizes = Row("tokens in a sample", self.n_tokens), Row("neighbours of each", self.neighbours)
         return (curvature, *others, *sizes, Row("edges measured in a sample", self.n_edges))
 
@@ -161,7 +184,7 @@ class CurvatureResult(Result):
         )
 
     def tables(self) -> tuple[Table, ...]:
-        """Every property beside its null, and the known spaces."""
+        """Every property beside its nulls, and the known spaces."""
         return (
             Table(
                 "properties",
@@ -170,6 +193,13 @@ class CurvatureResult(Result):
                 tuple((e.name, e.value, e.null_mean, e.null_sd, e.z, e.pvalue) for e in self.properties),
                 "The null draws the directions of each sample anew and keeps covariance and norms about the mean. p is "
                 "two-sided.",
+            ),
+            Table(
+                "texts",
+                "Tokens that stand together in the texts",
+                ("quantity", "tokens", "null mean", "null sd", "z", "p"),
+                tuple((e.name, e.value, e.null_mean, e.null_sd, e.z, e.pvalue) for e in self.texts),
+                "The null puts another token that occurs as often in the place of each. p is two-sided.",
             ),
             Table(
                 "references",
@@ -189,8 +219,9 @@ class CurvatureResult(Result):
             "He et al. (NeurIPS 2025, arXiv 2505.24722) take a wide distribution of negative curvature for a sign of "
             "hyperbolic space. But a cloud of independent Gaussian vectors in many dimensions has negative curvature "
             "as well, since a few hubs are everybody's neighbours there: see the known spaces. So the tokens are set "
-            "beside clouds with their own covariance and norms. Nor is a tree negatively curved when it is seen by its "
-            "nearest neighbours: those of a leaf are its cousins, all near one another.",
+            "beside clouds with their own covariance and norms; and tokens that stand together in the texts, in which "
+            "frequent ones are many, beside other tokens of equal frequency. Nor is a tree negatively curved when it "
+            "is seen by its nearest neighbours: those of a leaf are its cousins, all near one another.",
             "Hubness is the skewness of how often a token is among another's neighbours (Radovanović et al. 2010). The "
             "dimension is by the ratio of the second to the first neighbour's distance (Facco et al. 2017). The "
             "participation ratio says how many principal directions share the variance.",

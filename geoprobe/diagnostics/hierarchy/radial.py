@@ -75,7 +75,12 @@ def radial(
     kinds = (
         ("nearer", "share of a parent's children further {} than it, mean over parents", first, True),
         ("pairs", "share of pairs whose parent is the nearer, {}", first, False),
-        ("senses", "the same over parents by all senses, {}", words.pairs, True),
+        (
+            "senses",
+            "share of a parent's children by all senses further {} than it, mean over parents",
+            words.pairs,
+            True,
+        ),
     )
     shares = [
         _Share(f"{key}_{centre}", name.format(where), centre, pairs, by_parent)

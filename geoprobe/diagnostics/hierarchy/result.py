@@ -149,14 +149,14 @@ class HierarchyResult(Result):
         middles = [(f.nulls[0].mean or 0.0, f.nulls[0].middle()) for _, f in drawn]
         return Figure(
             "shares",
-            "Parents nearer than their children, beside words of equal frequency",
+            "Parents nearer than their children",
             "How often a parent is nearer than its child, from the origin and from the mean vector, with the 95% "
             "interval, and the mean and middle 95% of the same with other words of equal frequency and merge rank in "
             "the taxonomy's places. The distance of the two is what frequency does not explain.",
             Axis("share of parents nearer than their children"),
             Axis(""),
             (
-                Rule(0.5, "half", "ink"),
+                Rule(0.5, "", "ink"),
                 Forest(
                     names,
                     floats(mean for mean, _ in middles),
