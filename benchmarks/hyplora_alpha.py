@@ -1,7 +1,8 @@
 """How much the verdict on HypLoRA depends on alpha: held-out loss of LoRA and HypLoRA at several, on SmolLM2-135M.
 
 HypLoRA's alphas are LoRA's own, the one that gives its median layer LoRA's gradient at the start (as `finetune` does),
-and the one that gives all layers together LoRA's norm. LoRA at half its alpha, and at twice, is the control: what alpha
+and the one that gives all layers together LoRA's norm; the second of them also with log K at thirty times the rate, and
+its K's move is printed. LoRA at half its alpha, and at twice, is the control: what alpha
 alone does. The preset "small", with steps, seeds and one rate as asked for. Prints a line a run as it ends, then each
 row's difference to LoRA: its mean over the seeds and, from two on, half its 95% interval (Student's). The sign depends
 on alpha where HypLoRA's two matchings are on different sides of LoRA.
@@ -13,11 +14,13 @@ import argparse
 import statistics
 import tempfile
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 from scipy.stats import t
 from transformers.utils.logging import disable_progress_bar
 
+from geoprobe.hyplora import geometry
 from geoprobe.training.data import load_training
 from geoprobe.training.examples import prepare
 from geoprobe.training.matched_alpha import match_alpha
@@ -44,25 +47,29 @@ def main() -> None:
         first = ordered_examples(prepared, setup, Run("lora", seed, 0.0, "final", 1))
         lora = match_alpha(base, setup, "lora", seed, first, None)
         median = match_alpha(base, setup, "hyplora", seed, first, lora)
-        alphas = {
-            "LoRA": ("lora", setup.alpha),
-            "LoRA, alpha / 2": ("lora", setup.alpha / 2),
-            "LoRA, alpha · 2": ("lora", setup.alpha * 2),
-            "HypLoRA, LoRA's alpha": ("hyplora", setup.alpha),
-            "HypLoRA, median layer": ("hyplora", median.alpha),
-            "HypLoRA, all layers' norm": (
-                "hyplora",
-                setup.alpha * lora.gradient_norm / median.unmatched_gradient_norm,
-            ),
+        over_all = setup.alpha * lora.gradient_norm / median.unmatched_gradient_norm
+        rows = {
+            "LoRA": ("lora", setup.alpha, 1.0),
+            "LoRA, alpha / 2": ("lora", setup.alpha / 2, 1.0),
+            "LoRA, alpha · 2": ("lora", setup.alpha * 2, 1.0),
+            "HypLoRA, LoRA's alpha": ("hyplora", setup.alpha, 1.0),
+            "HypLoRA, median layer": ("hyplora", median.alpha, 1.0),
+            "HypLoRA, all layers' norm": ("hyplora", over_all, 1.0),
+            "HypLoRA, median, log K × 30": ("hyplora", median.alpha, 30.0),
         }
-        for name, (method, alpha) in alphas.items():
+        for name, (method, alpha, factor) in rows.items():
             run = Run(method, seed, options.rate, "final", options.steps)
+            chosen = replace(setup, curvature_rate=factor)
             with (
                 tempfile.TemporaryDirectory() as folder,
-                trained(base, setup, run, alpha, prepared, Path(folder)) as done,
+                trained(base, chosen, run, alpha, prepared, Path(folder), curvatures=median.curvatures) as done,
             ):
                 losses.setdefault(name, []).append(done.validation_loss)
-            print(f"seed {seed}  {name:<26} alpha {alpha:6.1f}  held-out loss {losses[name][-1]:.4f}", flush=True)
+                moves = [abs(layer.moved) for layer in geometry(done.model)]
+            moved = f"  log K moved by {statistics.mean(moves):.4f}" if moves else ""
+            print(
+                f"seed {seed}  {name:<28} alpha {alpha:6.1f}  held-out loss {losses[name][-1]:.4f}{moved}", flush=True
+            )
     differences = {
         name: [mine - theirs for mine, theirs in zip(found, losses["LoRA"], strict=True)]
         for name, found in losses.items()
@@ -72,7 +79,7 @@ def main() -> None:
         if len(values) > 1:
             half = t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5
             interval = f" ± {half:.4f}"
-        print(f"{name:<26} difference to LoRA {statistics.mean(values):+.4f}{interval}")
+        print(f"{name:<28} difference to LoRA {statistics.mean(values):+.4f}{interval}")
     signs = {statistics.mean(differences[name]) < 0 for name in ("HypLoRA, median layer", "HypLoRA, all layers' norm")}
     print("The sign is one at both matchings." if len(signs) == 1 else "The sign depends on alpha.")
 

@@ -103,7 +103,8 @@ def initialize_curvatures(
     for name, space in spaces.items():
         longest = float(lengths[name].sort().values[math.ceil(exact * len(lengths[name])) - 1])
         if longest > 0:
-            space.started_at = config.curvature_pattern[name] = (longest / space.limit) ** 2
+            # a hair wider, so that rounding leaves the token at the limit within it
+            space.started_at = config.curvature_pattern[name] = (longest / space.limit) ** 2 * (1 + 1e-6)
     return _records(layers, adapter_name, norms)
 
 

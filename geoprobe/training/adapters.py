@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,10 +26,18 @@ Factors = dict[str, torch.nn.Parameter]
 
 
 @contextmanager
-def adapted(model: Any, setup: Setup, method: str, seed: int, alpha: float | None = None) -> Iterator[PeftModel]:
+def adapted(
+    model: Any,
+    setup: Setup,
+    method: str,
+    seed: int,
+    alpha: float | None = None,
+    curvatures: Mapping[str, float] | None = None,
+) -> Iterator[PeftModel]:
     """A frozen model with fresh adapters, taken off again at the end; `alpha` in place of the set-up's.
 
-    Each layer's A comes from the seed and the layer's name, whatever the method.
+    `curvatures` are K at the start by layer, where the set-up leaves it to be measured. Each layer's A comes from the
+    seed and the layer's name, whatever the method.
 
     Raises
     ------
@@ -48,7 +56,7 @@ def adapted(model: Any, setup: Setup, method: str, seed: int, alpha: float | Non
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`")  # peft's way of asking
             warnings.filterwarnings("ignore", message="fan_in_fan_out")  # of GPT-2's layers, which peft then sets
-            peft_model = get_peft_model(model, METHODS[method].config(shared, setup.curvature))
+            peft_model = get_peft_model(model, METHODS[method].config(shared, setup.curvature or curvatures))
     except ValueError as error:
         raise UsageError(
             f"The model {setup.model} cannot get {method} adapters of rank {setup.rank}: {error}",
@@ -108,10 +116,15 @@ def geometry_parameters(model: Any) -> int:
     )
 
 
-def curvatures(model: Any) -> tuple[LayerCurvature, ...]:
-    """K of every layer of a hyperbolic method, at the start and now; none for other methods."""
+def curvatures(model: Any, beyond: Mapping[str, float] | None = None) -> tuple[LayerCurvature, ...]:
+    """K of every layer of a hyperbolic method, at the start and now; none for other methods.
+
+    `beyond` has the share of tokens that the maps were not exact for at the start, by layer.
+    """
+    shares = beyond or {}
     return tuple(
-        LayerCurvature(layer.layer, layer.started_at, layer.curvature, layer.radius) for layer in geometry(model)
+        LayerCurvature(layer.layer, layer.started_at, layer.curvature, layer.radius, shares.get(layer.layer))
+        for layer in geometry(model)
     )
 
 

@@ -265,6 +265,7 @@ class RunWorker:
             alpha.alpha,
             self.prepared,
             store.folder(run),
+            curvatures=alpha.curvatures,
             report_to=experiment.report_to,
             on_step=step,
         ) as done:
@@ -293,7 +294,7 @@ class RunWorker:
                 seconds=done.seconds,
                 evaluation_seconds=time.perf_counter() - began,
                 peak_memory=done.peak_memory,
-                curvatures=curvatures(done.model),
+                curvatures=curvatures(done.model, alpha.beyond),
                 hidden_delta=evaluation.hidden_delta,
                 rights=rights(evaluation.predictions),
                 likelihood_rights=likelihood_rights(evaluation.predictions),

@@ -33,7 +33,8 @@ _GEOMETRY = (
     "δ is the paper's statistic: 2δ/diam of a prompt's final hidden states by Euclidean distance from the first "
     "token, averaged over prompts. In many dimensions it is low for unstructured points too, so a change says that "
     "states moved, not that they became a tree. It decides nothing here.",
-    "K is learned with the adapter. Where it does not move, the space was not what training improved.",
+    "K is learned with the adapter, from where the maps are exact for most inputs of each layer. How far it can move "
+    "is bounded by its learning rate: that it moved little does not say that the space did not matter.",
 )
 _COST = (
     "Tokens a second count what is trained on, padding left out, validation included in the time. Peak memory is of "

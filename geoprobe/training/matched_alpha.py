@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import torch
 
 from geoprobe.errors import GeoprobeError
+from geoprobe.hyplora import LayerGeometry, geometry, initialize_curvatures
 from geoprobe.training.adapters import adapted, b_matrices
 from geoprobe.training.examples import Tokens
 from geoprobe.training.loss import collate, response_loss
@@ -45,6 +46,9 @@ class MatchedAlpha:
         The same with the alpha that was asked for.
     layer_gradient_norms : dict of str to float
         ‖∂loss/∂B‖ of each layer at step 0 with the alpha of the training.
+    curvatures, beyond : dict of str to float
+        Of a hyperbolic method K at the start by layer, measured on the first batch unless it was given, and the share
+        of that batch's tokens which are longer than the maps are exact for.
     """
 
     method: str
@@ -53,6 +57,8 @@ class MatchedAlpha:
     gradient_norm: float
     unmatched_gradient_norm: float
     layer_gradient_norms: dict[str, float] = field(default_factory=dict)
+    curvatures: dict[str, float] = field(default_factory=dict)
+    beyond: dict[str, float] = field(default_factory=dict)
 
 
 def match_alpha(
@@ -72,7 +78,7 @@ def match_alpha(
     GeoprobeError
         When the gradient is 0 or not finite.
     """
-    layers = _gradient_norms(base, setup, method, seed, first_batch)
+    layers, spaces = _at_the_start(base, setup, method, seed, first_batch)
     norm = math.hypot(*layers.values())
     if not 0 < norm < float("inf"):
         raise GeoprobeError(
@@ -89,23 +95,36 @@ def match_alpha(
     if abs(ratio - 1) < _ROUNDING:
         ratio = 1.0
     matched = {name: own * ratio for name, own in layers.items()}
-    return MatchedAlpha(method, seed, setup.alpha * ratio, norm * ratio, norm, matched)
+    curvatures = {space.layer: space.started_at for space in spaces}
+    beyond = {space.layer: space.beyond for space in spaces if space.beyond is not None}
+    return MatchedAlpha(method, seed, setup.alpha * ratio, norm * ratio, norm, matched, curvatures, beyond)
 
 
-def _gradient_norms(
+def _at_the_start(
     base: LoadedBase, setup: Setup, method: str, seed: int, first_batch: Sequence[Tokens]
-) -> dict[str, float]:
+) -> tuple[dict[str, float], tuple[LayerGeometry, ...]]:
+    """Each layer's ‖∂loss/∂B‖, and the spaces of a hyperbolic method, their K chosen by the batch unless given."""
     size = setup.micro_batch or setup.batch
     device = base.model.device
+    batches = [
+        {name: value.to(device) for name, value in collate(first_batch[start : start + size], base.padding).items()}
+        for start in range(0, len(first_batch), size)
+    ]
     with adapted(base.model, setup, method, seed) as model:
         model.eval()  # no dropout: two methods are compared, not two draws
+        spaces = geometry(model)
+        if spaces:
+            inputs = [{name: batch[name] for name in ("input_ids", "attention_mask")} for batch in batches]
+            with torch.autocast(device.type, torch.bfloat16, enabled=base.half):
+                spaces = (
+                    initialize_curvatures(model, inputs) if setup.curvature is None else geometry(model, batches=inputs)
+                )
         matrices = b_matrices(model)
         tokens = 0
-        for start in range(0, len(first_batch), size):
-            batch = collate(first_batch[start : start + size], base.padding)
+        for batch in batches:
             with torch.autocast(device.type, torch.bfloat16, enabled=base.half):
-                loss, count = response_loss(model, {name: value.to(device) for name, value in batch.items()})
+                loss, count = response_loss(model, batch)
             loss.backward()
             tokens += int(count)
         norms = {name: matrix.grad.double().norm() for name, matrix in matrices.items() if matrix.grad is not None}
-        return {name: float(norm) / tokens for name, norm in norms.items()}
+        return {name: float(norm) / tokens for name, norm in norms.items()}, spaces

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["METHODS", "Method"]
+__all__ = ["METHODS", "Curvatures", "Method"]
+
+#: K at the start: of all layers, or of each by its name.
+Curvatures = float | Mapping[str, float] | None
 
 
 @dataclass(frozen=True)
@@ -20,30 +23,35 @@ class Method:
     glossary : str
         What it is, in the report's list of terms.
     config : callable
-        peft's configuration, from what all methods share and the K to start with, for a method that has one.
+        peft's configuration, from what all methods share and the K to start with (one, by layer, or the method's own),
+        for a method that has a space.
     """
 
     title: str
     glossary: str
-    config: Callable[[dict[str, Any], float | None], Any]
+    config: Callable[[dict[str, Any], Curvatures], Any]
 
 
-def _lora(shared: dict[str, Any], _: float | None) -> Any:
+def _lora(shared: dict[str, Any], _: Curvatures) -> Any:
     from peft import LoraConfig
 
     return LoraConfig(**shared)
 
 
-def _dora(shared: dict[str, Any], _: float | None) -> Any:
+def _dora(shared: dict[str, Any], _: Curvatures) -> Any:
     from peft import LoraConfig
 
     return LoraConfig(**shared, use_dora=True)
 
 
-def _hyplora(shared: dict[str, Any], curvature: float | None) -> Any:
+def _hyplora(shared: dict[str, Any], curvatures: Curvatures) -> Any:
     from geoprobe.hyplora import HypLoraConfig
 
-    own: dict[str, Any] = {} if curvature is None else {"curvature": curvature}
+    own: dict[str, Any] = {}
+    if isinstance(curvatures, float):
+        own["curvature"] = curvatures
+    elif curvatures:
+        own["curvature_pattern"] = dict(curvatures)
     return HypLoraConfig(**shared, **own)
 
 

@@ -95,12 +95,16 @@ class LayerCurvature:
         K in the configuration's unit.
     scale : float or None
         Radius √K in the units of the layer's input after training.
+    beyond : float or None
+        Share of the first batch's tokens that are longer than the maps are exact for at the start; None where that was
+        not measured.
     """
 
     layer: str
     start: float
     end: float
     scale: float | None = None
+    beyond: float | None = None
 
 
 @dataclass(frozen=True)

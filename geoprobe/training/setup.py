@@ -96,7 +96,10 @@ class Setup:
     gradient_checkpointing, four_bit : bool
         Recompute activations; load the base model in 4 bits (needs bitsandbytes and a GPU).
     curvature : float or None
-        HypLoRA's K at the start in units of the layer's width; None: its own default.
+        HypLoRA's K at the start in units of the layer's width; None: by layer, so that the maps are exact for 97.5% of
+        the first batch's tokens.
+    curvature_rate : float
+        log K's learning rate over that of the matrices.
     match_scale : bool
         Set each method's alpha so that its median layer starts with the gradient norm of the reference's.
     seed : int
@@ -153,7 +156,10 @@ class Setup:
     gradient_checkpointing: bool = _option(False, "Less memory, more time.")
     four_bit: bool = _option(False, "Base model in 4 bits (bitsandbytes, a GPU).")
     # where HypLoRA clamps K
-    curvature: Annotated[float, msgspec.Meta(gt=1e-26, lt=1e26)] | None = _option(None, "HypLoRA's K at the start.")
+    curvature: Annotated[float, msgspec.Meta(gt=1e-26, lt=1e26)] | None = _option(
+        None, "HypLoRA's K at the start.  [default: by each layer's inputs]"
+    )
+    curvature_rate: PositiveNumber = _option(1.0, "log K's learning rate over that of the matrices.")
     match_scale: bool = _option(True, "Start the median layer of all methods with one gradient norm.")
     seed: FromZero = _option(0, "Of samples and the validation split.")
     threads: Positive | None = _option(None, "PyTorch's threads on a CPU.")

@@ -12,7 +12,7 @@ from geoprobe.training.figures import depth
 from geoprobe.training.outcome import Outcome
 from geoprobe.training.records import LayerCurvature, RunFacts
 from geoprobe.training.verdict import ALL, MethodComparison, SetDifference
-from geoprobe.training.words import name, points
+from geoprobe.training.words import name, percent, points
 
 __all__ = ["accuracy_tables", "cost_table", "geometry_tables", "leak_tables", "loss_tables"]
 
@@ -203,30 +203,32 @@ def geometry_tables(result: Outcome) -> Iterator[Table]:
     )
     kept: list[tuple[Cell, ...]] = []
     for method, runs in after.items():
-        for kind, ends in sorted(_by_kind(runs).items()):
-            start = median(first for first, _, _ in ends)
-            last = [end for _, end, _ in ends]
-            radii = [radius for _, _, radius in ends if radius is not None]
+        for kind, layers in sorted(_by_kind(runs).items()):
+            last = [layer.end for layer in layers]
+            radii = [layer.scale for layer in layers if layer.scale is not None]
+            beyond = [layer.beyond for layer in layers if layer.beyond is not None]
             kept.append(
                 (
                     name(method),
                     kind,
-                    len(ends),
-                    start,
+                    len(layers),
+                    median(layer.start for layer in layers),
                     median(last),
                     min(last),
                     max(last),
                     median(radii) if radii else None,
+                    percent(fmean(beyond)) if beyond else "",
                 )
             )
-    columns = ("method", "module", "adapters", "K at start", "median K", "lowest", "highest", "radius")
+    columns = ("method", "module", "adapters", "K at start", "median K", "lowest", "highest", "radius", "beyond")
     yield Table(
         "curvatures",
         "Learned curvature by kind of module",
         columns,
         tuple(kept),
         "The curvature is −1/K. Radius: median √K in the units of the module's input; inputs much shorter than it "
-        "see a flat space.",
+        "see a flat space. Beyond: share of the first batch's tokens that are longer than the maps are exact for, at "
+        "the start; their maps go on straight.",
     )
     yield _by_layer(result)
 
@@ -247,11 +249,11 @@ def _by_layer(result: Outcome) -> Table:
     return Table("layers", "Learned curvature by layer", columns, tuple(rows))
 
 
-def _by_kind(runs: Sequence[RunFacts]) -> dict[str, list[tuple[float, float, float | None]]]:
-    kinds: dict[str, list[tuple[float, float, float | None]]] = defaultdict(list)
+def _by_kind(runs: Sequence[RunFacts]) -> dict[str, list[LayerCurvature]]:
+    kinds: dict[str, list[LayerCurvature]] = defaultdict(list)
     for run in runs:
         for layer in run.curvatures:
-            kinds[layer.layer.rpartition(".")[2]].append((layer.start, layer.end, layer.scale))
+            kinds[layer.layer.rpartition(".")[2]].append(layer)
     return kinds
 
 

@@ -13,7 +13,7 @@ import resource
 import shutil
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,12 +103,14 @@ def trained(
     prepared: Prepared,
     folder: Path,
     *,
+    curvatures: Mapping[str, float] | None = None,
     report_to: Sequence[str] = (),
     on_step: Callable[[int, float], None] | None = None,
 ) -> Iterator[Trained]:
     """Train, from the last whole checkpoint in the folder if there is one, and lend the model.
 
-    `report_to` are Trainer's integrations, such as ``tensorboard``; `on_step` is called with the step and its loss.
+    `curvatures` are K at the start by layer, of a method that has it; `report_to` are Trainer's integrations, such as
+    ``tensorboard``; `on_step` is called with the step and its loss.
 
     Raises
     ------
@@ -119,7 +121,7 @@ def trained(
     """
     transformers_logging.set_verbosity_error()
     examples = ordered_examples(prepared, setup, run)
-    with adapted(base.model, setup, run.method, run.seed, alpha) as model:
+    with adapted(base.model, setup, run.method, run.seed, alpha, curvatures) as model:
         if setup.gradient_checkpointing:
             model.enable_input_require_grads()
         forget_peak()
@@ -129,6 +131,7 @@ def trained(
             examples=examples,
             validation=(run.purpose == "sweep" and prepared.choosing) or prepared.validation,
             padding=base.padding,
+            curvature_rate=setup.curvature_rate,
             on_step=on_step,
         )
         checkpoint = last_checkpoint(folder)
@@ -229,6 +232,7 @@ class AdapterTrainer(Trainer):
         examples: Sequence[Tokens],
         validation: Sequence[Tokens],
         padding: int,
+        curvature_rate: float = 1.0,
         on_step: Callable[[int, float], None] | None = None,
         **settings: Any,
     ) -> None:
@@ -245,8 +249,23 @@ class AdapterTrainer(Trainer):
         self.held_out = validation
         self.losses: tuple[float, ...] = ()  # of the last validation, example by example
         self.padding = padding
+        self.curvature_rate = curvature_rate
         self.before = 0.0  # seconds of this run until it was interrupted
         self._began = time.perf_counter()
+
+    def create_optimizer(self, *args: Any, **settings: Any) -> Any:
+        """As Trainer makes it, curvatures at a rate of their own."""
+        optimizer = super().create_optimizer(*args, **settings)
+        spaces = {id(p) for name, p in self.model.named_parameters() if ".lora_space." in name}
+        if self.curvature_rate == 1 or len(optimizer.param_groups) > 2:
+            return optimizer
+        for group in list(optimizer.param_groups):
+            own = [parameter for parameter in group["params"] if id(parameter) in spaces]
+            if own:
+                group["params"] = [parameter for parameter in group["params"] if id(parameter) not in spaces]
+                rest = {name: value for name, value in group.items() if name != "params"}
+                optimizer.add_param_group({**rest, "params": own, "lr": group["lr"] * self.curvature_rate})
+        return optimizer
 
     @property
     def seconds(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -41,6 +42,9 @@ from geoprobe.training.words import (
 )
 
 __all__ = ["experiment_view"]
+
+#: Share of inputs beyond the maps' limit from which the report warns; K as it is measured leaves 2.5%.
+MANY_BEYOND = 0.1
 
 _VERDICTS = (
     ("helps", "the method does better than the reference, by more than luck of seeds and questions gives"),
@@ -276,13 +280,27 @@ def _geometry(result: Outcome) -> Section:
         if moved:
             reason += (
                 f" {name(method)}'s K moved by {percent(fmean(map(abs, moved)))} on average, "
-                f"{percent(max(map(abs, moved)))} at most."
+                f"{percent(max(map(abs, moved)))} at most, where its learning rate bounds a move by about "
+                f"{percent(_farthest(result, method))}."
+            )
+        beyond = [layer.beyond for run in result.final(method) for layer in run.curvatures if layer.beyond is not None]
+        if beyond and fmean(beyond) > MANY_BEYOND:
+            reason += (
+                f" At the start {percent(fmean(beyond))} of {name(method)}'s inputs are longer than its maps are exact "
+                "for: much of what was compared is a map's straight continuation. Leave K to be measured, or raise it."
             )
     card = Card("geometry", "What did training do to the geometry?", "", reason)
     figures = tuple(geometry_figures(result))
     return Section(
         "geometry", "Geometry", card, "", (), figures, _shown(geometry_tables(result)), geometry_methods(result)
     )
+
+
+def _farthest(result: Outcome, method: str) -> float:
+    """How far K can move, as a share: Adam moves log K by its rate a step at most, and the rate falls to 0."""
+    rate = float(result.setup.get("curvature_rate", 1.0))
+    sums = [rate * run.learning_rate * run.steps / 2 for run in result.final(method)]
+    return math.expm1(max(sums, default=0.0))
 
 
 def _speed_ratios(runs: Sequence[RunFacts], reference: Sequence[RunFacts]) -> list[float]:

@@ -10,14 +10,17 @@ import torch
 from builders import on
 
 from geoprobe.errors import GeoprobeError
+from geoprobe.hyplora import geometry
 from geoprobe.training.adapters import adapted, b_matrices
 from geoprobe.training.loss import collate, response_loss
 from geoprobe.training.matched_alpha import match_alpha
 
 
-def _norms(base: Any, setup: Any, method: str, alpha: float, examples: Any) -> torch.Tensor:
+def _norms(
+    base: Any, setup: Any, method: str, alpha: float, examples: Any, curvatures: dict[str, float] | None = None
+) -> torch.Tensor:
     """Gradient norm of the mean loss in each layer, computed the plain way."""
-    with adapted(base.model, setup, method, 5, alpha) as model:
+    with adapted(base.model, setup, method, 5, alpha, curvatures) as model:
         loss, count = response_loss(model, on(base, collate(examples, base.padding)))
         (loss / count).backward()
         return torch.stack([matrix.grad.norm() for matrix in b_matrices(model).values()])
@@ -32,11 +35,12 @@ def test_the_matched_alpha_gives_the_references_gradient(
     lora = match_alpha(base, setup, "lora", 5, examples, None)
     hyplora = match_alpha(base, setup, "hyplora", 5, examples, lora)
     assert lora.alpha == setup.alpha
-    plain, unmatched = (_norms(base, setup, method, setup.alpha, examples) for method in ("lora", "hyplora"))
+    plain = _norms(base, setup, "lora", setup.alpha, examples)
+    unmatched = _norms(base, setup, "hyplora", setup.alpha, examples, hyplora.curvatures)
     assert lora.gradient_norm == pytest.approx(float(plain.norm()), rel=1e-4)
     assert hyplora.unmatched_gradient_norm == pytest.approx(float(unmatched.norm()), rel=1e-4)
     assert float((unmatched / plain).median()) > 1.1  # curved space stretches long inputs
-    matched = _norms(base, setup, "hyplora", hyplora.alpha, examples)
+    matched = _norms(base, setup, "hyplora", hyplora.alpha, examples, hyplora.curvatures)
     assert statistics.median((matched / plain).tolist()) == pytest.approx(1.0, rel=1e-3)
     assert list(hyplora.layer_gradient_norms.values()) == pytest.approx(matched.tolist(), rel=1e-3)
 
@@ -89,3 +93,39 @@ def test_a_broken_model_is_said(
     finally:
         with torch.no_grad():
             norm.copy_(kept)
+
+
+def test_k_starts_where_the_maps_are_exact_for_most_of_the_first_batch_counted_by_hand(
+    base: Any, prepared: Any, make: Callable[..., Any]
+) -> None:
+    setup, examples = make(), prepared.training[:4]
+    found = match_alpha(base, setup, "hyplora", 5, examples, None)
+    norms: dict[str, list[torch.Tensor]] = {}
+    with adapted(base.model, setup, "hyplora", 5, None, found.curvatures) as model:
+        radii = {layer.layer: layer.radius for layer in geometry(model)}
+        batch = on(base, collate(examples, base.padding))
+        real = batch["attention_mask"].bool()
+        for name, module in model.named_modules():
+            name = name.removeprefix("base_model.model.")
+            if name in radii:
+                module.register_forward_pre_hook(
+                    lambda _, inputs, name=name: norms.setdefault(name, []).append(
+                        inputs[0][real].double().norm(dim=-1)
+                    )
+                )
+        response_loss(model, batch)
+    assert len({round(k, 9) for k in found.curvatures.values()}) > 1  # of each layer its own
+    for name, radius in radii.items():
+        share = float((torch.cat(norms[name]) > 2 * radius * (1 + 1e-9)).double().mean())
+        assert share <= 0.025 + 1e-9
+        assert found.beyond[name] == pytest.approx(share)
+
+
+def test_a_k_that_is_asked_for_is_kept_and_what_lies_beyond_it_is_counted(
+    base: Any, prepared: Any, make: Callable[..., Any]
+) -> None:
+    found = match_alpha(base, make(curvature=1e-4), "hyplora", 5, prepared.training[:4], None)
+    assert set(found.curvatures.values()) == {1e-4}
+    assert statistics.mean(found.beyond.values()) > 0.5
+    lora = match_alpha(base, make(), "lora", 5, prepared.training[:4], None)
+    assert (lora.curvatures, lora.beyond) == ({}, {})

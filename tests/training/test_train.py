@@ -13,6 +13,7 @@ import torch
 from builders import Hostile, on
 
 from geoprobe.errors import BadDataError
+from geoprobe.hyplora import geometry
 from geoprobe.training.adapters import adapted, b_matrices
 from geoprobe.training.loss import collate, response_loss
 from geoprobe.training.methods import METHODS
@@ -60,6 +61,17 @@ def test_a_run_is_the_bare_loop(
         assert losses == pytest.approx(by_hand, rel=1e-5)
         for name, matrix in learned.items():
             torch.testing.assert_close(matrix, expected[name].detach(), rtol=1e-4, atol=1e-6)
+
+
+def test_log_k_learns_at_a_rate_of_its_own(base: Any, prepared: Any, make: Callable[..., Any], tmp_path: Path) -> None:
+    moved = {}
+    for factor in (1.0, 100.0):
+        setup, run = make(curvature_rate=factor), _run("hyplora", rate=1e-4)
+        with trained(base, setup, run, setup.alpha, prepared, tmp_path / str(factor)) as done:
+            moved[factor] = max(abs(layer.moved) for layer in geometry(done.model))
+    # Adam moves a parameter by its rate a step, and the rate falls from 1e-4 over four steps
+    assert 0.5e-4 < moved[1.0] < 2.5e-4
+    assert moved[100.0] == pytest.approx(100 * moved[1.0], rel=0.2)
 
 
 def test_micro_batches_give_the_same_training(
