@@ -14,14 +14,14 @@ from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaLis
 from geoprobe.sources.models.states import ModelStates
 from geoprobe.stats.hyperbolicity import delta_basepoint_batch
 from geoprobe.training.distributed import gathered, rank, world_size
-from geoprobe.training.examples import prompt_ids
+from geoprobe.training.examples import chat_prompt, prompt_ids
 from geoprobe.training.loss import likeliest_options
 from geoprobe.training.model import LoadedBase
 from geoprobe.training.records import Prediction
 from geoprobe.training.setup import Setup
 from geoprobe.training.tasks import LoadedTask
 
-__all__ = ["MAX_TOKENS", "Evaluation", "evaluate", "final_delta", "greedy_answers"]
+__all__ = ["MAX_TOKENS", "Evaluation", "evaluate", "final_delta", "written_answers"]
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,12 @@ def evaluate(
     for loaded in tasks:
         task, questions = loaded.task, loaded.questions
         done = before
-        outputs = greedy_answers(
+        outputs = written_answers(
             model,
             base,
             [question.prompt for question in questions],
-            max_new_tokens=setup.max_new_tokens or task.max_new_tokens,
+            max_new_tokens=task.longest(setup),
+            beams=setup.beams,
             batch=setup.evaluation_batch,
             finished=lambda output, task=task: task.finished(output, setup.answers),  # type: ignore[misc]
             on_answers=None if on_answers is None else lambda count, done=done: on_answers(done + count),  # type: ignore[misc]
@@ -85,17 +86,20 @@ def evaluate(
 class _Answered(StoppingCriteria):
     """A row is done once its answer can no longer change."""
 
-    def __init__(self, tokenizer: Any, start: int, finished: Callable[[str], bool]) -> None:
+    def __init__(self, tokenizer: Any, start: int, lead: str, finished: Callable[[str], bool]) -> None:
         self._tokenizer = tokenizer
+        self._lead = lead
         self._start = start
         self._finished = finished
 
     def __call__(self, input_ids: Tensor, scores: Any, **_: Any) -> Tensor:
         texts = self._tokenizer.batch_decode(input_ids[:, self._start :], skip_special_tokens=True)
-        return torch.tensor([self._finished(text) for text in texts], dtype=torch.bool, device=input_ids.device)
+        return torch.tensor(
+            [self._finished(self._lead + text) for text in texts], dtype=torch.bool, device=input_ids.device
+        )
 
 
-def greedy_answers(
+def written_answers(
     model: Any,
     base: LoadedBase,
     prompts: Sequence[str],
@@ -104,16 +108,21 @@ def greedy_answers(
     batch: int,
     finished: Callable[[str], bool],
     on_answers: Callable[[int], None] | None = None,
+    beams: int = 1,
 ) -> list[str]:
-    """What a model writes after each prompt, the likeliest token each time, in the order of the prompts.
+    """What a model writes after each prompt, in the order of the prompts: the likeliest token each time, or by beams.
 
     Prompts of like length go together, so that little padding (on the left) is computed. `finished` says whether an
-    output may stop there.
+    output may stop there; with beams none does before its end.
     """
     tokenizer = base.tokenizer
-    ids = [prompt_ids(prompt, tokenizer) for prompt in prompts]
+    ids = [prompt_ids(prompt, tokenizer, chat=base.chat) for prompt in prompts]
+    # some chat templates open a thought that the model closes
+    lead = "<think>" if base.chat and chat_prompt("?", tokenizer).rstrip().endswith("<think>") else ""
     order = sorted(range(len(prompts)), key=lambda place: (len(ids[place]), place))
-    settings = GenerationConfig(**{**base.model.generation_config.to_dict(), "max_new_tokens": max_new_tokens})
+    settings = GenerationConfig(
+        **{**base.model.generation_config.to_dict(), "max_new_tokens": max_new_tokens, "num_beams": beams}
+    )
     answers: dict[int, str] = {}
     device = base.model.device
     for start in range(0, len(order), batch)[rank() :: world_size()]:
@@ -129,10 +138,10 @@ def greedy_answers(
                 input_ids=rows.to(device),
                 attention_mask=mask.to(device),
                 generation_config=settings,
-                stopping_criteria=StoppingCriteriaList([_Answered(tokenizer, longest, finished)]),
+                stopping_criteria=StoppingCriteriaList([_Answered(tokenizer, longest, lead, finished)] * (beams == 1)),
             )
         texts = tokenizer.batch_decode(written[:, longest:], skip_special_tokens=True)
-        answers.update(zip(places, texts, strict=True))
+        answers.update(zip(places, [lead + text for text in texts], strict=True))
         if on_answers is not None:
             on_answers(min(start + batch, len(order)))
     whole = gathered(answers)
@@ -152,7 +161,9 @@ def final_delta(model: Any, base: LoadedBase, prompts: Sequence[str], name: str)
     """
     causal = model.get_base_model() if hasattr(model, "get_base_model") else model
     states = ModelStates(causal.base_model, name)
-    ids = [np.array(prompt_ids(prompt, base.tokenizer)[:MAX_TOKENS], dtype=np.int64) for prompt in prompts]
+    ids = [
+        np.array(prompt_ids(prompt, base.tokenizer, chat=base.chat)[:MAX_TOKENS], dtype=np.int64) for prompt in prompts
+    ]
     ids = [row for row in ids if len(row) >= _FEWEST]
     if not ids:
         return None

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jinja2.exceptions import TemplateError
 
 from geoprobe.errors import BadDataError
 from geoprobe.results import counted
 from geoprobe.training.data import Example, TrainingData
+from geoprobe.training.forms import Turn
 from geoprobe.training.setup import Setup
 
-__all__ = ["Prepared", "Tokens", "prepare", "prompt_ids", "training_order"]
+__all__ = ["Prepared", "Tokens", "chat_prompt", "prepare", "prompt_ids", "training_order"]
 
 #: Batches within which examples are sorted by length, so that a batch pads little and batches still differ in kind.
 _SORTED_TOGETHER = 16
@@ -32,7 +34,7 @@ class Tokens:
     ids : tuple of int
         Prompt, response and end token.
     prompt : int
-        How many of these are the prompt's, whose loss does not count.
+        How many of these are at the start and their loss does not count: the prompt's, or the first alone.
     """
 
     ids: tuple[int, ...]
@@ -77,7 +79,7 @@ def prepare(data: TrainingData, tokenizer: Any, setup: Setup) -> Prepared:
     kept: list[tuple[str, Tokens]] = []
     cut = left = hopeless = 0
     for example in data.examples:
-        tokens = _tokens(example, tokenizer)
+        tokens = _tokens(example, tokenizer, chat=setup.template == "chat")
         if setup.longest is not None and len(tokens.ids) > setup.longest:
             left += 1
             continue
@@ -85,7 +87,9 @@ def prepare(data: TrainingData, tokenizer: Any, setup: Setup) -> Prepared:
             hopeless += 1
             continue
         cut += len(tokens.ids) > setup.cutoff
-        kept.append((_same(example.group or example.question), Tokens(tokens.ids[: setup.cutoff], tokens.prompt)))
+        # nothing foretells the first token
+        masked = tokens.prompt if setup.loss == "response" else 1
+        kept.append((_same(example.group or example.question), Tokens(tokens.ids[: setup.cutoff], masked)))
     if setup.examples is not None and setup.examples < len(kept):
         rng = np.random.default_rng((setup.seed, _SAMPLE))
         kept = [kept[place] for place in np.sort(rng.choice(len(kept), setup.examples, replace=False))]
@@ -127,15 +131,40 @@ def training_order(lengths: Sequence[int], batch: int, steps: int, seed: int) ->
     return order
 
 
-def prompt_ids(prompt: str, tokenizer: Any) -> list[int]:
-    """Ids of a prompt that a response follows, without the end token that some tokenizers put behind every text."""
+def prompt_ids(prompt: str, tokenizer: Any, *, chat: bool = False, turns: Sequence[Turn] = ()) -> list[int]:
+    """Ids of a prompt that a response follows, without the end token that some tokenizers put behind every text.
+
+    `chat`: in the tokenizer's own template, as what a user says, or as the turns of a conversation.
+    """
+    if chat:
+        return list(tokenizer(chat_prompt(prompt, tokenizer, turns), add_special_tokens=False)["input_ids"])
     ids = list(tokenizer(prompt)["input_ids"])
     return ids[:-1] if ids and ids[-1] == tokenizer.eos_token_id else ids
 
 
-def _tokens(example: Example, tokenizer: Any) -> Tokens:
+def chat_prompt(prompt: str, tokenizer: Any, turns: Sequence[Turn] = ()) -> str:
+    """A prompt, or a conversation so far, in the tokenizer's chat template, up to where the reply starts.
+
+    Raises
+    ------
+    BadDataError
+        When the template takes neither.
+    """
+    as_asked = [("user", prompt)]
+    for said in (turns, as_asked) if turns else (as_asked,):
+        messages = [{"role": role, "content": content} for role, content in said]
+        try:
+            return str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
+        except TemplateError as error:  # some take no system text, or only roles in turn
+            refused = error
+    raise BadDataError(
+        f"The tokenizer's chat template cannot be filled: {refused}.", "Give --template alpaca or plain."
+    )
+
+
+def _tokens(example: Example, tokenizer: Any, *, chat: bool) -> Tokens:
     # apart, as at test time the prompt is there alone
-    prompt = prompt_ids(example.prompt, tokenizer)
+    prompt = prompt_ids(example.prompt, tokenizer, chat=chat, turns=example.turns)
     response = tokenizer(example.response, add_special_tokens=False)["input_ids"]
     return Tokens((*prompt, *response, tokenizer.eos_token_id), len(prompt))
 

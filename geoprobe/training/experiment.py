@@ -302,6 +302,7 @@ class RunWorker:
                 read_by=read_by(evaluation.predictions),
                 adapter=adapter,
                 held_out_losses=done.held_out_losses,
+                tested_step=done.tested_step if setup.checkpoint == "best" else None,
             )
             return facts, evaluation
 

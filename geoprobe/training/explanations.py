@@ -5,7 +5,15 @@ from __future__ import annotations
 from geoprobe.training.outcome import Outcome
 from geoprobe.training.words import name
 
-__all__ = ["accuracy_methods", "cost_methods", "geometry_methods", "leak_methods", "loss_methods", "scan_methods"]
+__all__ = [
+    "accuracy_methods",
+    "cost_methods",
+    "geometry_methods",
+    "leak_methods",
+    "loss_methods",
+    "protocol_methods",
+    "scan_methods",
+]
 
 _PAIRED = (
     "Every method answers the same questions after training with the same seeds, so they are compared pair by pair: "
@@ -50,6 +58,11 @@ _LEAKS = (
     "sets, none is found so, and 81% of questions are found again after every tenth word is replaced. A rewording in "
     "other words is not found, nor one story told with other numbers.",
 )
+_PROTOCOL = (
+    "--budget paper makes every choice of the paper's that can be made. Three it does not make: alpha is matched by "
+    "gradient, as the printed gains are not at equal alpha; examples of a batch are of like length, so that padding is "
+    "not what is computed; and a warm-up is at most a tenth of a run.",
+)
 _SCAN = (
     "A scan looks at the untrained model's token embeddings, an experiment at what training does. Tree-likeness of "
     "the embeddings is the paper's argument for HypLoRA. An experiment that finds no difference does not refute it: "
@@ -65,7 +78,7 @@ def accuracy_methods(result: Outcome) -> tuple[str, ...]:
     return (
         _PAIRED,
         _POWER,
-        f"Answers are greedy. {rules} The predictions are saved beside this report, a line each, with what read them.",
+        f"{_decoding(result)} {rules} The predictions are saved beside this report, a line each, with what read them.",
         f"What this does not show: another model, other data, longer training{rates}.",
     )
 
@@ -88,13 +101,23 @@ def loss_methods(result: Outcome) -> tuple[str, ...]:
         if _swept(result)
         else "One learning rate was given, and all train with it: another may suit one of them better."
     )
+    counted = (
+        " The prompt's tokens count, too."
+        if result.setup.get("loss") == "full"
+        else " The response's tokens count alone."
+    )
+    tested = (
+        " What is tested are the weights with the lowest loss on these examples, so it is lower than on others."
+        if result.setup.get("checkpoint") == "best"
+        else ""
+    )
     return (
         f"All methods share the order of the data, the seeds, the first A matrices, steps and rank. {alpha} {rate}",
         "The loss is compared on other held-out examples than any that were trained on, pair by pair: each example of "
         "each seed. The interval is that of accuracy, at two levels, examples and seeds, as other examples would have "
         "given another difference. On simulated experiments without a difference this says helps or hurts about 5 "
         "times in 100 or less. It notices smaller differences than accuracy does, and matters less: a lower loss on "
-        "more text of the training data need not answer a question.",
+        "more text of the training data need not answer a question." + counted + tested,
     )
 
 
@@ -113,9 +136,19 @@ def leak_methods(_: Outcome) -> tuple[str, ...]:
     return _LEAKS
 
 
+def protocol_methods(_: Outcome) -> tuple[str, ...]:
+    """Of the paper's protocol beside this one."""
+    return _PROTOCOL
+
+
 def scan_methods(_: Outcome) -> tuple[str, ...]:
     """Of scan and experiment side by side."""
     return _SCAN
+
+
+def _decoding(result: Outcome) -> str:
+    beams = result.setup.get("beams", 1)
+    return f"Answers are the best of {beams} beams." if isinstance(beams, int) and beams > 1 else "Answers are greedy."
 
 
 def _swept(result: Outcome) -> bool:

@@ -13,6 +13,7 @@ from geoprobe.files import escaped_name
 from geoprobe.report.scan import Report
 from geoprobe.training.data import TrainingData, load_training
 from geoprobe.training.leaks import LeakReport, find_leaks, leak_warning, refusal, without_leaked
+from geoprobe.training.model import with_template
 from geoprobe.training.setup import Setup, make_setup
 from geoprobe.training.setup import choices as all_choices
 from geoprobe.training.tasks import LoadedTask, find_task, load_task, sampled
@@ -98,6 +99,7 @@ def read_inputs(
             "revision": choices.get("revision") or (scan.model.source.revision if scan and not model else None),
         },
     )
+    setup = with_template(setup, offline=offline)
     training = load_training(setup.train, data=data, field=setup.field, offline=offline, template=setup.template)
     loaded = tuple(load_task(name, data=data, offline=offline, template=setup.template) for name in setup.tasks)
     leaked = find_leaks(training, loaded)

@@ -117,7 +117,7 @@ def option_likelihoods(model: Any, base: LoadedBase, pairs: Sequence[tuple[str, 
     tokenizer, device = base.tokenizer, base.model.device
     rows = []
     for prompt, option in pairs:
-        before = prompt_ids(prompt, tokenizer)
+        before = prompt_ids(prompt, tokenizer, chat=base.chat)
         rows.append(Tokens((*before, *tokenizer(option, add_special_tokens=False)["input_ids"]), len(before)))
     order = sorted(range(len(rows)), key=lambda place: (len(rows[place].ids), place))
     likelihoods: dict[int, float] = {}

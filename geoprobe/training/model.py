@@ -6,13 +6,13 @@ import hashlib
 import io
 import os
 from contextlib import redirect_stderr
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from geoprobe.errors import BadDataError, NotFoundError, UsageError
+from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError, UsageError
 from geoprobe.results import counted
 from geoprobe.sources.models.demo import DEMO_NAME
 from geoprobe.sources.models.resolve import resolve_model
@@ -20,7 +20,7 @@ from geoprobe.training.outcome import TrainedModel
 from geoprobe.training.setup import Setup
 from geoprobe.training.targets import find_targets
 
-__all__ = ["LoadedBase", "fingerprint", "load_base", "model_facts", "training_device"]
+__all__ = ["LoadedBase", "fingerprint", "load_base", "model_facts", "training_device", "with_template"]
 
 # Without it MKL may sum in another order where memory lies otherwise, and `--resume` end in other last digits. It is
 # read at MKL's first product. AUTO takes the processor's best branch.
@@ -42,11 +42,14 @@ class LoadedBase:
         A transformers tokenizer with a padding token.
     half : bool
         Whether products are computed in bfloat16.
+    chat : bool
+        Whether prompts are put into the tokenizer's chat template.
     """
 
     model: Any
     tokenizer: Any
     half: bool
+    chat: bool = False
 
     @property
     def padding(self) -> int:
@@ -117,7 +120,29 @@ def load_base(setup: Setup, *, offline: bool = False) -> LoadedBase:
     model.requires_grad_(False)
     model.eval()
     model.generation_config = _greedy(model.generation_config, tokenizer)
-    return LoadedBase(model, tokenizer, half)
+    return LoadedBase(model, tokenizer, half, setup.template == "chat")
+
+
+def with_template(setup: Setup, *, offline: bool = False) -> Setup:
+    """The set-up with the template of its prompts known: of ``auto``, the tokenizer's for chats, or else Alpaca's.
+
+    Raises
+    ------
+    UsageError
+        When the tokenizer has no template for chats and it is asked for.
+    """
+    if setup.template not in ("auto", "chat"):
+        return setup
+    try:
+        name, options = resolve_model(setup.model, revision=setup.revision).pretrained(offline=offline)
+        with redirect_stderr(io.StringIO()):
+            tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, **_tokenizer_options(options))
+        chat = bool(getattr(tokenizer, "chat_template", None))
+    except (GeoprobeError, OSError, ValueError, KeyError, ImportError, RuntimeError):
+        chat = False  # what is wrong is said when the model is loaded
+    if setup.template == "chat" and not chat:
+        raise UsageError(f"The tokenizer of {setup.model} has no chat template.", "Give --template alpaca or plain.")
+    return replace(setup, template="chat" if chat else "alpaca")
 
 
 def model_facts(base: LoadedBase, setup: Setup) -> TrainedModel:

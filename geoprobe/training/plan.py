@@ -14,12 +14,13 @@ import torch
 from geoprobe.report.scan import Report
 from geoprobe.results import counted
 from geoprobe.training.adapters import adapted, count_parameters, geometry_parameters
-from geoprobe.training.evaluate import greedy_answers
+from geoprobe.training.evaluate import written_answers
 from geoprobe.training.examples import Prepared, prepare
 from geoprobe.training.experiment import final_runs, final_steps, sweep_runs
 from geoprobe.training.inputs import Inputs, read_inputs
 from geoprobe.training.loss import collate, response_loss
 from geoprobe.training.model import LoadedBase, load_base
+from geoprobe.training.protocol import deviations
 from geoprobe.training.records import Run
 from geoprobe.training.setup import Setup
 from geoprobe.training.targets import find_targets
@@ -114,6 +115,10 @@ class Plan:
             ),
             f"time         about {_spoken(total)}: training {_spoken(self.training_seconds)}, "
             f"evaluation up to {_spoken(self.evaluation_seconds)}",
+            *(
+                f"not paper's  {one}"
+                for one in (deviations(self.setup.to_dict()) if self.setup.budget == "paper" else ())
+            ),
             *(f"warning      {warning}" for warning in self.warnings),
         )
 
@@ -229,9 +234,11 @@ def _evaluation_seconds(base: LoadedBase, inputs: Inputs, prepared: Prepared, fi
     with adapted(base.model, setup, setup.methods[-1], setup.seeds[0]) as model:
         model.eval()
         for task in inputs.asked:
-            limit = setup.max_new_tokens or task.task.max_new_tokens
+            limit = task.task.longest(setup)
             few = sampled(task, setup).questions[: setup.evaluation_batch]
-            times = [_answering(model, base, few, count) for count in (1, 1, 1 + min(_MEASURED_TOKENS, limit))]
+            times = [
+                _answering(model, base, few, count, setup.beams) for count in (1, 1, 1 + min(_MEASURED_TOKENS, limit))
+            ]
             prefill, a_token = times[1], max(times[2] - times[1], 0.0) / min(_MEASURED_TOKENS, limit)
             batches = len(task.questions) / len(few)
             options = sum(len(question.options) for question in few) / len(few)
@@ -240,15 +247,16 @@ def _evaluation_seconds(base: LoadedBase, inputs: Inputs, prepared: Prepared, fi
     return total
 
 
-def _answering(model: Any, base: LoadedBase, questions: Sequence[Any], tokens: int) -> float:
+def _answering(model: Any, base: LoadedBase, questions: Sequence[Any], tokens: int, beams: int) -> float:
     began = time.perf_counter()
-    greedy_answers(
+    written_answers(
         model,
         base,
         [question.prompt for question in questions],
         max_new_tokens=tokens,
         batch=len(questions),
         finished=lambda _: False,
+        beams=beams,
     )
     return time.perf_counter() - began
 

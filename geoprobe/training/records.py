@@ -184,6 +184,8 @@ class RunFacts:
         Mean loss per response token of every held-out example, in nats; empty where it was not kept.
     read_by : dict of str to dict of str to int
         By set, how many answers each rule read; empty where it was not kept.
+    tested_step : int or None
+        The step of the weights that were tested and saved; None where it was the last, or was not kept.
     """
 
     method: str
@@ -214,6 +216,7 @@ class RunFacts:
     diverged: bool = False
     held_out_losses: tuple[float, ...] = ()
     read_by: dict[str, dict[str, int]] = field(default_factory=dict)
+    tested_step: int | None = None
 
     @property
     def tokens_per_second(self) -> float:

@@ -21,8 +21,12 @@ __all__ = ["BUDGETS", "Budget", "Choice", "Precision", "Setup", "Template", "cho
 
 Budget = Literal["demo", "small", "paper"]
 Precision = Literal["auto", "float32", "bfloat16"]
-#: Of prompts; the first is that of LLM-Adapters and of the paper.
-Template = Literal["alpaca", "plain"]
+#: Of prompts: the tokenizer's own for chats where it has one and else Alpaca's; the former; LLM-Adapters'; none.
+Template = Literal["auto", "chat", "alpaca", "plain"]
+#: Tokens whose loss counts: the response's, or the prompt's too.
+LossOn = Literal["response", "full"]
+#: Weights that are tested: the last, or those with the lowest validation loss.
+Tested = Literal["last", "best"]
 
 Positive = Annotated[int, msgspec.Meta(gt=0)]
 PositiveNumber = Annotated[float, msgspec.Meta(gt=0)]
@@ -109,12 +113,20 @@ class Setup:
     field : str or None
         Column of the training data that holds the question, where geoprobe cannot tell.
     template : str
-        Of prompts.
+        Of prompts: ``chat`` is the tokenizer's own, ``alpaca`` LLM-Adapters', ``plain`` none; ``auto`` is resolved to
+        ``chat`` where the tokenizer has one and to ``alpaca`` elsewhere.
     revision : str or None
         Branch, tag or commit of a hub model.
     answers : str
         Whose rules read an answer: ``stated`` (where the model says that it is), or ``llm-adapters`` (as the paper's
         evaluation does).
+    beams : int
+        Of the search for an answer; 1 is greedy.
+    loss : str
+        Tokens whose loss counts, in training and on held-out examples: ``response``, or ``full`` for the prompt's too.
+    checkpoint : str
+        Weights that are tested: the ``last``, or those with the ``best`` validation loss, a validation every
+        `validate_every` steps.
     """
 
     model: str
@@ -164,9 +176,12 @@ class Setup:
     seed: FromZero = _option(0, "Of samples and the validation split.")
     threads: Positive | None = _option(None, "PyTorch's threads on a CPU.")
     field: str | None = _option(None, "QUESTION,RESPONSE: columns of the training data.")
-    template: Template = _option("alpaca", "Of prompts: alpaca (the paper's) or plain.")
+    template: Template = _option("auto", "Of prompts: chat (the model's own), alpaca, plain; auto: chat or alpaca.")
     revision: str | None = _option(None, "Branch, tag or commit of a hub model.")
     answers: AnswerRules = _option("stated", "Rules that read answers: stated, or llm-adapters (the paper's).")
+    beams: Positive = _option(1, "Of the search for an answer; 1 is greedy.", "4")
+    loss: LossOn = _option("response", "Tokens whose loss counts: response, or full.", "full")
+    checkpoint: Tested = _option("last", "Weights that are tested: last, or best on held-out examples.", "best")
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense, by name and value."""
@@ -184,7 +199,19 @@ class Setup:
 
 #: What each preset changes. demo: ten minutes of two cores on a model of 135 million parameters; small: an hour.
 BUDGETS: dict[str, dict[str, Any]] = {
-    "paper": {"tasks": ("gsm8k", "svamp", "mawps", "aqua")},
+    "paper": {
+        # Math10K's test sets, and Commonsense170K's
+        "tasks": (
+            *("multiarith", "gsm8k", "addsub", "aqua", "singleeq", "svamp", "mawps"),
+            *("boolq", "piqa", "siqa", "hellaswag", "winogrande", "arc-easy", "arc-challenge", "openbookqa"),
+        ),
+        "loss": "full",
+        "checkpoint": "best",
+        "validate_every": 200,
+        "answers": "llm-adapters",
+        "beams": 4,
+        "curvature": 1.0,
+    },
     "small": {
         "tasks": ("addsub", "mawps"),
         "rates": (3e-4, 1e-3),
@@ -299,6 +326,11 @@ def _check(setup: Setup) -> None:
             f"A batch of {setup.batch} cannot be cut into micro-batches of {setup.micro_batch}.",
             "Give a divisor of the batch.",
         )
+    if setup.checkpoint == "best" and not setup.validate_every:
+        raise UsageError(
+            "The best checkpoint cannot be known without validations.",
+            "Give the steps between them by --validate-every.",
+        )
     for named, known, wrong in _NAMED:
         if getattr(setup, named) not in get_args(known):
             raise UsageError(wrong.format(getattr(setup, named)), f"Give one of {', '.join(get_args(known))}.")
@@ -309,6 +341,8 @@ _NAMED: tuple[tuple[str, Any, str], ...] = (
     ("precision", Precision, "The precision is {!r}."),
     ("template", Template, "There is no prompt template {!r}."),
     ("answers", AnswerRules, "There are no rules {!r} to read answers by."),
+    ("loss", LossOn, "The loss is on {!r}."),
+    ("checkpoint", Tested, "There is no checkpoint {!r}."),
 )
 
 

@@ -10,11 +10,12 @@ from geoprobe.report.text import escape
 from geoprobe.results import Cell, Table
 from geoprobe.training.figures import depth
 from geoprobe.training.outcome import Outcome
+from geoprobe.training.protocol import beside_paper
 from geoprobe.training.records import LayerCurvature, RunFacts
 from geoprobe.training.verdict import ALL, MethodComparison, SetDifference
 from geoprobe.training.words import name, percent, points
 
-__all__ = ["accuracy_tables", "cost_table", "geometry_tables", "leak_tables", "loss_tables"]
+__all__ = ["accuracy_tables", "cost_table", "geometry_tables", "leak_tables", "loss_tables", "protocol_table"]
 
 _LEAKS_SHOWN = 200
 
@@ -298,6 +299,15 @@ def leak_tables(result: Outcome) -> Iterator[Table]:
         tuple((escape(question), *rest) for question, *rest in listed),
         f"The first {len(listed):,}; the JSON has {cut:,} more." if cut else "",
     )
+
+
+def protocol_table(result: Outcome) -> Table:
+    """Every choice of the paper beside the experiment's."""
+    rows = tuple(
+        (one.what, one.paper, escape(one.here, 120), "yes" if one.same else "no") for one in beside_paper(result.setup)
+    )
+    note = "Where the paper is silent, what its released scripts do."
+    return Table("protocol", "The paper's protocol and this one", ("choice", "paper", "here", "the same"), rows, note)
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -37,6 +37,8 @@ __all__ = [
 ]
 
 _QUESTIONS = 3  # stream of the seed
+#: Tokens of an arithmetic answer that the paper's evaluation waits for.
+_PAPERS_LONGEST = 512
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,11 @@ class Task:
     max_new_tokens: int
     title: str
     folders: tuple[str, ...] = ()
+
+    def longest(self, setup: Setup) -> int:
+        """Tokens of the longest answer that is waited for: the set-up's, or LLM-Adapters', or the paper's."""
+        paper = _PAPERS_LONGEST if setup.answers == "llm-adapters" and self.kind != "words" else self.max_new_tokens
+        return setup.max_new_tokens or paper
 
     def extract(self, output: str, rules: AnswerRules = "stated") -> str | None:
         """The answer in a model's output, in normal form; None where there is none."""

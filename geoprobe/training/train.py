@@ -28,6 +28,7 @@ from transformers.utils import logging as transformers_logging
 
 from geoprobe.errors import BadDataError, GeoprobeError
 from geoprobe.training.adapters import adapted
+from geoprobe.training.best_weights import BestWeights
 from geoprobe.training.distributed import wait, world_size
 from geoprobe.training.examples import Prepared, Tokens, training_order
 from geoprobe.training.loss import collate, mean_loss, response_loss, validation_losses
@@ -67,15 +68,17 @@ class Trained:
     train_losses, validation_losses : tuple of (int, float)
         By step.
     validation_loss : float
-        At the end.
+        Of the weights that are lent.
     held_out_losses : tuple of float
-        Of every held-out example, at the end.
+        The same of every held-out example.
     tokens : int
         Trained on, padding not counted.
     seconds : float
         Of training with its validation, over interruptions.
     peak_memory : int
         Bytes.
+    tested_step : int
+        The step of the weights that are lent: the last, or the one with the lowest validation loss.
     """
 
     model: Any
@@ -86,6 +89,7 @@ class Trained:
     tokens: int
     seconds: float
     peak_memory: int
+    tested_step: int
 
 
 def ordered_examples(prepared: Prepared, setup: Setup, run: Run) -> list[Tokens]:
@@ -133,10 +137,13 @@ def trained(
             padding=base.padding,
             curvature_rate=setup.curvature_rate,
             on_step=on_step,
+            best=BestWeights() if setup.checkpoint == "best" else None,
         )
         checkpoint = last_checkpoint(folder)
         if checkpoint is not None:
             trainer.before = _seconds(checkpoint)
+            if trainer.best is not None:
+                trainer.best.load(checkpoint)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*use_reentrant.*|.*Could not find a config file.*")
             trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
@@ -145,18 +152,24 @@ def trained(
         if not validation or validation[-1][0] != run.steps:
             trainer.evaluate()
             validation = _series(trainer.state.log_history, "eval_loss")
-        if not trainer.losses:  # a run that was resumed behind its last validation
+        final_loss, tested_step = validation[-1][1], run.steps
+        if trainer.best is not None and trainer.best.step != run.steps:
+            trainer.best.put_back(trainer.model)
+            final_loss, tested_step = trainer.best.loss, trainer.best.step
+            trainer.measure()
+        elif not trainer.losses:  # a run that was resumed behind its last validation
             trainer.measure()
         model.eval()
         yield Trained(
             model,
             _series(history, "loss"),
             validation,
-            validation[-1][1],
+            final_loss,
             trainer.losses,
             sum(len(example.ids) for example in examples),
             trainer.seconds,
             peak_memory(),
+            tested_step,
         )
 
 
@@ -234,6 +247,7 @@ class AdapterTrainer(Trainer):
         padding: int,
         curvature_rate: float = 1.0,
         on_step: Callable[[int, float], None] | None = None,
+        best: BestWeights | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(
@@ -250,6 +264,7 @@ class AdapterTrainer(Trainer):
         self.losses: tuple[float, ...] = ()  # of the last validation, example by example
         self.padding = padding
         self.curvature_rate = curvature_rate
+        self.best = best
         self.before = 0.0  # seconds of this run until it was interrupted
         self._began = time.perf_counter()
 
@@ -299,6 +314,8 @@ class AdapterTrainer(Trainer):
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Measure and log."""
         loss = self.measure()
+        if self.best is not None:
+            self.best.offer(self.model, loss, self.state.global_step)
         self.log({"eval_loss": loss})
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, {"eval_loss": loss})
         return {"eval_loss": loss}
@@ -310,6 +327,8 @@ class AdapterTrainer(Trainer):
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         try:
             super()._save_checkpoint(model, trial)
+            if self.best is not None:
+                self.best.save(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")
             wait()  # every process writes its own random state
             if self.args.should_save:
                 mark_complete(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}")

@@ -18,13 +18,22 @@ from geoprobe.training.explanations import (
     geometry_methods,
     leak_methods,
     loss_methods,
+    protocol_methods,
     scan_methods,
 )
 from geoprobe.training.figures import accuracy_figures, geometry_figures, loss_figures
 from geoprobe.training.methods import METHODS
 from geoprobe.training.outcome import Outcome
+from geoprobe.training.protocol import deviations
 from geoprobe.training.records import RunFacts
-from geoprobe.training.tables import accuracy_tables, cost_table, geometry_tables, leak_tables, loss_tables
+from geoprobe.training.tables import (
+    accuracy_tables,
+    cost_table,
+    geometry_tables,
+    leak_tables,
+    loss_tables,
+    protocol_table,
+)
 from geoprobe.training.verdict import RULE
 from geoprobe.training.words import (
     accuracy_reason,
@@ -106,6 +115,8 @@ def _sections(result: Outcome) -> Iterator[Section]:
         yield _scan(result)
     yield _geometry(result)
     yield _cost(result)
+    if result.setup:
+        yield _protocol(result)
     if result.leaks is not None:
         yield _leaks(result)
 
@@ -344,6 +355,14 @@ def _leaks(result: Outcome) -> Section:
         reason = f"None of {looked:,} was found, neither word for word nor nearly."
     card = Card("leaks", "Are test questions among the training data?", "", escape(reason, 600))
     return Section("leaks", "Leaks", card, "", (), (), _shown(leak_tables(result)), leak_methods(result))
+
+
+def _protocol(result: Outcome) -> Section:
+    other = deviations(result.setup)
+    reason = f"In {counted(len(other), 'choice')}: {'; '.join(other)}." if other else "In none."
+    card = Card("protocol", "Where does this differ from the paper's protocol?", "", escape(reason, 1500))
+    tables = _shown((protocol_table(result),))
+    return Section("protocol", "Protocol", card, "", (), (), tables, protocol_methods(result))
 
 
 def _shown(tables: Iterable[Table]) -> tuple[ShownTable, ...]:

@@ -29,15 +29,18 @@ def prompt(instruction: str, context: str = "", template: str = "alpaca") -> str
         What is asked.
     context : str
         Further input, often empty.
-    template : {"alpaca", "plain"}
+    template : {"alpaca", "plain", "chat"}
         ``alpaca``: the words that LLM-Adapters and the paper train and test with, which are Alpaca's; the sixteen
         spaces before each line in LLM-Adapters' source are left out. ``plain``: the instruction and an empty line.
+        ``chat``: the instruction alone, for `geoprobe.training.examples.chat_prompt`.
 
     Raises
     ------
     UsageError
         When there is no such template.
     """
+    if template == "chat":  # the tokenizer's own words come around it
+        return "\n\n".join(part for part in (instruction, context) if part)
     if template == "plain":
         return "\n\n".join(part for part in (instruction, context) if part) + "\n\n"
     if template != "alpaca":

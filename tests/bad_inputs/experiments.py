@@ -176,6 +176,10 @@ EXPERIMENTS: dict[str, Case] = {
     "no threads": chosen("--threads 0", "threads is 0"),
     "a precision that is none": chosen("--precision float8", "The precision is 'float8'"),
     "a template that is none": chosen("--template chatml", "no prompt template 'chatml'"),
+    "no beams": chosen("--beams 0", "beams is 0"),
+    "a loss on what is not there": chosen("--loss prompt", "The loss is on 'prompt'"),
+    "a checkpoint that is none": chosen("--checkpoint first", "no checkpoint 'first'"),
+    "a best checkpoint without validations": chosen("--checkpoint best --validate-every 0", "without validations"),
     "rules for answers that are none": chosen("--answers mine", "no rules 'mine' to read answers by"),
     "an experiment that an older version began": begun(
         b'{"setup": {"rank": 4, "rates": [3e-4, 1e-3]}, "inputs": {}}',

@@ -122,7 +122,7 @@ if INSTALLED:
     @pytest.fixture(scope="session")
     def make(tiny_model: Path, training_file: Path) -> Callable[..., Any]:
         """Set-ups of the tiny model, what is not said being small."""
-        from geoprobe.training.setup import make_setup
+        from geoprobe.training.setup import Setup
 
         small = {
             "model": str(tiny_model),
@@ -144,7 +144,7 @@ if INSTALLED:
             "threads": 1,
             "precision": "float32",  # where there is a GPU, too
         }
-        return lambda **choices: make_setup("paper", **{**small, **choices})
+        return lambda **choices: Setup(**{**small, **choices})
 
     @pytest.fixture(scope="session")
     def base(make: Callable[..., Any]) -> Any:

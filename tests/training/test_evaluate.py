@@ -11,7 +11,7 @@ import torch
 
 from geoprobe.stats.hyperbolicity import delta_basepoint_batch
 from geoprobe.training.adapters import adapted, b_matrices
-from geoprobe.training.evaluate import evaluate, final_delta, greedy_answers
+from geoprobe.training.evaluate import evaluate, final_delta, written_answers
 from geoprobe.training.tasks import load_task, sampled
 
 PROMPTS = ["One and one", "How many pens has Ann if she finds two more pens?", "Twice seven is", "Count: 1 2 3 4 5 6"]
@@ -19,7 +19,7 @@ PROMPTS = ["One and one", "How many pens has Ann if she finds two more pens?", "
 
 def _answers(model: Any, base: Any, prompts: list[str], **choices: Any) -> list[str]:
     settings: dict[str, Any] = {"max_new_tokens": 6, "batch": 3, "finished": lambda _: False, **choices}
-    return greedy_answers(model, base, prompts, **settings)
+    return written_answers(model, base, prompts, **settings)
 
 
 def test_batches_give_what_each_prompt_gives_alone(base: Any, make: Callable[..., Any]) -> None:
@@ -36,6 +36,22 @@ def test_batches_give_what_each_prompt_gives_alone(base: Any, make: Callable[...
             for _ in range(6):
                 by_hand = torch.cat([by_hand, model(by_hand).logits[:, -1:].argmax(-1)], dim=1)
         assert together[0] == base.tokenizer.decode(by_hand[0, start:], skip_special_tokens=True)
+
+
+def test_beams_give_what_the_models_own_search_gives(base: Any) -> None:
+    ids = base.tokenizer(PROMPTS[1], return_tensors="pt")["input_ids"].to(base.model.device)
+    with torch.no_grad():
+        own = base.model.generate(ids, num_beams=4, max_new_tokens=8, do_sample=False, generation_config=None)
+    by_beams = _answers(base.model, base, PROMPTS, beams=4, max_new_tokens=8, finished=lambda _: True)
+    assert by_beams[1] == base.tokenizer.decode(own[0, ids.shape[1] :], skip_special_tokens=True)
+
+
+def test_a_thought_that_the_chat_template_opens_is_no_answer(base: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    opening = "{% for m in messages %}{{ m.content }}{% endfor %}{% if add_generation_prompt %}<think>{% endif %}"
+    monkeypatch.setattr(base.tokenizer, "chat_template", opening)
+    (answer,) = _answers(base.model, replace(base, chat=True), PROMPTS[:1], max_new_tokens=2)
+    (alone,) = _answers(base.model, base, [f"{PROMPTS[0]}<think>"], max_new_tokens=2)
+    assert answer == f"<think>{alone}"
 
 
 def test_a_batch_stops_once_every_row_has_answered(base: Any) -> None:
@@ -83,7 +99,7 @@ def test_a_model_that_writes_the_answer_is_right(
 ) -> None:
     task = load_task("addsub", data=test_sets, template="plain")
     outputs = ["So #### 19"] * 3 + ["#### 18", "no idea"] + ["19.0"] * 3
-    monkeypatch.setattr("geoprobe.training.evaluate.greedy_answers", lambda *_, **__: outputs)
+    monkeypatch.setattr("geoprobe.training.evaluate.written_answers", lambda *_, **__: outputs)
     found = evaluate(base.model, base, make(delta_prompts=0), [task])
     assert [each.right for each in found.predictions["addsub"]] == [True] * 3 + [False] * 2 + [True] * 3
     assert found.predictions["addsub"][4].extracted is None
@@ -126,7 +142,7 @@ def test_the_longest_answer_is_the_tasks_unless_another_is_asked_for(
         asked.append(max_new_tokens)
         return ["1"] * 8
 
-    monkeypatch.setattr("geoprobe.training.evaluate.greedy_answers", answers)
+    monkeypatch.setattr("geoprobe.training.evaluate.written_answers", answers)
     task = load_task("addsub", data=test_sets, template="plain")
     for choice in (4, 10_000, None):
         evaluate(base.model, base, replace(make(), max_new_tokens=choice, delta_prompts=0), [task])

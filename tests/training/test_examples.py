@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jinja2.exceptions import TemplateError
 
 from geoprobe.errors import BadDataError
 from geoprobe.training.data import Example, TrainingData
-from geoprobe.training.examples import prepare, training_order
+from geoprobe.training.examples import chat_prompt, prepare, prompt_ids, training_order
 from geoprobe.training.setup import Setup
 
 
@@ -35,6 +36,35 @@ def test_the_prompt_is_masked_and_the_response_ends() -> None:
     prepared = prepare(_data(("a bb", "ccc dddd"), ("e", "f")), Words(), _setup())
     both = {example.ids: example.prompt for example in prepared.training + prepared.validation}
     assert both == {(99, 1, 2, 3, 4, 0): 3, (99, 1, 1, 0): 2}
+
+
+def test_the_whole_text_but_its_first_token_is_learned_where_the_loss_is_on_all() -> None:
+    prepared = prepare(_data(("a bb", "ccc dddd"), ("e", "f")), Words(), _setup(loss="full"))
+    assert {(example.prompt, example.learned) for example in (*prepared.training, *prepared.validation)} == {
+        (1, 5),
+        (1, 3),
+    }
+
+
+class Chat(Words):
+    """The same with a template for chats that takes no system text."""
+
+    def apply_chat_template(self, messages: list[dict[str, str]], **options: bool) -> str:
+        assert options == {"add_generation_prompt": True, "tokenize": False}
+        if messages[0]["role"] == "system":
+            raise TemplateError("System role not supported")
+        return " ".join(f"<{message['role']}> {message['content']}" for message in messages) + " <reply>"
+
+
+def test_a_prompt_is_put_into_the_tokenizers_chat_template() -> None:
+    turns = (("user", "a"), ("assistant", "bb"), ("user", "ccc"))
+    assert chat_prompt("a", Chat()) == "<user> a <reply>"
+    assert chat_prompt("a bb ccc", Chat(), turns) == "<user> a <assistant> bb <user> ccc <reply>"
+    assert chat_prompt("be short a", Chat(), (("system", "be short"), *turns)) == "<user> be short a <reply>"
+    assert prompt_ids("a", Chat(), chat=True) == [6, 1, 7]  # the template has all special tokens
+    data = TrainingData("sums", tuple(Example("a", "b", str(at), turns=turns) for at in range(2)), "sha")
+    prepared = prepare(data, Chat(), _setup(template="chat"))
+    assert prepared.training[0].prompt == len(["<user>", "a", "<assistant>", "bb", "<user>", "ccc", "<reply>"])
 
 
 def test_long_examples_are_cut_without_an_end_or_left_out() -> None:

@@ -118,7 +118,10 @@ def test_leaks_are_listed_and_refused_left_out_or_accepted(
     leaking = tmp_path / "leaking.json"
     leaking.write_text(json.dumps([{**each, "output": "#### 19"} for each in questions[:3]] * 5))
     asked = ("finetune", tiny_model, "--train", leaking, "--eval", "addsub", "--data", test_sets)
-    small = ("--seeds", "1", "--rates", "1e-2", "--validation", "1", "--validate-every", "0", "--format", "json")
+    small = (
+        *("--seeds", "1", "--rates", "1e-2", "--validation", "1", "--validate-every", "0", "--checkpoint", "last"),
+        *("--format", "json"),
+    )
     options = [*OPTIONS, *small]
     code, _, told = run_cli(*asked, *options, "--out", tmp_path / "a")
     assert code == BadDataError.exit_code

@@ -14,7 +14,8 @@ def test_defaults_are_the_papers() -> None:
     setup = make_setup(**ASKED)
     assert (setup.rank, setup.rates, setup.epochs, setup.batch, setup.cutoff) == (32, (3e-4,), 3.0, 16, 256)
     assert setup.targets == ("q_proj", "k_proj", "v_proj", "up_proj", "down_proj")
-    assert make_setup(model="demo", train="gsm8k").tasks == ("gsm8k", "svamp", "mawps", "aqua")
+    papers = make_setup(model="demo", train="gsm8k")
+    assert (papers.loss, papers.checkpoint, papers.beams, papers.answers) == ("full", "best", 4, "llm-adapters")
 
 
 @pytest.mark.parametrize("budget", BUDGETS)
@@ -39,6 +40,11 @@ def test_every_budget_makes_a_setup_and_a_choice_goes_before_it(budget: str) -> 
         ({"seeds": (-1,)}, "seed is -1"),
         ({"precision": "float16"}, "The precision is 'float16'"),
         ({"template": "chatml"}, "no prompt template 'chatml'"),
+        ({"answers": "mine"}, "no rules 'mine' to read answers by"),
+        ({"loss": "prompt"}, "The loss is on 'prompt'"),
+        ({"checkpoint": "first"}, "no checkpoint 'first'"),
+        ({"beams": 0}, "beams is 0"),
+        ({"checkpoint": "best", "validate_every": 0}, "cannot be known without validations"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(choice: dict[str, Any], said: str) -> None:

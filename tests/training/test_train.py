@@ -1,5 +1,6 @@
 """A training: the loss of a bare loop, its order and seeds, and clear stops."""
 
+import dataclasses
 import errno
 import pickle
 import shutil
@@ -8,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from builders import Hostile, on
@@ -15,7 +17,8 @@ from builders import Hostile, on
 from geoprobe.errors import BadDataError
 from geoprobe.hyplora import geometry
 from geoprobe.training.adapters import adapted, b_matrices
-from geoprobe.training.loss import collate, response_loss
+from geoprobe.training.examples import Tokens
+from geoprobe.training.loss import collate, mean_loss, response_loss, validation_losses
 from geoprobe.training.methods import METHODS
 from geoprobe.training.records import Run
 from geoprobe.training.train import (
@@ -72,6 +75,34 @@ def test_log_k_learns_at_a_rate_of_its_own(base: Any, prepared: Any, make: Calla
     # Adam moves a parameter by its rate a step, and the rate falls from 1e-4 over four steps
     assert 0.5e-4 < moved[1.0] < 2.5e-4
     assert moved[100.0] == pytest.approx(100 * moved[1.0], rel=0.2)
+
+
+def test_the_best_weights_are_those_of_the_lowest_validation_loss(
+    base: Any, prepared: Any, make: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Held out is what the training unlearns: what is lent has the lowest loss measured anew, resumed or not."""
+    rng = np.random.default_rng(0)
+    noise = tuple(
+        Tokens((*example.ids[:4], *rng.integers(100, 40_000, 8).tolist()), 4) for example in prepared.validation
+    )
+    prepared = dataclasses.replace(prepared, validation=noise)
+    setup = make(checkpoint="best", validate_every=1, save_every=1, warmup=0)
+    run = _run(steps=12, rate=0.3)
+    with trained(base, setup, run, setup.alpha, prepared, tmp_path / "whole") as done:
+        lowest = min(loss for _, loss in done.validation_losses)
+        assert done.tested_step == next(step for step, loss in done.validation_losses if loss == lowest) < run.steps
+        assert done.validation_loss == lowest < done.validation_losses[-1][1]
+        again = validation_losses(done.model, prepared.validation, padding=base.padding, batch=4, half=base.half)
+        assert done.held_out_losses == again
+        assert mean_loss(again, prepared.validation) == pytest.approx(lowest, rel=1e-6)
+        weights = {name: matrix.detach().clone() for name, matrix in b_matrices(done.model).items()}
+    for path in (tmp_path / "whole").glob("checkpoint-*"):
+        shutil.copytree(path, tmp_path / "resumed" / path.name)
+    shutil.rmtree(tmp_path / "resumed" / f"checkpoint-{run.steps}")
+    with trained(base, setup, run, setup.alpha, prepared, tmp_path / "resumed") as resumed:
+        assert (resumed.tested_step, resumed.validation_loss) == (done.tested_step, lowest)
+        for name, matrix in b_matrices(resumed.model).items():
+            assert torch.equal(matrix, weights[name])
 
 
 def test_micro_batches_give_the_same_training(
