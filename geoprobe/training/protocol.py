@@ -77,7 +77,11 @@ def _alpha(chosen: Choices) -> str:
 
 
 def _curvature(chosen: Choices) -> str:
-    return "HypLoRA's default" if chosen.get("curvature") is None else f"{chosen['curvature']:g} in units of the width"
+    return (
+        "chosen by layer from the norms of its inputs"
+        if chosen.get("curvature") is None
+        else f"{chosen['curvature']:g} in units of the width"
+    )
 
 
 def _new_tokens(chosen: Choices) -> str:
