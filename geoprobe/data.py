@@ -162,6 +162,8 @@ class ModelSource:
         The commit of a hub model.
     notes : tuple of str
         What the reader had to decide, such as which of several tensors is the embedding.
+    path : str or None
+        Where the files are, as the user wrote it; None for a model by name.
     """
 
     model: str
@@ -173,6 +175,7 @@ class ModelSource:
     sha256: str
     revision: str | None = None
     notes: tuple[str, ...] = ()
+    path: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

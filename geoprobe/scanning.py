@@ -17,6 +17,8 @@ from geoprobe.progress import ProgressListener, Steps
 from geoprobe.reading import ScanRequest, generator, read_inputs
 from geoprobe.report.scan import ModelFacts, Report
 from geoprobe.sources.corpora import PYTHON_DOCS
+from geoprobe.sources.models.resolve import resolve_model
+from geoprobe.sources.models.unchanged import FileStates
 from geoprobe.sources.sampling import QUICK_SCAN
 from geoprobe.versions import versions_of
 
@@ -133,6 +135,7 @@ def scan(
         seed=seed,
     )
     steps = Steps(progress)
+    files_before = FileStates.of(resolve_model(model, revision=revision).files)
     inputs, facts = read_inputs(request, steps)
     report = Report(
         model=_model_facts(inputs.embedding, name),
@@ -164,6 +167,7 @@ def scan(
     for analyzer in chosen:
         with steps.timed(analyzer.name):
             results[analyzer.name] = analyzer.run(inputs, generator(seed, analyzer.name))
+    files_before.check()
     return replace(report, results=results, timings=steps.timings)
 
 
@@ -182,6 +186,7 @@ def _made(report: Report, folder: Path) -> Report | None:
 def _circumstances(report: Report) -> dict[str, Any]:
     """All that a report's results follow from, as it is saved."""
     saved: dict[str, Any] = json.loads(replace(report, results={}).to_json())
+    saved["model"]["source"].pop("path")  # one folder may be written in several ways
     return saved
 
 

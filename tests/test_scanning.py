@@ -16,6 +16,7 @@ from geoprobe import reading
 from geoprobe.data import ScanInputs
 from geoprobe.diagnostics import base
 from geoprobe.diagnostics.norms.analyzer import NormsAnalyzer
+from geoprobe.diagnostics.norms.result import NormsResult
 from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError, UsageError
 from geoprobe.results import Estimate, Result
 from geoprobe.scanning import report_folder
@@ -43,6 +44,33 @@ def test_one_seed_gives_the_same_json_and_another_seed_another(model_folder: Pat
     )
     assert again == first
     assert other != first
+
+
+@pytest.mark.parametrize("how", ["replaced", "written"])
+def test_a_model_that_changes_while_it_is_scanned_is_refused(tmp_path: Path, corpus_file: Path, how: str) -> None:
+    """A report would have the first one's hash and the second one's numbers."""
+    folder, other = make_model(tmp_path / "tiny"), make_model(tmp_path / "other")
+    weights = folder / "model.safetensors"
+
+    @dataclass(frozen=True)
+    class Replacing(NormsAnalyzer):
+        def run(self, inputs: ScanInputs, rng: np.random.Generator) -> NormsResult:
+            if how == "replaced":
+                (other / weights.name).replace(weights)
+            else:
+                weights.write_bytes(weights.read_bytes()[:-4] + b"\1\2\3\4")
+            return super().run(inputs, rng)
+
+    with pytest.raises(BadDataError, match=r"model\.safetensors was changed or replaced while it was read"):
+        geoprobe.scan(folder, corpus_file, analyzers=Replacing(replicates=9, bootstrap=9))
+
+
+def test_a_report_says_where_files_were_and_nothing_of_models_by_name(
+    model_folder: Path, corpus_file: Path, demo: Path
+) -> None:
+    said = geoprobe.scan(model_folder, corpus_file, analyzers="frequency").model.source
+    assert (said.model, said.path) == (model_folder.name, str(model_folder))
+    assert geoprobe.scan("demo", corpus_file, analyzers="frequency").model.source.path is None
 
 
 def test_the_number_of_threads_does_not_change_the_json(model_folder: Path, corpus_file: Path) -> None:

@@ -8,9 +8,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from geoprobe.errors import UsageError
-from geoprobe.files import escaped_name
+from geoprobe.errors import BadDataError, NotFoundError, UsageError
+from geoprobe.files import escaped_name, given_path, what_is_at
 from geoprobe.report.scan import Report
+from geoprobe.sources.models.loading import open_model
+from geoprobe.sources.models.resolve import resolve_model
+from geoprobe.sources.sampling import QUICK_SCAN
 from geoprobe.training.data import TrainingData, load_training
 from geoprobe.training.leaks import LeakReport, find_leaks, leak_warning, refusal, without_leaked
 from geoprobe.training.model import with_template
@@ -108,17 +111,38 @@ def read_inputs(
     if leaked.found and leaks == "refuse":
         raise refusal(leaked, training, out)
     warnings = [leak_warning(leaked, training, leaks)] if leaked.found else []
-    if scan is not None and model is not None and not _same_model(setup, scan):
-        warnings.append(
-            f"The scan is of {_called(scan.model.source.model, scan.model.source.revision)} and the experiment on "
-            f"{_called(setup.model, setup.revision)}: what they say may be of two models."
-        )
+    if scan is not None:
+        warnings += _of_another_model(setup, scan, named=model is not None)
     return Inputs(setup, training, loaded, asked, leaked, scan, tuple(warnings))
 
 
+def _of_another_model(setup: Setup, scan: Report, *, named: bool) -> list[str]:
+    """What to say where the scan and the experiment are of two models, which is an error where no model was named."""
+    if _same_model(setup, scan):
+        return []
+    source = scan.model.source
+    if named:
+        return [
+            f"The scan is of {_called(source.model, source.revision)} and the experiment on "
+            f"{_called(setup.model, setup.revision)}: what they say may be of two models."
+        ]
+    if source.revision is None:
+        raise BadDataError(
+            f"{setup.model} is not the model of the scan any more: its embedding has another hash.",
+            "Scan it again, or name the model that is meant.",
+        )
+    return []  # another commit was asked for
+
+
 def _same_model(setup: Setup, scan: Report) -> bool:
-    """Whether a scan is of the experiment's model, as far as their names tell: a path may be written in two ways."""
+    """Whether a scan is of the experiment's model: of files by the embedding's hash, of others by their commit."""
     scanned = scan.model.source
+    sampled = any(note.startswith(QUICK_SCAN) for note in scanned.notes)
+    if resolve_model(setup.model, revision=setup.revision).repository is None and not sampled:
+        try:
+            return open_model(setup.model, tensor=scanned.tensor).sha256() == scanned.sha256
+        except NotFoundError:
+            return False  # it has no such tensor
     same_commit = setup.revision is None or scanned.revision is None or scanned.revision.startswith(setup.revision)
     return Path(setup.model).name == Path(scanned.model).name and same_commit
 
@@ -132,7 +156,16 @@ def _model(model: str | Path | None, scan: Report | None) -> str:
         return str(model)
     if scan is None:
         raise UsageError("No model was given.", "Give one, or a scan of one by --from-scan.")
-    return scan.model.source.model
+    source = scan.model.source
+    for path in (source.path, source.model if source.revision is None else None):
+        if path is not None and what_is_at(given_path(path)) != "nothing":
+            return path
+    if source.revision is None and source.model != "demo":  # never the hub's repository of a folder's name
+        where = f"not at {source.path!r} from here" if source.path else "of a version that did not say where it was"
+        raise NotFoundError(
+            f"The scan is of files here, {source.model!r}, {where}.", "Give the model's path beside --from-scan."
+        )
+    return source.model
 
 
 def command_of(

@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError, UsageError
 from geoprobe.results import counted
 from geoprobe.sources.models.demo import DEMO_NAME
-from geoprobe.sources.models.resolve import resolve_model
+from geoprobe.sources.models.whole import whole_model
 from geoprobe.training.outcome import TrainedModel
 from geoprobe.training.setup import Setup
 from geoprobe.training.targets import find_targets
@@ -84,17 +84,14 @@ def load_base(setup: Setup, *, offline: bool = False) -> LoadedBase:
     half = setup.precision == "bfloat16" or (
         setup.precision == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported()
     )
-    name, options = resolve_model(setup.model, revision=setup.revision).pretrained(offline=offline)
-    if setup.four_bit:
-        if "gguf_file" in options:
-            raise UsageError(
-                f"{setup.model} is a GGUF file, whose weights cannot be loaded in 4 bits.",
-                "Give a folder or hub id of safetensors weights, or leave out --four-bit.",
-            )
-        options["quantization_config"] = _four_bits(device)
     try:
         # the library draws progress bars on standard error, in pipes too
-        with redirect_stderr(io.StringIO()):
+        with (
+            whole_model(setup.model, revision=setup.revision, offline=offline) as (name, options),
+            redirect_stderr(io.StringIO()),
+        ):
+            if setup.four_bit:
+                options["quantization_config"] = _four_bits(setup, device, options)
             tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, **_tokenizer_options(options))
             model = AutoModelForCausalLM.from_pretrained(
                 name,
@@ -103,6 +100,8 @@ def load_base(setup: Setup, *, offline: bool = False) -> LoadedBase:
                 dtype=torch.bfloat16 if half and device.type == "cuda" else torch.float32,
                 **options,
             )
+    except GeoprobeError:
+        raise
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         kind = NotFoundError if isinstance(error, OSError) else BadDataError
         raise kind(
@@ -205,10 +204,16 @@ def _tokenizer_options(options: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name in ("gguf_file", "revision", "local_files_only")}
 
 
-def _four_bits(device: torch.device) -> Any:
+def _four_bits(setup: Setup, device: torch.device, options: dict[str, Any]) -> Any:
     from importlib.util import find_spec
 
     from transformers import BitsAndBytesConfig
+
+    if "gguf_file" in options:
+        raise UsageError(
+            f"{setup.model} is a GGUF file, whose weights cannot be loaded in 4 bits.",
+            "Give a folder or hub id of safetensors weights, or leave out --four-bit.",
+        )
 
     if find_spec("bitsandbytes") is None or device.type != "cuda":
         raise UsageError(

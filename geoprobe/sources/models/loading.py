@@ -117,6 +117,8 @@ def _opened(
     chosen, decided = choose_tensor(checkpoint.shapes(), wanted=tensor, vocabulary=vocabulary, where=label)
     label = escaped_name(label)
     name = location.title or stored.name or label
-    opened = OpenedModel(checkpoint, chosen, tokenizer, config, label, name, decided, commit)
+    named = location.repository is not None or location.title is not None
+    path = None if named else escaped_name(location.given)
+    opened = OpenedModel(checkpoint, chosen, tokenizer, config, label, name, decided, commit, path)
     opened.shape  # noqa: B018 (what no embedding has is refused before a row of it is fetched)
     return opened

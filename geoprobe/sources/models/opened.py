@@ -50,6 +50,8 @@ class OpenedModel:
         What had to be decided.
     revision : str or None
         The commit of a hub model.
+    path : str or None
+        What the user wrote, where that is the path of files here.
     """
 
     checkpoint: Checkpoint
@@ -60,6 +62,7 @@ class OpenedModel:
     name: str
     notes: tuple[str, ...]
     revision: str | None = None
+    path: str | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -82,6 +85,10 @@ class OpenedModel:
                 f"The tensor {self.tensor} of {self.label} is empty ({count}×{dimension}).", "Name another by --tensor."
             )
         return count, dimension
+
+    def sha256(self) -> str:
+        """Hash of the embedding's bytes as stored; fetched first, where it is elsewhere."""
+        return digest(self._rows(self.tensor)[0])
 
     def table(self, *, output: bool = False) -> EmbeddingTable:
         """The whole embedding; fetched first, where it is elsewhere.
@@ -137,6 +144,7 @@ class OpenedModel:
             sha256=digest(stored, None if weights is None else weights > 0),
             revision=self.revision,
             notes=(*self.notes, *self.tokenizer.notes, *quantised, *aligned),
+            path=self.path,
         )
         return EmbeddingTable(
             vectors=vectors,

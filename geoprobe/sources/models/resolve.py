@@ -16,11 +16,12 @@ from geoprobe.sources.models.checkpoint import read_json
 from geoprobe.sources.models.demo import DEMO_NAME, demo_model
 from geoprobe.sources.models.formats import FORMATS, GGUF, SUFFIXES, Format
 
-__all__ = ["ModelLocation", "reading", "resolve_model"]
+__all__ = ["ADAPTER", "ModelLocation", "adapter_error", "reading", "resolve_model"]
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_ADAPTER = "adapter_config.json"
+#: What an adapter is known by.
+ADAPTER = "adapter_config.json"
 #: Parts of a model that was cut across its width, for several devices.
 _WIDTH_PART = re.compile(r"consolidated\.\d\d\.pth")
 _OTHERS = (".onnx", ".h5", ".msgpack", ".pb", ".tflite")
@@ -68,8 +69,8 @@ class ModelLocation:
             options = {} if self.revision is None else {"revision": self.revision}
             return str(self.repository), {"local_files_only": offline, **options}
         folder, named = self.files[0].parent, ", ".join(path.name for path in self.files[:4])
-        if (folder / _ADAPTER).is_file():  # transformers would load the adapter's base, wherever that is
-            raise _adapter(folder)
+        if (folder / ADAPTER).is_file():  # transformers would load the adapter's base, wherever that is
+            raise adapter_error(folder)
         if self.format.loaded is None:
             raise UsageError(
                 f"{self.given} is a file of the format {self.format.name}: a table of vectors, and no model that runs.",
@@ -151,12 +152,12 @@ def _in_folder(name: str, folder: Path) -> ModelLocation:
         files = format.in_folder(meant)
         if files:
             if files[0].name.startswith("adapter_model"):
-                raise _adapter(folder)
+                raise adapter_error(folder)
             label = label or folder.resolve().name
             for path in files:
                 check_not_sparse(path)
             return ModelLocation(name, label, format, tuple(files), revision=revision)
-    raise _adapter(folder) if (folder / _ADAPTER).is_file() else _no_weights(folder)
+    raise adapter_error(folder) if (folder / ADAPTER).is_file() else _no_weights(folder)
 
 
 def _cached(folder: Path) -> Path | None:
@@ -194,13 +195,13 @@ def _first_module(folder: Path) -> Path | None:
     return folder / part if inside else None
 
 
-def _adapter(folder: Path) -> UsageError:
-    """What to say of an adapter: its base is not asked for, which may be on the hub."""
-    settings = folder / _ADAPTER
+def adapter_error(folder: Path, name: str = "") -> UsageError:
+    """What to say of an adapter, by its folder or name: its base is not asked for, which may be on the hub."""
+    settings = folder / ADAPTER
     described = read_json(settings) if settings.is_file() and settings.stat().st_size <= _SMALL else {}
     base, kind = str(described.get("base_model_name_or_path") or "no stated model")[:200], described.get("peft_type")
     return UsageError(
-        f"{folder} holds an adapter{f' ({kind})' if kind else ''} of {base}, and no model.",
+        f"{name or folder} holds an adapter{f' ({kind})' if kind else ''} of {base}, and no model.",
         "Scan that model, or the adapter merged into it and saved (peft: merge_and_unload, then save_pretrained).",
     )
 
@@ -230,8 +231,8 @@ def _some(names: list[str], limit: int = 6) -> str:
 
 
 def _file(name: str, path: Path) -> ModelLocation:
-    if path.name.startswith("adapter_model.") and (path.parent / _ADAPTER).is_file():
-        raise _adapter(path.parent)
+    if path.name.startswith("adapter_model.") and (path.parent / ADAPTER).is_file():
+        raise adapter_error(path.parent)
     part = _WIDTH_PART.fullmatch(path.name)
     if part and len(parts := sorted(path.parent.glob("consolidated.*.pth"))) > 1:
         raise UsageError(

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from geoprobe.errors import BadDataError, NotFoundError, UsageError
-from geoprobe.sources.models.resolve import resolve_model
+from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError, UsageError
+from geoprobe.sources.models.whole import whole_model
 from geoprobe.versions import install_command
 
 __all__ = ["ModelStates", "open_states"]
@@ -133,13 +133,14 @@ def open_states(model: str | Path, *, revision: str | None = None, offline: bool
             "Hidden states need PyTorch, which is not installed.",
             f"Scan without --layer, or install it by: {install_command('finetune')}",
         ) from error
-    name, options = resolve_model(model, revision=revision).pretrained(offline=offline)
     try:
         # the library draws progress bars on standard error, in pipes too
-        with redirect_stderr(io.StringIO()):
+        with whole_model(model, revision=revision, offline=offline) as (name, options), redirect_stderr(io.StringIO()):
             loaded = AutoModel.from_pretrained(
                 name, trust_remote_code=False, dtype=torch.float32, **{"use_safetensors": True, **options}
             )
+    except GeoprobeError:
+        raise
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         kind = NotFoundError if isinstance(error, OSError) else BadDataError
         raise kind(

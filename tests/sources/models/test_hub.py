@@ -3,13 +3,12 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from builders import WORDS, make_model, word_tokenizer, write_safetensors
-from hub_server import COMMIT, Hub, Repeated, serve
+from hub_server import COMMIT, Hub, Repeated, pointed
 
 import geoprobe
 from geoprobe.errors import AccessError, BadDataError, GeoprobeError, NotFoundError
@@ -26,23 +25,6 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         tmp_path / "origin", dimension=256, extra={"model.layers.0.weight": np.zeros((300, 400), np.float32)}
     )
     with pointed(Hub({path.name: path.read_bytes() for path in folder.iterdir()}), tmp_path, monkeypatch) as served:
-        yield served
-
-
-@contextmanager
-def pointed(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """Serve a hub, with the hub's library asking it and an empty cache."""
-    from huggingface_hub import constants, file_download
-
-    with serve(hub) as served:
-        monkeypatch.setattr(constants, "ENDPOINT", served.url)
-        monkeypatch.setattr(
-            constants, "HUGGINGFACE_CO_URL_TEMPLATE", served.url + "/{repo_id}/resolve/{revision}/{filename}"
-        )
-        for module in (constants, file_download):
-            if hasattr(module, "HF_HUB_CACHE"):
-                monkeypatch.setattr(module, "HF_HUB_CACHE", str(tmp_path / "cache"))
-        monkeypatch.setattr(constants, "HF_ASSETS_CACHE", str(tmp_path / "assets"))
         yield served
 
 

@@ -1,0 +1,55 @@
+"""A whole model for transformers to load, and no other one: neither an adapter's base nor what its files name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from geoprobe.sources.models.hub import open_repository
+from geoprobe.sources.models.resolve import ADAPTER, adapter_error, resolve_model
+
+__all__ = ["whole_model"]
+
+
+@contextmanager
+def whole_model(
+    model: str | Path, *, revision: str | None = None, offline: bool = False
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What ``from_pretrained`` takes to load a model, and while the block lasts, no network for files that are here.
+
+    A configuration can name other models, such as a backbone, and an adapter its base: transformers would fetch them
+    with the user's token. Of a repository one commit is loaded, and none that holds an adapter.
+
+    Raises
+    ------
+    UsageError
+        When it is an adapter, or transformers loads no such files.
+    GeoprobeError
+        As `resolve_model` and `open_repository` do.
+    """
+    location = resolve_model(model, revision=revision)
+    name, options = location.pretrained(offline=offline)
+    if location.repository is None:
+        with _network_off():
+            yield name, options
+        return
+    repository = open_repository(name, revision=revision, offline=offline, tokenizer=False)
+    adapter = repository.small_file(ADAPTER)
+    if adapter is not None:
+        raise adapter_error(adapter.parent, name)
+    yield name, {**options, "revision": repository.commit}
+
+
+@contextmanager
+def _network_off() -> Iterator[None]:
+    """Have the hub's library refuse every request."""
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
