@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError, UsageError
 from geoprobe.results import counted
 from geoprobe.sources.models.demo import DEMO_NAME
+from geoprobe.sources.models.resolve import resolve_model
 from geoprobe.sources.models.whole import whole_model
 from geoprobe.training.outcome import TrainedModel
 from geoprobe.training.setup import Setup
