@@ -11,7 +11,7 @@ from scipy.stats import pearsonr, spearmanr
 
 from geoprobe.diagnostics.base import make_analyzer
 from geoprobe.diagnostics.hierarchy.analyzer import HierarchyAnalyzer
-from geoprobe.diagnostics.hierarchy.categories import category_findings, nested_categories
+from geoprobe.diagnostics.hierarchy.categories import categories, category_findings
 from geoprobe.diagnostics.hierarchy.finding import Finding, beside
 from geoprobe.diagnostics.hierarchy.matching import BLOCK, blocks_of, explained, shuffled
 from geoprobe.diagnostics.hierarchy.radial import radial
@@ -219,41 +219,48 @@ def test_unrelated_vectors_are_at_the_angle_of_random_ones_and_nested_at_a_right
     assert right_angles(nested, words.pairs, blocks, 39, rng, **options).value == pytest.approx(0, abs=0.02)
 
 
-def test_random_categories_are_at_right_angles_too_and_hold_nothing_of_their_parents() -> None:
+def test_random_categories_are_at_right_angles_too_and_have_no_vector() -> None:
     rng = np.random.default_rng(9)
     n, d = 1200, 300
     taxonomy, words = tree(n, rng, inner=40)
-    vectors = rng.standard_normal((n, d))
-    planted = rng.standard_normal((n, d))
+    random = rng.standard_normal((n, d))
+    planted = random.copy()
     for child, parent in words.pairs:  # in the order of the tree
         planted[child] += planted[parent]
-    nested = nested_categories(taxonomy, words, rng)
+    under = categories(taxonomy, words, rng)
     blocks = np.zeros(n, dtype=np.int64)
     options = {"key": "c", "space": "here"}
-    by_chance = {f.key: f for f in category_findings(nested, vectors, blocks, 39, rng, **options)}
-    found = {f.key: f for f in category_findings(nested, planted, blocks, 39, rng, **options)}
+    by_chance = {f.key: f for f in category_findings(under, random, blocks, 39, rng, **options)}
+    found = {f.key: f for f in category_findings(under, planted, blocks, 39, rng, **options)}
     assert by_chance["c_right_angle"].value == pytest.approx(0, abs=0.05)
-    held = found["c_held"]
-    assert held.value == pytest.approx(1, abs=0.15)
-    assert held.nulls[0].mean == pytest.approx(0, abs=0.1)
+    assert by_chance["c_parts"].excess == pytest.approx(0, abs=0.05)
+    assert found["c_right_angle"].value == pytest.approx(0, abs=0.15)
+    assert found["c_parts"].value > 0.5
+    assert found["c_parts"].nulls[0].mean == pytest.approx(0, abs=0.1)
 
 
-def test_categories_and_halves_are_disjoint_where_they_must_be() -> None:
+def test_categories_are_means_over_words_and_their_parts_share_no_branch() -> None:
     rng = np.random.default_rng(10)
     taxonomy, words = tree(500, rng, inner=12)
-    nested = nested_categories(taxonomy, words, rng)
-    inner, outer, half = (each.toarray() for each in (nested.inner, nested.outer, nested.half))
-    assert len(inner) > 1
-    assert ((inner == 1) <= (outer == 1)).all()
-    assert not (inner * half).any()
-    assert ((half == 1) <= (outer == 1)).all()
-    rest = outer - inner - half
-    assert (np.minimum(half.sum(axis=1), rest.sum(axis=1)) >= 20).all()
-    children = {at: {below for below, up in enumerate(words.parents) if up == at} for at in range(12)}
-    for row, parent in enumerate(nested.parents.tolist()):
-        for child in children[parent]:  # a branch is in one part
-            under = [word for word in range(500) if child in (word, *taxonomy.ancestors(word))]
-            assert not (half[row, under].any() and rest[row, under].any())
+    found = categories(taxonomy, words, rng)
+    inner, outer, first, second = (each.toarray() for each in (found.inner, found.outer, found.first, found.second))
+    for weights in (inner, outer, first, second):
+        np.testing.assert_allclose(weights.sum(axis=1), 1)
+    assert len(inner) > 3
+    assert len(first) > 1
+    assert ((inner > 0) <= (outer > 0)).all()
+    under = [[word for word in range(500) if at in (word, *taxonomy.ancestors(word))] for at in range(12)]
+    for row, parent in enumerate(found.parents.tolist()):
+        assert np.flatnonzero(outer[row]).tolist() == under[parent]
+    for row, concept in enumerate(found.split.tolist()):
+        parts = np.flatnonzero(first[row]), np.flatnonzero(second[row])
+        assert sorted(np.concatenate(parts).tolist()) == under[concept]
+        assert min(map(len, parts)) >= 20
+        for child in range(12):
+            if words.parents[child] == concept:
+                assert not (first[row, under[child]].any() and second[row, under[child]].any())
+    for one, other in found.sisters:
+        assert found.parents[one] == found.parents[other]
 
 
 def finding(key: str, value: float, null: float, *, half: float = 0.02, spread: float = 0.001) -> Finding:

@@ -10,7 +10,7 @@ from jaxtyping import Float64
 
 from geoprobe.data import EmbeddingTable, Rows, ScanInputs
 from geoprobe.diagnostics.base import Draws, Need, Size
-from geoprobe.diagnostics.hierarchy.categories import category_findings, nested_categories
+from geoprobe.diagnostics.hierarchy.categories import categories, category_findings
 from geoprobe.diagnostics.hierarchy.finding import Finding
 from geoprobe.diagnostics.hierarchy.matching import blocks_of
 from geoprobe.diagnostics.hierarchy.radial import radial
@@ -105,8 +105,8 @@ class HierarchyAnalyzer:
         drawn = np.sort(pair_rng.permutation(children)[: self.pairs])
         pairs = np.stack([drawn, words.parents[drawn]], axis=1)
         near_rng, angle_rng, causal_rng = relatives_rng.spawn(3)
-        nested_rng, mean_rng, output_rng = category_rng.spawn(3)
-        nested = nested_categories(taxonomy, words, nested_rng)
+        split_rng, mean_rng, output_rng = category_rng.spawn(3)
+        under = categories(taxonomy, words, split_rng)
         near = relatives(about, pairs, blocks, self.draws, near_rng)
         parks: list[Finding] = []
         spaces = [("mean", "about the mean vector", about, angle_rng, mean_rng)]
@@ -115,7 +115,7 @@ class HierarchyAnalyzer:
             spaces.append(("causal", "causal inner product", causal, causal_rng, output_rng))
         for key, space, points, word_rng, other_rng in spaces:
             parks.append(right_angles(points, pairs, blocks, self.draws, word_rng, key=f"{key}_words", space=space))
-            parks.extend(category_findings(nested, points, blocks, self.clouds, other_rng, key=key, space=space))
+            parks.extend(category_findings(under, points, blocks, self.clouds, other_rng, key=key, space=space))
         findings = (*lying.findings, *steps, *near, *parks)
         first = findings[0]
         return HierarchyResult(

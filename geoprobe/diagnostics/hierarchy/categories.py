@@ -2,10 +2,8 @@
 
 Park et al. (ICLR 2025, arXiv 2406.01506) estimate the vector of a category from the words under it, and find that of a
 child less that of its parent at a right angle to the parent's. That holds of any words whatever: where z is part of w,
-the mean over z less the mean over w is uncorrelated with the latter. So the vector of the parent is also taken from
-words outside the child, in two parts a and b that share no branch: <a, z> is then <a, b> if the child holds the
-parent's vector, and 0 if words are in no order. These two are about the mean of all words of the taxonomy, which all
-categories have in common.
+the mean over z less the mean over w is uncorrelated with the latter. What does not hold of any words is that a category
+has a vector at all: that two parts of it, which share no branch of the taxonomy, lie in one direction.
 """
 
 from __future__ import annotations
@@ -25,83 +23,112 @@ from geoprobe.stats.resampling import bootstrap_ratio_of_groups
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-__all__ = ["FEWEST", "Nested", "category_findings", "nested_categories"]
+__all__ = ["FEWEST", "Categories", "categories", "category_findings"]
 
-#: Words that a category must have, and its parent beside it.
+#: Words that a category must have, and its parent beside it, and each of its parts.
 FEWEST = 20
 
 
 @dataclass(frozen=True, eq=False)
-class Nested:
-    """Categories, each with the nearest larger one around it.
+class Categories:
+    """Categories, each with the nearest larger one around it, and those that can be split.
+
+    Every row of a matrix is a mean over words: their weights add up to 1.
 
     Parameters
     ----------
-    inner, outer, half : csr_array
-        (m, n) which words are under each category, under the one around it, and in some branches of the latter, about
-        half of them.
+    inner, outer : csr_array
+        (m, n) words under each category, and under the one around it.
     parents : array of int
         (m,) the concept around.
+    first, second : csr_array
+        (k, n) two parts of each category that can be split: whole branches just below it, so that the parts share none.
+    split : array of int
+        (k,) its concept.
+    sisters : array of int
+        (s, 2) categories, of the m, around which is the same one.
     """
 
     inner: csr_array
     outer: csr_array
-    half: csr_array
     parents: Int64[np.ndarray, " m"]
+    first: csr_array
+    second: csr_array
+    split: Int64[np.ndarray, " k"]
+    sisters: Int64[np.ndarray, "s 2"]
 
 
-def nested_categories(taxonomy: Taxonomy, words: Words, rng: np.random.Generator) -> Nested:
-    """Concepts with `FEWEST` words, and as many in each of two parts of what the nearest such concept above adds."""
-    from scipy.sparse import csr_array
+def categories(taxonomy: Taxonomy, words: Words, rng: np.random.Generator) -> Categories:
+    """Concepts with at least `FEWEST` words, by the first sense, under them.
 
+    The one around has as many more. What has most of the words is not split: its parts are one another's opposites
+    about the mean of all.
+    """
     under: dict[int, list[int]] = {}
     for word, concept in enumerate(words.concepts.tolist()):
         for each in (concept, *taxonomy.ancestors(concept)):
             under.setdefault(each, []).append(word)
-    inner, outer, half = list[list[int]](), list[list[int]](), list[list[int]]()
-    parents = list[int]()
+    inner, outer, first, second = (list[list[int]]() for _ in range(4))
+    parents, split = list[int](), list[int]()
+    before: list[int] = []
     for concept in sorted(under):
         own = under[concept]
         # a concept that is alone under another has the same words: one of them is taken
-        if len(own) < FEWEST or (inner and inner[-1] == own):
+        if len(own) < FEWEST or own == before:
             continue
-        around = next((up for up in taxonomy.ancestors(concept) if len(under[up]) >= len(own) + 2 * FEWEST), None)
-        if around is None:
-            continue
-        part = _branches(taxonomy, words, np.setdiff1d(under[around], own), around, rng)
-        if not FEWEST <= len(part) <= len(under[around]) - len(own) - FEWEST:
-            continue
-        inner.append(own)
-        outer.append(under[around])
-        half.append(part)
-        parents.append(around)
-
-    def rows(members: list[list[int]]) -> csr_array:
-        starts = np.cumsum([0, *map(len, members)])
-        columns = np.concatenate([*members, []]).astype(np.int64)
-        return csr_array((np.ones(len(columns)), columns, starts), shape=(len(members), len(words.rows)))
-
-    return Nested(rows(inner), rows(outer), rows(half), np.array(parents, dtype=np.int64))
+        before = own
+        around = next((up for up in taxonomy.ancestors(concept) if len(under[up]) >= len(own) + FEWEST), None)
+        if around is not None:
+            inner.append(own)
+            outer.append(under[around])
+            parents.append(around)
+        if len(own) <= len(words.rows) / 2:
+            part = _branches(taxonomy, words, own, concept, rng)
+            rest = sorted(set(own) - set(part))
+            if min(len(part), len(rest)) >= FEWEST:
+                first.append(part)
+                second.append(rest)
+                split.append(concept)
+    sisters = [(i, j) for j in range(len(parents)) for i in range(j) if parents[i] == parents[j]]
+    n = len(words.rows)
+    return Categories(
+        _means(inner, n),
+        _means(outer, n),
+        np.array(parents, dtype=np.int64),
+        _means(first, n),
+        _means(second, n),
+        np.array(split, dtype=np.int64),
+        np.array(sisters, dtype=np.int64).reshape(-1, 2),
+    )
 
 
 def _branches(
-    taxonomy: Taxonomy, words: Words, members: Int64[np.ndarray, " k"], around: int, rng: np.random.Generator
+    taxonomy: Taxonomy, words: Words, members: list[int], concept: int, rng: np.random.Generator
 ) -> list[int]:
     """About half of the words under a concept, by whole branches just below it."""
     of: dict[int, list[int]] = {}
-    for word in members.tolist():
-        concept = int(words.concepts[word])
-        way = [concept, *taxonomy.ancestors(concept)]
-        of.setdefault(way[max(way.index(around) - 1, 0)], []).append(word)
+    for word in members:
+        way = [int(words.concepts[word]), *taxonomy.ancestors(int(words.concepts[word]))]
+        of.setdefault(way[max(way.index(concept) - 1, 0)], []).append(word)
     branches, taken = list(of.values()), list[int]()
     for at in rng.permutation(len(branches)).tolist():
-        if 2 * (len(taken) + len(branches[at]) / 2) <= len(members):
+        if 2 * len(taken) + len(branches[at]) <= len(members):
             taken += branches[at]
     return taken
 
 
+def _means(members: list[list[int]], n: int) -> csr_array:
+    """(m, n) weights of the words of each."""
+    from scipy.sparse import csr_array
+
+    starts = np.cumsum([0, *map(len, members)])
+    columns = np.concatenate([*members, []]).astype(np.int64)
+    weights = np.concatenate([*(np.full(len(each), 1 / len(each)) for each in members), []])
+    return csr_array((weights, columns, starts), shape=(len(members), n))
+
+
 def category_findings(
-    nested: Nested,
+    found: Categories,
     vectors: Float64[np.ndarray, "n d"],
     blocks: Int64[np.ndarray, " n"],
     draws: int,
@@ -110,64 +137,54 @@ def category_findings(
     key: str,
     space: str,
 ) -> tuple[Finding, ...]:
-    """Right angles, what a child holds of its parent, and angles of sisters, of (n, d) vectors about their mean."""
+    """Right angles, parts of one category, and angles of sisters, of (n, d) vectors about their mean."""
     null_rng, interval_rng = rng.spawn(2)
-    m = len(nested.parents)
-    if m < 2:
-        return ()
-    sisters = np.array(
-        [(i, j) for i in range(m) for j in range(i + 1, m) if nested.parents[i] == nested.parents[j]], dtype=np.int64
-    ).reshape(-1, 2)
-    # of a parent with most of the words, what is outside a child is what is opposite to it
-    part = np.asarray(nested.outer.sum(axis=1)) <= len(vectors) / 2
-    angles, held, whole, apart = _measure(nested, vectors, sisters)
-    total = float(whole[part].sum())
-    nulls = np.empty((draws, 3))
-    for draw in range(draws):
-        moved = _measure(nested, vectors[shuffled(blocks, null_rng)], sisters)
-        nulls[draw] = _means(moved[0], moved[1][part], total, moved[3])
-    own = _means(angles, held[part], total, apart)
-    ones = np.ones(m)
-    intervals = (
-        bootstrap_ratio_of_groups(angles, ones, nested.parents, interval_rng),
-        bootstrap_ratio_of_groups(held[part], whole[part], nested.parents[part], interval_rng),
-        bootstrap_ratio_of_groups(apart, np.ones(len(apart)), nested.parents[sisters[:, 0]], interval_rng)
-        if len(apart)
-        else None,
+    statistics = (
+        (f"{key}_right_angle", f"cos(parent, child − parent) of categories, {space}", found.parents, "categories"),
+        (f"{key}_parts", f"cos of two parts of a category that share no branch, {space}", found.split, "categories"),
+        (
+            f"{key}_sisters",
+            f"cos(child − parent, sister − parent) of categories, {space}",
+            found.parents[found.sisters[:, 0]],
+            "pairs",
+        ),
     )
-    named = (
-        (f"{key}_right_angle", f"cos(parent, child − parent) of categories, {space}", m, "categories"),
-        (f"{key}_held", f"share of the parent's vector that a category holds, {space}", int(part.sum()), "categories"),
-        (f"{key}_sisters", f"cos(child − parent, sister − parent) of categories, {space}", len(sisters), "pairs"),
-    )
+    own = _measure(found, vectors)
+    drawn = [[_mean(each) for each in _measure(found, vectors[shuffled(blocks, null_rng)])] for _ in range(draws)]
+    nulls = np.array(drawn)
     return tuple(
-        beside(name, title, own[at], intervals[at], n, unit, ((SHUFFLED, nulls[:, at]),))
-        for at, (name, title, n, unit) in enumerate(named)
+        beside(
+            name,
+            title,
+            _mean(own[at]),
+            bootstrap_ratio_of_groups(own[at], np.ones(len(own[at])), groups, interval_rng),
+            len(groups),
+            unit,
+            ((SHUFFLED, nulls[:, at]),),
+        )
+        for at, (name, title, groups, unit) in enumerate(statistics)
     )
 
 
 def _measure(
-    nested: Nested, vectors: Float64[np.ndarray, "n d"], sisters: Int64[np.ndarray, "s 2"]
-) -> tuple[Float64[np.ndarray, " m"], Float64[np.ndarray, " m"], Float64[np.ndarray, " m"], Float64[np.ndarray, " s"]]:
-    """Cosines of parent and child less parent; <a, z> and <a, b>; cosines of sisters, each less their parent."""
-    sizes = [np.asarray(each.sum(axis=1))[:, None] for each in (nested.inner, nested.outer, nested.half)]
-    inner, outer, half = (each @ vectors for each in (nested.inner, nested.outer, nested.half))
-    rest = (outer - inner - half) / (sizes[1] - sizes[0] - sizes[2])
-    child, parent, first = inner / sizes[0], outer / sizes[1], half / sizes[2]
-    difference = child - parent
-    lengths = np.linalg.norm(difference, axis=1)
-    angles = (parent * difference).sum(axis=1) / (np.linalg.norm(parent, axis=1) * lengths)
-    one, other = sisters.T
-    apart = (difference[one] * difference[other]).sum(axis=1) / (lengths[one] * lengths[other])
+    found: Categories, vectors: Float64[np.ndarray, "n d"]
+) -> tuple[Float64[np.ndarray, " m"], Float64[np.ndarray, " k"], Float64[np.ndarray, " s"]]:
+    """Cosines: of parent and child less parent; of two parts, about the mean of all words; of sisters less parents."""
+    parent = found.outer @ vectors
+    difference = found.inner @ vectors - parent
+    one, other = found.sisters.T
+    # what all categories have in common is no category's own
     middle = vectors.mean(axis=0)
-    first = first - middle
-    return angles, (first * (child - middle)).sum(axis=1), (first * (rest - middle)).sum(axis=1), apart
+    parts = _cosines(found.first @ vectors - middle, found.second @ vectors - middle)
+    return _cosines(parent, difference), parts, _cosines(difference[one], difference[other])
 
 
-def _means(
-    angles: Float64[np.ndarray, " m"], held: Float64[np.ndarray, " k"], total: float, apart: Float64[np.ndarray, " s"]
-) -> tuple[float, float, float]:
-    """The mean angle, what is held of the whole, and the sisters' mean angle; NaN where there is none."""
-    nothing = float("nan")
-    share = float(held.sum()) / total if total > 0 else nothing
-    return float(angles.mean()), share, float(apart.mean()) if len(apart) else nothing
+def _cosines(x: Float64[np.ndarray, "r d"], y: Float64[np.ndarray, "r d"]) -> Float64[np.ndarray, " r"]:
+    """Of each pair of rows; 0 where one is zero."""
+    lengths = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
+    cosines: Float64[np.ndarray, " r"] = (x * y).sum(axis=1) / np.where(lengths > 0, lengths, 1.0)
+    return cosines
+
+
+def _mean(values: Float64[np.ndarray, " r"]) -> float:
+    return float(values.mean()) if len(values) else float("nan")

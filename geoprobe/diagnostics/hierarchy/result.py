@@ -34,9 +34,10 @@ METHODS = (
     "Park et al. (ICLR 2025, arXiv 2406.01506) find a child's vector less its parent's at a right angle to the "
     "parent's, in the metric of the inverse covariance of the output matrix, where a category is made of the words "
     "under it; here it is their mean. Any words give that: the mean of a part less the mean of the whole is "
-    "uncorrelated with the whole, so shuffled categories are at right angles too. What the claim adds is that a child "
-    "holds its parent's vector: 1 is all of it and 0 none, by words of the parent that are not the child's. That "
-    "sisters span a simplex holds of any k vectors in more than k dimensions; their angles stand beside the null's.",
+    "uncorrelated with the whole, so shuffled categories are at right angles too. What not any words give is that a "
+    "category has a vector at all: that two parts of it that share no branch of the taxonomy lie in one direction, "
+    "about the mean of all its words. That sisters span a simplex holds of any k vectors in more than k dimensions; "
+    "their angles stand beside the null's.",
     "Nothing here tells a hierarchy of meaning from one of use: words of one kind occur in the same contexts.",
 )
 #: Drawn one above another, each beside its null.
