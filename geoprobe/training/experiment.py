@@ -18,10 +18,11 @@ from geoprobe.training.examples import Prepared, prepare
 from geoprobe.training.loss import mean_loss, validation_losses
 from geoprobe.training.matched_alpha import MatchedAlpha, match_alpha
 from geoprobe.training.model import LoadedBase, fingerprint, load_base, model_facts
-from geoprobe.training.outcome import TrainedModel, TrainingFacts
+from geoprobe.training.outcome import StepCost, TrainedModel, TrainingFacts
 from geoprobe.training.progress import QUESTION, ProgressListener
 from geoprobe.training.records import BaseFacts, Run, RunFacts, likelihood_rights, read_by, rights, unread
 from geoprobe.training.setup import Setup
+from geoprobe.training.speed import EXAMPLES, ROUNDS, measure_steps
 from geoprobe.training.store import Store
 from geoprobe.training.tasks import LoadedTask
 from geoprobe.training.train import DivergedError, StorageError, ordered_examples, trained
@@ -124,6 +125,7 @@ class Start:
     base: BaseFacts
     alphas: tuple[MatchedAlpha, ...]
     warnings: tuple[str, ...] = ()
+    steps: tuple[StepCost, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +163,7 @@ class RunWorker:
             self.base_facts(listener),
             self.matched_alphas(listener),
             warnings,
+            self.step_costs(listener),
         )
 
     def _training_facts(self) -> TrainingFacts:
@@ -216,6 +219,20 @@ class RunWorker:
                 listener.advance(len(alphas))
         wait()
         return tuple(alphas.values())
+
+    def step_costs(self, listener: ProgressListener) -> tuple[StepCost, ...]:
+        """What a step of each method costs, from the store or measured now; nothing where there is one method."""
+        setup, store = self.experiment.setup, self.experiment.store
+        if len(setup.methods) < 2 or world_size() > 1:  # processes that share the weights would wait for one another
+            return ()
+        costs = store.step_costs()
+        if not costs:
+            listener.run("steps of all methods in turns", ROUNDS * len(setup.methods), 0.0)
+            first = ordered_examples(self.prepared, setup, Run(setup.methods[0], setup.seeds[0], 0.0, "final", 1))
+            few = first[: min(EXAMPLES, setup.micro_batch or setup.batch)]
+            costs = measure_steps(self.base, setup, few, on_step=listener.advance)
+            store.save_step_costs(costs)
+        return costs
 
     def run(self, run: Run, alpha: MatchedAlpha, listener: ProgressListener) -> RunFacts:
         """What one run gives: from the store, or by training and evaluating now. One that fails gives why.

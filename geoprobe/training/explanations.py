@@ -46,8 +46,10 @@ _GEOMETRY = (
 )
 _COST = (
     "Tokens a second count what is trained on, padding left out, validation included in the time. Peak memory is of "
-    "the device on a GPU and of the whole process otherwise. The ratio is the median over seeds of a seed's run to the "
-    "reference's with that seed; what else the machine does moves it.",
+    "the device on a GPU and of the whole process otherwise. The ratio is of single steps of a few examples, all "
+    "methods in turns in one process before the first training, so that what else the machine does falls on all alike; "
+    "its interval is Student's, of the logarithms of steps side by side. Where these were not measured it is the "
+    "median over seeds of whole runs.",
 )
 _LEAKS = (
     "A question is looked for in all that is learned from: prompts, with system texts, earlier turns and further "

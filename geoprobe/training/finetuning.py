@@ -150,6 +150,7 @@ def finetune(
         seed=setup.seed,
         command=command_of(inputs, budget, leaks, from_scan, data, choices),
         warnings=(*inputs.warnings, *start.warnings),
+        steps=start.steps,
     )
 
 

@@ -10,7 +10,7 @@ from geoprobe.training.leaks import LeakReport
 from geoprobe.training.records import BaseFacts, RunFacts
 from geoprobe.training.verdict import MethodComparison
 
-__all__ = ["Diagnosis", "Outcome", "TaskFacts", "TrainedModel", "TrainingFacts"]
+__all__ = ["Diagnosis", "Outcome", "StepCost", "TaskFacts", "TrainedModel", "TrainingFacts"]
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,39 @@ class Diagnosis:
 
 
 @dataclass(frozen=True)
+class StepCost:
+    """What a method's step costs, measured by steps of all methods in turns.
+
+    Parameters
+    ----------
+    method : str
+        The method.
+    trainable_parameters, geometry_parameters : int
+        All that are trained, and those of them that are curvatures and scales.
+    tokens_per_second : float
+        Trained on, padding left out: the median step's.
+    ratio : float
+        How many times as many as the first method's.
+    low, high : float or None
+        Its 95% interval; None from one pair of steps.
+    steps : int
+        Of each method.
+    memory : int
+        Bytes that a step took besides the model.
+    """
+
+    method: str
+    trainable_parameters: int
+    geometry_parameters: int
+    tokens_per_second: float
+    ratio: float
+    low: float | None
+    high: float | None
+    steps: int
+    memory: int
+
+
+@dataclass(frozen=True)
 class Outcome:
     """Everything that an experiment found.
 
@@ -134,6 +167,8 @@ class Outcome:
         The command line that makes this again; empty where none does.
     warnings : tuple of str
         What a reader must know before the answers.
+    steps : tuple of StepCost
+        What a step of each method costs; empty where it was not measured.
     """
 
     model: TrainedModel
@@ -150,6 +185,7 @@ class Outcome:
     seed: int = 0
     command: str = ""
     warnings: tuple[str, ...] = ()
+    steps: tuple[StepCost, ...] = ()
 
     def final(self, method: str | None = None) -> tuple[RunFacts, ...]:
         """Finished final runs, of one method or of all: method by method, in order of their seeds."""

@@ -15,7 +15,7 @@ from geoprobe.report.scan import Report, estimate_line
 from geoprobe.report.view import View
 from geoprobe.results import from_builtins
 from geoprobe.training.leaks import LeakReport
-from geoprobe.training.outcome import Diagnosis, Outcome, TaskFacts, TrainedModel, TrainingFacts
+from geoprobe.training.outcome import Diagnosis, Outcome, StepCost, TaskFacts, TrainedModel, TrainingFacts
 from geoprobe.training.records import BaseFacts, RunFacts, finite
 from geoprobe.training.verdict import MethodComparison, compare_runs
 from geoprobe.training.view import experiment_view
@@ -131,6 +131,7 @@ def make_result(
     seed: int = 0,
     command: str = "",
     warnings: Sequence[str] = (),
+    steps: Sequence[StepCost] = (),
 ) -> ComparisonResult:
     """Compare the runs of an experiment, failed ones too, and put together what its report needs.
 
@@ -153,6 +154,7 @@ def make_result(
         seed=seed,
         command=command,
         warnings=tuple(warnings),
+        steps=tuple(steps),
     )
 
 

@@ -19,6 +19,7 @@ from geoprobe.errors import BadDataError, UsageError
 from geoprobe.files import check_folder, write_whole
 from geoprobe.results import from_builtins
 from geoprobe.training.matched_alpha import MatchedAlpha
+from geoprobe.training.outcome import StepCost
 from geoprobe.training.records import (
     BaseFacts,
     Prediction,
@@ -56,8 +57,8 @@ _PROTOCOL = 2
 class Store:
     """An experiment's folder.
 
-    ``setup.json``; ``scales.json``; ``base/``; ``runs/ID/`` with ``record.json``, ``predictions/TASK.jsonl``,
-    ``adapter/`` and, until the run is finished, its checkpoints.
+    ``setup.json``; ``scales.json``; ``steps.json``; ``base/``; ``runs/ID/`` with ``record.json``,
+    ``predictions/TASK.jsonl``, ``adapter/`` and, until the run is finished, its checkpoints.
 
     Parameters
     ----------
@@ -214,6 +215,15 @@ class Store:
         except (OSError, RuntimeError, SafetensorError) as error:
             raise disk_error(error, folder) from error
         return self._adapter(run)
+
+    def step_costs(self) -> tuple[StepCost, ...]:
+        """What steps cost, if it was measured."""
+        path = self.out / "steps.json"
+        return from_builtins(tuple[StepCost, ...], _read(path), what=f"file {path}") if path.exists() else ()
+
+    def save_step_costs(self, costs: Sequence[StepCost]) -> None:
+        """Save what steps cost."""
+        write_whole({self.out / "steps.json": (json.dumps(msgspec.to_builtins(costs), indent=1) + "\n").encode()})
 
     def matched_alphas(self) -> tuple[MatchedAlpha, ...]:
         """The alphas measured so far."""

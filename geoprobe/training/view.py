@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from statistics import fmean, median
+from statistics import fmean
 
 from geoprobe.report.scan import versions_line
 from geoprobe.report.text import escape
@@ -25,7 +25,6 @@ from geoprobe.training.figures import accuracy_figures, geometry_figures, loss_f
 from geoprobe.training.methods import METHODS
 from geoprobe.training.outcome import Outcome
 from geoprobe.training.protocol import deviations
-from geoprobe.training.records import RunFacts
 from geoprobe.training.tables import (
     accuracy_tables,
     cost_table,
@@ -48,6 +47,7 @@ from geoprobe.training.words import (
     name,
     percent,
     power_line,
+    speed_line,
 )
 
 __all__ = ["experiment_view"]
@@ -314,26 +314,17 @@ def _farthest(result: Outcome, method: str) -> float:
     return math.expm1(max(sums, default=0.0))
 
 
-def _speed_ratios(runs: Sequence[RunFacts], reference: Sequence[RunFacts]) -> list[float]:
-    """Tokens a second of each seed's run over those of the reference's, the lowest first."""
-    speeds = {run.seed: run.tokens_per_second for run in reference if run.tokens_per_second}
-    return sorted(run.tokens_per_second / speeds[run.seed] for run in runs if run.seed in speeds)
-
-
 def _cost(result: Outcome) -> Section:
-    parts = []
     reference = result.final(result.methods[0]) if result.methods else ()
+    parts = []
     for method in result.methods[1:]:
         runs = result.final(method)
-        ratios = _speed_ratios(runs, reference)
-        if ratios:
+        said = speed_line(result, method)
+        if said and runs and reference:
             more = runs[0].trainable_parameters - reference[0].trainable_parameters
-            spread = f" ({ratios[0]:.2f} to {ratios[-1]:.2f} by seed)" if len(ratios) > 1 else ""
-            parts.append(
-                f"{name(method)} trains {median(ratios):.2f} times as many tokens a second as "
-                f"{name(result.methods[0])}{spread}, with {_more(more, reference[0].trainable_parameters)}."
-            )
-    card = Card("cost", "What does it cost?", "", " ".join(parts) or "There is nothing to compare.")
+            said += f" It trains {_more(more, reference[0].trainable_parameters)}."
+        parts.append(said)
+    card = Card("cost", "What does it cost?", "", " ".join(filter(None, parts)) or "There is nothing to compare.")
     return Section("cost", "Cost", card, "", (), (), _shown((cost_table(result),)), cost_methods(result))
 
 

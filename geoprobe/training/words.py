@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import median
+
 from geoprobe.report.text import escape
 from geoprobe.results import counted, number
 from geoprobe.stats.paired import Difference
@@ -23,6 +25,7 @@ __all__ = [
     "percent",
     "points",
     "power_line",
+    "speed_line",
 ]
 
 
@@ -183,6 +186,32 @@ def edge_of_sweep(result: Outcome) -> str:
             further = "higher" if end == "highest" else "lower"
             said += f" {name(method)}'s rate is the {end} of those tried, so a {further} one may be better for it."
     return said
+
+
+#: A ratio whose interval is wider than this says nothing of a method's cost.
+_TOO_NOISY = 1.25
+
+
+def speed_line(result: Outcome, method: str) -> str:
+    """How fast a method trains beside the reference, from steps in turns or, where there are none, from whole runs."""
+    reference = result.methods[0]
+    both = f"{name(method)} trains {{:.2f}} times as many tokens a second as {name(reference)}"
+    for step in result.steps:
+        if step.method == method and step.low is not None and step.high is not None:
+            if step.high / step.low > _TOO_NOISY:
+                return (
+                    f"The machine was too busy to say how fast {name(method)} trains beside {name(reference)}: by "
+                    f"{step.steps} steps of each in turns, from {step.low:.2f} to {step.high:.2f} times as fast."
+                )
+            spread = f"95% interval {step.low:.2f} to {step.high:.2f}, {step.steps} steps of each in turns"
+            return f"{both.format(step.ratio)} ({spread})."
+    speeds = {run.seed: run.tokens_per_second for run in result.final(reference) if run.tokens_per_second}
+    runs = [run for run in result.final(method) if run.seed in speeds]
+    ratios = sorted(run.tokens_per_second / speeds[run.seed] for run in runs)
+    if not ratios:
+        return ""
+    spread = f"{ratios[0]:.2f} to {ratios[-1]:.2f} by seed" if len(ratios) > 1 else "one seed"
+    return f"{both.format(median(ratios))} ({spread}), by whole runs: what else the machine did moves that."
 
 
 def borne_out(result: Outcome) -> str:

@@ -30,6 +30,7 @@ _TRAINING = (
     "plan",
     "real_model",
     "resume",
+    "speed",
     "store",
     "train",
 )

@@ -239,7 +239,10 @@ def test_the_cost_is_the_median_ratio_of_speeds_with_its_range_over_seeds(result
     (card,) = (
         section.card for section in dataclasses.replace(result, runs=runs).view().sections if section.anchor == "cost"
     )
-    assert "HypLoRA trains 1.00 times as many tokens a second as LoRA (0.80 to 1.25 by seed), with" in card.reason
+    assert (
+        "HypLoRA trains 1.00 times as many tokens a second as LoRA (0.80 to 1.25 by seed), by whole runs" in card.reason
+    )
+    assert "It trains 60 more parameters" in card.reason
 
 
 def test_the_frame_has_a_row_for_every_run_and_set(result: ComparisonResult) -> None:
