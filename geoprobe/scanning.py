@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from geoprobe.data import EmbeddingTable
-from geoprobe.diagnostics.base import BUILTIN, Analyzer, make_analyzer, needs_of, with_layers
+from geoprobe.diagnostics.base import BUILTIN, Analyzer, check, make_analyzer, needs_of, with_layers
 from geoprobe.errors import GeoprobeError, UsageError
 from geoprobe.files import escaped_name, folder_name
 from geoprobe.progress import ProgressListener, Steps
@@ -118,6 +118,7 @@ def scan(
         [_analyzer(analyzer) for analyzer in (BUILTIN if analyzers is None else analyzers)],
         tuple(_layer(layer) for layer in layers),
     )
+    check(chosen)
     files = _as_sequence(counts)
     request = ScanRequest(
         model=model,

@@ -32,6 +32,7 @@ __all__ = [
     "Size",
     "analyzer_type",
     "available",
+    "check",
     "make_analyzer",
     "needs_of",
     "result_type",
@@ -64,7 +65,8 @@ Size = Annotated[int, msgspec.Meta(ge=1)]
 class Analyzer(Protocol):
     """A diagnostic: a frozen dataclass whose fields are its options.
 
-    An option named ``layers`` of one that needs ``states`` is set by a scan's ``layers``.
+    An option named ``layers`` of one that needs ``states`` is set by a scan's ``layers``. One that has a method
+    ``check`` is asked by it whether its options can be met, before anything large is read.
 
     Attributes
     ----------
@@ -141,6 +143,14 @@ def result_type(name: str) -> type[Result]:
     """The result class of a diagnostic, to read it back from JSON."""
     kind: type[Result] = analyzer_type(name).result
     return kind
+
+
+def check(analyzers: Iterable[Analyzer]) -> None:
+    """Let each diagnostic that has a ``check`` refuse its options, by the error that it raises."""
+    for analyzer in analyzers:
+        own = getattr(analyzer, "check", None)
+        if own is not None:
+            own()
 
 
 def needs_of(analyzers: Iterable[Analyzer]) -> frozenset[str]:

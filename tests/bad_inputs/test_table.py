@@ -18,6 +18,7 @@ from bad_inputs.experiments import EXPERIMENTS
 from bad_inputs.models import MODELS
 from bad_inputs.options import OPTIONS
 from bad_inputs.reports import REPORTS
+from bad_inputs.taxonomies import TAXONOMIES
 from bad_inputs.tokenizers import TOKENIZERS
 from builders import missing
 
@@ -30,6 +31,7 @@ GROUPS = {
     "report": REPORTS,
     "option": OPTIONS,
     "experiment": EXPERIMENTS,
+    "taxonomy": TAXONOMIES,
 }
 CASES = {f"{group}: {name}": case for group, cases in GROUPS.items() for name, case in cases.items()}
 SECONDS = 20

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from builders import SOME, scan_inputs
 
+import geoprobe
 from geoprobe.data import ScanInputs
 from geoprobe.diagnostics import base
 from geoprobe.diagnostics.hyperbolicity.analyzer import HyperbolicityAnalyzer
@@ -86,6 +87,11 @@ def test_an_entry_point_cannot_take_the_place_of_a_built_in(monkeypatch: pytest.
     point = EntryPoint("norms", f"{__name__}:SizeAnalyzer", base.ENTRY_POINT_GROUP)
     monkeypatch.setattr(base, "entry_points", lambda group: [point])
     assert base.analyzer_type("norms") is not SizeAnalyzer
+
+
+def test_a_diagnostic_refuses_its_options_before_the_model_is_looked_for() -> None:
+    with pytest.raises(UsageError, match="5 null clouds cannot reject"):
+        geoprobe.scan("no-such-model-anywhere", analyzers=["norms", "curvature:draws=5"])
 
 
 def test_an_unknown_diagnostic_lists_the_known() -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["geoprobe"]):
+    import geoprobe.diagnostics.hierarchy.reading
     import geoprobe.sources.corpora
     import geoprobe.sources.counts_file
     import geoprobe.sources.models.gguf
@@ -87,8 +88,20 @@ def tekken(data: bytes) -> None:
     load_tokenizer(file("tekken.json", data)).encode(["the cat"])
 
 
+def taxonomy(data: bytes) -> None:
+    read = geoprobe.diagnostics.hierarchy.reading.read_taxonomy
+    if data[:1] < b"\x80":
+        read(str(file("t.csv", b"child,parent\n" + data[1:])))
+        return
+    cut = data.find(b"\n\n")  # between the two files
+    (FOLDER / "dict").mkdir(exist_ok=True)
+    file("dict/data.noun", data[1 : cut + 1])
+    file("dict/index.noun", data[cut + 2 :])
+    read(str(FOLDER / "dict"))
+
+
 READERS: dict[str, Callable[[bytes], None]] = {
-    each.__name__: each for each in (safetensors, gguf, report, corpus, counts, vectors, pieces, tekken)
+    each.__name__: each for each in (safetensors, gguf, report, corpus, counts, vectors, pieces, tekken, taxonomy)
 }
 
 
@@ -123,6 +136,10 @@ def seeds(reader: str) -> Path:
         vocabulary = [{"rank": rank, "token_bytes": letter} for rank, letter in enumerate(("YQ==", "Yg==", "YWI="))]
         config = {"pattern": "[a-z]+|.", "default_vocab_size": 5, "default_num_special_tokens": 2}
         (folder / "small").write_text(json.dumps({"config": config, "vocab": vocabulary}))
+    elif reader == "taxonomy":
+        (folder / "table").write_bytes(b"\0apple,fruit\nfruit,food\n")
+        entity, dog = b"00001740 03 n 01 entity 0 000 | x\n", b"00002084 05 n 01 dog 0 001 @ 00001740 n 0000 | y\n"
+        (folder / "wordnet").write_bytes(b"\xff" + entity + dog + b"\ndog n 1 1 @ 1 0 00002084\n")
     elif reader == "vectors":
         (folder / "glove").write_text("a 1 2\nb 3 4\n")
         (folder / "word2vec").write_text("2 2\na 1 2\nb 3 4\n")

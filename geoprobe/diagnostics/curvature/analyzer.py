@@ -80,7 +80,7 @@ class CurvatureAnalyzer:
         UsageError
             When the options leave nothing to measure or to reject by.
         """
-        self._check()
+        self.check()
         rows = usable_rows(inputs)
         # samples do not overlap where there are tokens enough, so that they are independent
         n = min(self.tokens, drawable(inputs, rows) // self.samples)
@@ -163,7 +163,8 @@ class CurvatureAnalyzer:
         )
         return properties, null
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Refuse options that leave nothing to measure or to reject by, with a `UsageError`."""
         least = round(2 / LEVEL) - 1
         if self.draws < least:
             raise UsageError(

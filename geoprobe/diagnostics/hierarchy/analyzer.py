@@ -14,7 +14,7 @@ from geoprobe.diagnostics.hierarchy.categories import categories, category_findi
 from geoprobe.diagnostics.hierarchy.finding import Finding
 from geoprobe.diagnostics.hierarchy.matching import blocks_of
 from geoprobe.diagnostics.hierarchy.radial import radial
-from geoprobe.diagnostics.hierarchy.reading import WORDNET, read_taxonomy
+from geoprobe.diagnostics.hierarchy.reading import WORDNET, find_taxonomy, read_taxonomy
 from geoprobe.diagnostics.hierarchy.relatives import relatives, right_angles
 from geoprobe.diagnostics.hierarchy.result import HierarchyResult, Parent
 from geoprobe.diagnostics.hierarchy.steps import tree_distances
@@ -62,6 +62,25 @@ class HierarchyAnalyzer:
     samples: Draws = 4
     pairs: Size = 2000
 
+    def check(self) -> None:
+        """Refuse too few draws, and a taxonomy that is not there, before anything is read.
+
+        Raises
+        ------
+        UsageError
+            When there are too few draws to reject by, or the taxonomy is a file of another kind.
+        NotFoundError
+            When there is no such taxonomy.
+        """
+        least = round(2 / LEVEL) - 1
+        for option in ("draws", "clouds"):
+            if getattr(self, option) < least:
+                raise UsageError(
+                    f"{option} is {getattr(self, option)}, which cannot reject at {LEVEL:g}, two-sided.",
+                    f"Give at least {least}.",
+                )
+        find_taxonomy(self.taxonomy)
+
     def run(self, inputs: ScanInputs, rng: np.random.Generator) -> HierarchyResult:
         """Read the taxonomy, find its words, measure, shuffle and decide.
 
@@ -72,13 +91,7 @@ class HierarchyAnalyzer:
         NotFoundError, BadDataError
             When there is no such taxonomy, or it is none.
         """
-        least = round(2 / LEVEL) - 1
-        for option in ("draws", "clouds"):
-            if getattr(self, option) < least:
-                raise UsageError(
-                    f"{option} is {getattr(self, option)}, which cannot reject at {LEVEL:g}, two-sided.",
-                    f"Give at least {least}.",
-                )
+        self.check()
         taxonomy = read_taxonomy(self.taxonomy)
         table = inputs.embedding
         words = token_words(table, taxonomy)

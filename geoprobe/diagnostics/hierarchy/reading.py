@@ -12,11 +12,44 @@ from geoprobe.files import escaped_name, given_path, what_is_at
 from geoprobe.sources.corpora.streams import Source
 from geoprobe.sources.corpora.tables import csv_rows
 
-__all__ = ["WORDNET", "read_taxonomy"]
+__all__ = ["WORDNET", "find_taxonomy", "read_taxonomy"]
 
 WORDNET = "wordnet"
 _CHILD, _PARENT = "child", "parent"
 _SUFFIXES = (".csv", ".tsv")
+
+
+def find_taxonomy(given: str) -> Path:
+    """The folder of WordNet's files, or the table, that a user's name for a taxonomy means; its content is not read.
+
+    Parameters
+    ----------
+    given : str
+        As of `read_taxonomy`.
+
+    Raises
+    ------
+    NotFoundError
+        When it is not there.
+    UsageError
+        When it is a file of another kind.
+    """
+    if given == WORDNET:
+        return find_wordnet()
+    path = given_path(given)
+    kind = what_is_at(path)
+    if not given or kind == "nothing":
+        raise NotFoundError(
+            f"There is no taxonomy {given!r}.",
+            f"Give {WORDNET}, the folder of its files, or a CSV or TSV with the columns {_CHILD} and {_PARENT}.",
+        )
+    suffix = Source.of(path.name, path).suffix
+    if kind == "file" and suffix not in _SUFFIXES:
+        raise UsageError(
+            f"{path} is not named as a taxonomy is: {suffix or 'no suffix'}.",
+            f"Give a CSV or TSV with the columns {_CHILD} and {_PARENT}.",
+        )
+    return path
 
 
 def read_taxonomy(given: str) -> Taxonomy:
@@ -37,26 +70,13 @@ def read_taxonomy(given: str) -> Taxonomy:
     BadDataError
         When its content is no taxonomy.
     """
-    if given == WORDNET:
-        return read_wordnet(find_wordnet())
-    path = given_path(given)
-    kind = what_is_at(path)
-    if kind == "nothing":
-        raise NotFoundError(
-            f"There is no taxonomy {given!r}.",
-            f"Give {WORDNET}, the folder of its files, or a CSV or TSV with the columns {_CHILD} and {_PARENT}.",
-        )
-    return read_wordnet(path) if kind == "folder" else _table(path)
+    path = find_taxonomy(given)
+    return _table(path) if what_is_at(path) == "file" else read_wordnet(path)
 
 
 def _table(path: Path) -> Taxonomy:
     """A concept a word, under the first parent that it is listed with; what has no parent is a root."""
     source = Source.of(path.name, path)
-    if source.suffix not in _SUFFIXES:
-        raise UsageError(
-            f"{source.where} is not named as a taxonomy is: {source.suffix or 'no suffix'}.",
-            f"Give a CSV or TSV with the columns {_CHILD} and {_PARENT}.",
-        )
     digest, above = hashlib.sha256(), dict[str, list[str]]()
     for record in csv_rows(source):
         missing = [name for name in (_CHILD, _PARENT) if name not in record]
@@ -75,13 +95,13 @@ def _table(path: Path) -> Taxonomy:
     if not any(above.values()):
         raise BadDataError(f"{source.where} holds no pair of child and parent.", "Give at least one.")
     place = {word: number for number, word in enumerate(above)}
-    senses: dict[str, tuple[int, ...]] = {}
+    senses: dict[str, list[int]] = {}
     for word, number in place.items():
-        senses[word.lower()] = (*senses.get(word.lower(), ()), number)
+        senses.setdefault(word.lower(), []).append(number)
     return Taxonomy(
         escaped_name(path.name),
         tuple((word,) for word in above),
         tuple(tuple(place[parent] for parent in dict.fromkeys(parents)) for parents in above.values()),
-        senses,
+        {word: tuple(numbers) for word, numbers in senses.items()},
         digest.hexdigest(),
     )

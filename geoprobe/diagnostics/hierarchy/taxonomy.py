@@ -11,7 +11,10 @@ from jaxtyping import Int64
 
 from geoprobe.errors import BadDataError
 
-__all__ = ["Taxonomy"]
+__all__ = ["DEEPEST", "Taxonomy"]
+
+#: Steps below a root; WordNet has 18. Time goes with words times depth.
+DEEPEST = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +42,7 @@ class Taxonomy:
     Raises
     ------
     BadDataError
-        When a concept is above itself.
+        When a concept is above itself, or too deep.
     """
 
     name: str
@@ -69,6 +72,12 @@ class Taxonomy:
                     )
             for each in way:
                 seen[each] = 2
+        if self.words and int(self.depths.max()) > DEEPEST:
+            deepest = self.words[int(self.depths.argmax())][0]
+            raise BadDataError(
+                f"The taxonomy {self.name} is {int(self.depths.max()):,} steps deep at {deepest!r}.",
+                f"Give one of at most {DEEPEST}: words under more general ones, not a list of one after another.",
+            )
 
     def senses_of(self, word: str, *, cased: bool = True) -> tuple[int, ...]:
         """Concepts that a word names, the most frequent sense first; none where that is an individual.

@@ -111,6 +111,8 @@ def _synset(line: str) -> tuple[int, tuple[str, ...], tuple[int, ...], bool]:
     count = int(fields[3], 16)
     spelled = tuple(_spelled(fields[4 + 2 * each]) for each in range(count))
     start = 4 + 2 * count
+    if not 0 <= int(fields[start]) <= len(fields):  # or what a line claims would be allocated
+        raise ValueError(line)
     pointers = [fields[start + 1 + 4 * each : start + 5 + 4 * each] for each in range(int(fields[start]))]
     parents = tuple(int(offset) for symbol, offset, _, _ in pointers if symbol == _KIND)
     individual = not parents and any(symbol == _INSTANCE for symbol, *_ in pointers)
