@@ -46,6 +46,12 @@ class Hub:
     delay: float = 0.0
     #: What is wrong with answers to range requests: another range, a size, a body without end, or none for a while.
     lie: str = ""
+    #: Headers that every answer has beside, or in place of, the server's own.
+    headers: dict[str, str] = field(default_factory=dict)
+    #: Answers "later" that come first: status, and what Retry-After says.
+    later: list[tuple[int, str]] = field(default_factory=list)
+    #: Seconds between two bytes.
+    trickle: float = 0.0
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
     sent: int = 0
     url: str = ""
@@ -91,6 +97,12 @@ def serve(hub: Hub) -> Iterator[Hub]:
             repository, marker, rest = self.path.lstrip("/").partition("/resolve/")
             if hub.gated:
                 return self.refuse(403, "GatedRepo")
+            if hub.later:
+                status, wait = hub.later.pop(0)
+                self.send_response(status)
+                self.send_header("Retry-After", wait)
+                self.send_header("Content-Length", "0")
+                return self.end_headers()
             if repository != "team/model" or not marker:
                 return self.refuse(404, "RepoNotFound")
             revision, _, name = rest.partition("/")
@@ -105,14 +117,15 @@ def serve(hub: Hub) -> Iterator[Hub]:
                 start, stop = int(first), min(int(last) + 1 if last else stop, stop)
             self.send_response(206 if wanted and hub.ranges else 200)
             known = content if isinstance(content, bytes) else content.head
-            self.send_header("ETag", f'"{hashlib.sha256(known).hexdigest()}"')
-            self.send_header("X-Repo-Commit", COMMIT)
+            own = {"ETag": f'"{hashlib.sha256(known).hexdigest()}"', "X-Repo-Commit": COMMIT}
+            for header, value in (own | hub.headers).items():
+                self.send_header(header, value)
             self.send_header("Accept-Ranges", "bytes")
             endless = bool(wanted) and hub.lie == "endless"
             self.send_header(*(("Connection", "close") if endless else ("Content-Length", str(stop - start))))
             if wanted and hub.ranges:
                 first = 0 if hub.lie == "range" else start
-                size = "9" * 5000 if hub.lie == "size" else len(content)
+                size = {"size": "9" * 5000, "unknown": "*"}.get(hub.lie, len(content))
                 self.send_header("Content-Range", f"bytes {first}-{stop - 1}/{size}")
             self.end_headers()
             if not body:
@@ -121,6 +134,11 @@ def serve(hub: Hub) -> Iterator[Hub]:
                 time.sleep(1)
             if endless:
                 return self.send_without_end()
+            if hub.trickle:
+                for place in range(start, stop):
+                    self.wfile.write(content[place : place + 1])
+                    time.sleep(hub.trickle)
+                return None
             if hub.drops and stop - start > 10_000:
                 hub.drops -= 1
                 stop = start + (stop - start) // 2  # and hang up in the middle

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 from geoprobe.errors import AccessError, GeoprobeError, NotFoundError
+from geoprobe.sources.hub_responses import without_signature
 
 __all__ = ["offline_error", "reachable", "translated", "unreachable_error"]
 
@@ -87,7 +88,8 @@ def translated(name: str, file: str, offline: bool) -> Iterator[None]:
         ) from error
     except HFValidationError as error:
         raise NotFoundError(
-            f"{name!r} is neither a path here nor a hub id ({error}).", "Give a folder, a file or owner/name."
+            f"{name!r} is neither a path here nor a hub id ({without_signature(error)}).",
+            "Give a folder, a file or owner/name.",
         ) from error
     except RemoteEntryNotFoundError as error:
         raise NotFoundError(
@@ -101,7 +103,7 @@ def translated(name: str, file: str, offline: bool) -> Iterator[None]:
                 f"The hub refuses {name} to this account (status {status}).",
                 f"Check your rights at {link}, then log in by `hf auth login` or set HF_TOKEN.",
             ) from error
-        raise GeoprobeError(f"The hub failed on {name}: {error}", "Try again later.") from error
+        raise GeoprobeError(f"The hub failed on {name}: {without_signature(error)}", "Try again later.") from error
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, HTTPError) as error:
         if offline or is_offline_mode():
             raise offline_error(name, file) from error
@@ -109,6 +111,6 @@ def translated(name: str, file: str, offline: bool) -> Iterator[None]:
     except OSError as error:  # a full disk, a folder that may not be written
         kind = AccessError if isinstance(error, PermissionError) else GeoprobeError
         raise kind(
-            f"What the hub sends of {name} cannot be kept: {error}.",
+            f"What the hub sends of {name} cannot be kept: {without_signature(error)}.",
             "Make room in the cache, or name another folder by HF_HOME.",
         ) from error

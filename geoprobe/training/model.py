@@ -15,7 +15,6 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError, UsageError
 from geoprobe.results import counted
 from geoprobe.sources.models.demo import DEMO_NAME
-from geoprobe.sources.models.resolve import resolve_model
 from geoprobe.sources.models.whole import whole_model
 from geoprobe.training.outcome import TrainedModel
 from geoprobe.training.setup import Setup
@@ -134,8 +133,10 @@ def with_template(setup: Setup, *, offline: bool = False) -> Setup:
     if setup.template not in ("auto", "chat"):
         return setup
     try:
-        name, options = resolve_model(setup.model, revision=setup.revision).pretrained(offline=offline)
-        with redirect_stderr(io.StringIO()):
+        with (
+            whole_model(setup.model, revision=setup.revision, offline=offline) as (name, options),
+            redirect_stderr(io.StringIO()),
+        ):
             tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, **_tokenizer_options(options))
         chat = bool(getattr(tokenizer, "chat_template", None))
     except (GeoprobeError, OSError, ValueError, KeyError, ImportError, RuntimeError):

@@ -12,6 +12,7 @@ from geoprobe.errors import AccessError, BadDataError, GeoprobeError, NotFoundEr
 from geoprobe.sources.corpora.corpus import Corpus, bounded
 from geoprobe.sources.corpora.fields import texts
 from geoprobe.sources.hub_errors import reachable, unreachable_error
+from geoprobe.sources.hub_responses import without_signature
 from geoprobe.versions import install_command
 
 __all__ = ["HubSet", "hub_corpus", "hub_records", "parse_hub_id"]
@@ -107,7 +108,7 @@ def _rows(wanted: HubSet) -> Iterator[dict[str, Any]]:
 
 def _translated(wanted: HubSet, error: Exception) -> GeoprobeError:
     kinds = {kind.__name__ for kind in type(error).__mro__}
-    said = str(error).strip().partition("\n")[0]
+    said = without_signature(error).strip().partition("\n")[0]
     if "gated" in str(error).lower() or "GatedRepoError" in kinds:
         return AccessError(
             f"The set {wanted.id} is gated.",

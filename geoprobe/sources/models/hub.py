@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from geoprobe.errors import NotFoundError
 from geoprobe.sources.hub_errors import offline_error, reachable, translated, unreachable_error
+from geoprobe.sources.hub_responses import patiently
 
 __all__ = ["HubRepository", "open_repository"]
 
@@ -24,6 +26,9 @@ _PARTS = (
     "merges.txt",
     "vocab.txt",
 )
+#: Bytes of the largest small file: tokenizers of 262,144 tokens take 35 million.
+_LARGEST = 1 << 27
+_UNPACKED = {"Accept-Encoding": "identity"}
 
 
 @dataclass(frozen=True)
@@ -79,10 +84,18 @@ class HubRepository:
             return self.cached(file) is not None
         with self.asked(file):
             try:
-                get_hf_file_metadata(hf_hub_url(self.name, file, revision=self.commit))
+                patiently(lambda: get_hf_file_metadata(hf_hub_url(self.name, file, revision=self.commit)))
             except EntryNotFoundError:
                 return False
             return True
+
+    def size(self, file: str) -> int | None:
+        """Bytes of a file, which is not fetched, where the hub says it."""
+        from huggingface_hub import get_hf_file_metadata, hf_hub_url
+
+        with self.asked(file):
+            found = patiently(lambda: get_hf_file_metadata(hf_hub_url(self.name, file, revision=self.commit)))
+            return None if found.size is None else int(found.size)
 
     @contextmanager
     def asked(self, file: str) -> Iterator[None]:
@@ -146,7 +159,8 @@ def _optional(name: str, file: str, revision: str | None, offline: bool) -> Path
 
     with translated(name, file, offline):
         try:
-            return Path(hf_hub_download(name, file, revision=revision, local_files_only=offline))
+            ask = partial(hf_hub_download, name, file, revision=revision, local_files_only=offline, headers=_UNPACKED)
+            return Path(patiently(ask, limit=_LARGEST))
         except LocalEntryNotFoundError:
             # not cached: in a repository that is cached otherwise, that says it has no such file
             if offline and file != "config.json":

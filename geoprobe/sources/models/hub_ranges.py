@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from jaxtyping import Bool, Int64
 
 from geoprobe.errors import BadDataError, GeoprobeError
 from geoprobe.files import file_lock, write_whole
+from geoprobe.sources.hub_responses import Watch, watched, without_signature
 from geoprobe.sources.models.hub import HubRepository
 
 __all__ = ["HubFile", "coalesced"]
@@ -42,9 +44,9 @@ class HubFile:
         """Bytes start to stop, and the file's whole size; a dropped connection is tried again."""
         received = bytearray()
         total = ""
-        with self.repository.asked(self.file):
+        with self.repository.asked(self.file), watched() as watch:
             for attempt in range(1, _ATTEMPTS + 1):
-                with self._broken_off(attempt, lambda: len(received), stop - start):
+                with self._broken_off(attempt, watch, lambda: len(received), stop - start):
                     with self._request(start + len(received), stop) as response:
                         total = response.headers.get("content-range", "").rpartition("/")[2]
                         for chunk in response.iter_raw():
@@ -52,6 +54,8 @@ class HubFile:
                             if len(received) == stop - start:
                                 break  # whatever else is sent
                     break
+        if total == "*":  # which the hub may say where it does not know
+            total = str(self.repository.size(self.file))
         if len(received) != stop - start or not (total.isascii() and total.isdigit() and len(total) < 19):
             raise BadDataError(
                 f"The hub sent {len(received):,} of {stop - start:,} bytes of {self.repository.name}/{self.file}.",
@@ -67,7 +71,7 @@ class HubFile:
         """
         part = target.with_name(f"{target.name}.part")
         size = stop - start
-        with self.repository.asked(self.file), file_lock(_lock(target)):
+        with self.repository.asked(self.file), watched() as watch, file_lock(_lock(target)):
             if target.is_file() and target.stat().st_size == size:
                 return  # another process has brought it meanwhile
             part.touch()
@@ -77,7 +81,7 @@ class HubFile:
                 done = part.stat().st_size
                 if done == size:
                     break
-                with self._broken_off(attempt, lambda: part.stat().st_size, size):
+                with self._broken_off(attempt, watch, lambda: part.stat().st_size, size):
                     with self._request(start + done, stop) as response, part.open("ab") as out:
                         for chunk in response.iter_raw():
                             done += out.write(chunk[: size - done])
@@ -148,19 +152,21 @@ class HubFile:
                 write_whole({beside: _saved(here | _rows_there(beside, shape[0]))})
 
     @contextmanager
-    def _broken_off(self, attempt: int, done: Callable[[], int], size: int) -> Iterator[None]:
-        """Let a transfer that broke off be tried again, unless it was the last attempt."""
+    def _broken_off(self, attempt: int, watch: Watch, done: Callable[[], int], size: int) -> Iterator[None]:
+        """Let a transfer that broke off, or is to come later, be tried again, unless it was the last attempt."""
         from huggingface_hub.errors import HfHubHTTPError, HTTPError  # type: ignore[attr-defined]
 
         try:
             yield
         except HfHubHTTPError:
-            raise
+            if watch.later is None or attempt == _ATTEMPTS:
+                raise
+            time.sleep(watch.later)
         except HTTPError as error:
             if attempt == _ATTEMPTS:
                 raise GeoprobeError(
                     f"The transfer of {self.repository.name}/{self.file} broke off {_ATTEMPTS} times, at {done():,} of "
-                    f"{size:,} bytes ({error}).",
+                    f"{size:,} bytes ({without_signature(error)}).",
                     "Run the same command again: it goes on from there.",
                 ) from error
 

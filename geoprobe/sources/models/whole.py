@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from geoprobe.sources.hub_responses import watched
 from geoprobe.sources.models.hub import open_repository
 from geoprobe.sources.models.resolve import ADAPTER, adapter_error, resolve_model
 
@@ -39,7 +40,8 @@ def whole_model(
     adapter = repository.small_file(ADAPTER)
     if adapter is not None:
         raise adapter_error(adapter.parent, name)
-    yield name, {**options, "revision": repository.commit}
+    with watched():
+        yield name, {**options, "revision": repository.commit}
 
 
 @contextmanager
