@@ -17,9 +17,10 @@ from geoprobe.report.scan import CorpusFacts
 from geoprobe.sources.corpora import Corpus, open_corpus
 from geoprobe.sources.counting import count_tokens
 from geoprobe.sources.counts_file import Counts, merge_counts, read_counts
+from geoprobe.sources.models.architectures import depth
 from geoprobe.sources.models.loading import open_model
 from geoprobe.sources.models.opened import OpenedModel
-from geoprobe.sources.models.states import open_states
+from geoprobe.sources.models.states import check_layers, open_states
 from geoprobe.sources.sampling import QUICK_BYTES, sample_note, sample_weights
 
 __all__ = ["ScanRequest", "corpus_note", "generator", "read_inputs"]
@@ -44,6 +45,7 @@ class ScanRequest:
     revision: str | None
     offline: bool
     seed: int
+    layers: tuple[int, ...] = ()
 
 
 def generator(seed: int, name: str) -> np.random.Generator:
@@ -82,6 +84,9 @@ def read_inputs(request: ScanRequest, steps: Steps) -> tuple[ScanInputs, tuple[C
             offline=request.offline,
             progress=steps.progress.advance,
         )
+        # before anything large is read, by what the configuration says
+        if (blocks := depth(model.config)) is not None:
+            check_layers(request.layers, blocks, str(request.model))
         table = None if request.quick else model.table()
     states = None
     if "states" in request.needs:

@@ -114,10 +114,8 @@ def scan(
         analyzers = (analyzers,)
     if isinstance(layers, int | str):
         layers = (layers,)
-    chosen = with_layers(
-        [_analyzer(analyzer) for analyzer in (BUILTIN if analyzers is None else analyzers)],
-        tuple(_layer(layer) for layer in layers),
-    )
+    numbers = tuple(_layer(layer) for layer in layers)
+    chosen = with_layers([_analyzer(analyzer) for analyzer in (BUILTIN if analyzers is None else analyzers)], numbers)
     check(chosen)
     files = _as_sequence(counts)
     request = ScanRequest(
@@ -134,6 +132,7 @@ def scan(
         revision=revision,
         offline=offline,
         seed=seed,
+        layers=numbers,
     )
     steps = Steps(progress)
     files_before = FileStates.of(resolve_model(model, revision=revision).files)

@@ -260,3 +260,12 @@ def test_a_report_is_headed_as_asked(model_folder: Path, corpus_file: Path) -> N
     report = geoprobe.scan(model_folder, corpus_file, analyzers=["frequency"], name="My model")
     assert (report.model.source.name, report.model.source.model) == ("My model", "tiny-llama")
     assert "--name 'My model'" in report.command
+
+
+def test_a_layer_that_the_model_has_not_is_refused_before_weights_are_loaded_and_texts_counted(
+    demo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("open_states", "count_tokens"):
+        monkeypatch.setattr(f"geoprobe.reading.{name}", None)
+    with pytest.raises(UsageError, match="has no layer 99: it has 30 blocks"):
+        geoprobe.scan(demo, layers=[3, 99])

@@ -182,6 +182,12 @@ def vocabulary_size(config: Mapping[str, Any]) -> int | None:
     return next((size for size in sizes if isinstance(size, int)), None)
 
 
+def depth(config: Mapping[str, Any]) -> int | None:
+    """Transformer blocks that a configuration states, a multimodal one's text part before its own."""
+    stated = [part.get(key) for part in text_configs(config) for key in ("num_hidden_layers", "n_layer", "num_layers")]
+    return next((blocks for blocks in stated if isinstance(blocks, int)), None)
+
+
 def lookup_scale(config: Mapping[str, Any], dimension: int) -> float:
     """The factor that a model applies to looked-up embeddings; 1 for most, √d for Gemma.
 

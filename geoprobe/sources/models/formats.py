@@ -117,6 +117,9 @@ def _open_gguf(files: tuple[Path, ...]) -> Stored:
     scale = file.metadata.get(f"{architecture}.embedding_scale")
     if scale is not None:
         config["embedding_multiplier"] = scale
+    depth = file.metadata.get(f"{architecture}.block_count")
+    if depth is not None:
+        config["num_hidden_layers"] = depth
     name = str(file.metadata.get("general.name", escaped_name(files[0].stem)))
     return Stored(file, config, partial(gguf_tokenizer, file), name)
 

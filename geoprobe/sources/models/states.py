@@ -16,7 +16,7 @@ from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError, UsageErr
 from geoprobe.sources.models.whole import whole_model
 from geoprobe.versions import install_command
 
-__all__ = ["ModelStates", "open_states"]
+__all__ = ["ModelStates", "check_layers", "open_states"]
 
 #: Prompts run at a time, of similar length, so that little padding is computed.
 BATCH = 8
@@ -71,12 +71,7 @@ class ModelStates:
         """
         import torch
 
-        wrong = [layer for layer in layers if not 0 <= layer <= self.layers]
-        if wrong:
-            raise UsageError(
-                f"{self.name} has no layer {wrong[0]}: it has {self.layers} blocks.",
-                f"Give 0 (the embedding) to {self.layers}, or `final`.",
-            )
+        check_layers(layers, self.layers, self.name)
         read: list[list[np.ndarray]] = [[np.empty((0, 0), np.float32)] * len(prompts) for _ in layers]
         order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))
         device = self.model.device
@@ -102,6 +97,22 @@ class ModelStates:
                         )
                     read[which][place] = mine
         return tuple(tuple(states) for states in read)
+
+
+def check_layers(layers: Sequence[int], blocks: int, name: str) -> None:
+    """Refuse layers that a model of so many blocks has not; -1 is its last.
+
+    Raises
+    ------
+    UsageError
+        Naming the first.
+    """
+    wrong = [layer for layer in layers if not -1 <= layer <= blocks]
+    if wrong:
+        raise UsageError(
+            f"{name} has no layer {wrong[0]}: it has {blocks} blocks.",
+            f"Give 0 (the embedding) to {blocks}, or `final`.",
+        )
 
 
 def open_states(model: str | Path, *, revision: str | None = None, offline: bool = False) -> ModelStates:
