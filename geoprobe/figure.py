@@ -201,15 +201,22 @@ class Figure:
             _DRAW[type(layer)](ax, layer)
         _finish_axis(ax, self.x, "x")
         _finish_axis(ax, self.y, "y")
+        if self.x.limits is not None and self.x.limits == self.y.limits:
+            ax.set_aspect("equal")  # one length in both directions
         ax.set_title(self.title, parse_math=False)
         ax.spines[["top", "right"]].set_visible(False)
         if any(layer.label for layer in self.layers):
-            # the rows of a forest leave no room inside
-            forest = any(isinstance(layer, Forest) for layer in self.layers)
-            above = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 2} if forest else {}
-            for text in ax.legend(frameon=False, **above).get_texts():
+            # above, where it covers no data
+            lengths = sorted(len(layer.label) for layer in self.layers if layer.label)
+            columns = 2 if len(lengths) > 1 and sum(lengths[-2:]) <= _LINE else 1
+            legend = ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2)
+            for text in legend.get_texts():
                 text.set_parse_math(False)
         return ax
+
+
+#: Characters of a legend's entries that have room side by side.
+_LINE = 36
 
 
 def floats(values: Iterable[float]) -> tuple[float, ...]:

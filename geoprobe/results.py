@@ -20,6 +20,7 @@ from geoprobe.compact import Compact
 from geoprobe.errors import BadDataError, UsageError
 from geoprobe.figure import Figure
 from geoprobe.scatter import VocabularyScatter
+from geoprobe.word_map import WordMap
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -233,6 +234,10 @@ class Result(Compact, ABC):
 
     def scatter(self) -> VocabularyScatter | None:
         """The whole vocabulary as points, if the result has them."""
+        return None
+
+    def word_map(self) -> WordMap | None:
+        """Some words in the hyperbolic plane and in the flat one, if the result has them."""
         return None
 
     @abstractmethod

@@ -16,12 +16,13 @@ from markupsafe import Markup
 from geoprobe.report.svg import FIGURE_INCHES, density_figure, figure_svg
 from geoprobe.report.view import View, tone
 from geoprobe.scatter import VocabularyScatter
+from geoprobe.word_map import WordMap
 
 __all__ = ["notebook_html", "render_html"]
 
 #: The vocabulary's still picture stands alone.
 _STILL_INCHES = 5.6
-_SCRIPTS = ("scatter_scale.js", "scatter.js")
+_SCRIPTS = ("scatter_scale.js", "scatter.js", "word_map.js")
 
 
 def render_html(view: View, *, live: bool = True) -> str:
@@ -47,7 +48,8 @@ def render_html(view: View, *, live: bool = True) -> str:
         for figure, width in drawn:
             svg = figure_svg(figure, prefix=f"{section.anchor}-{figure.name}", themed=True, width=width)
             figures[(section.anchor, figure.name)] = Markup(svg)
-    live = live and bool(payloads)
+    words = {section.anchor: _words(section.word_map) for section in view.sections if section.word_map is not None}
+    live = live and bool(payloads or words)
     style = _resource("report.css")
     script = "\n".join(_resource(name) for name in _SCRIPTS) if live else ""
     allowed = {"style-src": style, "script-src": script}
@@ -56,6 +58,7 @@ def render_html(view: View, *, live: bool = True) -> str:
         view=view,
         figures=figures,
         payloads=payloads,
+        words=words,
         live=live,
         style=Markup(style),
         script=Markup(script),
@@ -71,10 +74,18 @@ def notebook_html(view: View) -> str:
 
 
 def _payload(scatter: VocabularyScatter) -> Markup:
-    """The packed columns as JSON that no markup parser can leave: `<` is written as its escape."""
+    """The packed columns."""
     data = msgspec.to_builtins(scatter)
-    kept = {name: value for name, value in data.items() if name not in ("name", "title", "caption")}
-    return Markup(json.dumps(kept, separators=(",", ":")).replace("<", "\\u003c"))
+    return _json({name: value for name, value in data.items() if name not in ("name", "title", "caption")})
+
+
+def _words(shown: WordMap) -> Markup:
+    return _json({"words": shown.words, "disk": shown.disk, "plane": shown.plane})
+
+
+def _json(data: dict[str, Any]) -> Markup:
+    """JSON that no markup parser can leave: `<` is written as its escape."""
+    return Markup(json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"))
 
 
 def _digest(text: str) -> str:

@@ -345,6 +345,7 @@ def _section(name: str, result: Result) -> Section:
         tables=(quantities(result.rows()), *(shown_table(table) for table in result.tables() if table.rows)),
         methods=result.methods(),
         scatter=result.scatter(),
+        word_map=result.word_map(),
     )
 
 

@@ -12,6 +12,7 @@ from geoprobe.report.conclusion import Conclusion
 from geoprobe.report.text import escape
 from geoprobe.results import Cell, Row, Table, number, span
 from geoprobe.scatter import VocabularyScatter
+from geoprobe.word_map import WordMap
 
 __all__ = ["Answer", "Card", "Section", "ShownTable", "Strip", "View", "quantities", "shown_table", "tone"]
 
@@ -128,6 +129,8 @@ class Section:
         Paragraphs.
     scatter : VocabularyScatter or None
         The vocabulary as points.
+    word_map : WordMap or None
+        Words in two planes; its still pictures are among the figures.
     """
 
     anchor: str
@@ -139,6 +142,7 @@ class Section:
     tables: tuple[ShownTable, ...]
     methods: tuple[str, ...]
     scatter: VocabularyScatter | None = None
+    word_map: WordMap | None = None
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def test_the_page_asks_nothing_and_runs_at_most_its_own_script(
     which: str, live: bool, request: pytest.FixtureRequest
 ) -> None:
     page = Page(render_html(with_vocabulary(request.getfixturevalue(which)), live=live))
-    assert page.tags.count("script") == (2 if live else 0)  # the packed data, and what draws it
+    assert page.tags.count("script") == (3 if live else 0)  # the vocabulary, the map of words, and what draws them
     assert not set(page.tags) & {"img", "iframe", "object", "embed", "link", "base", "form"}
     for tag, name, value in page.attributes:
         assert not name.startswith("on"), (tag, name)
@@ -90,6 +90,7 @@ def test_every_question_verdict_and_figure_is_there(report: Report) -> None:
         assert text.count(result.question) >= 2
         assert str(escape(result.verdict.rule)) in text
     drawn = sum(len(result.figures()) + (result.scatter() is not None) for result in report.results.values())
+    drawn -= sum(result.word_map() is not None for result in report.results.values())  # two pictures in one figure
     assert page.tags.count("figcaption") == drawn
     assert page.tags.count("h1") == 1
     ids = [value for _, name, value in page.attributes if name == "id"]

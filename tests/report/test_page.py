@@ -14,6 +14,7 @@ import pytest
 from browser import Browser
 from builders import HOSTILE, missing, vocabulary_scatter
 
+from geoprobe.diagnostics.hyperbolicity.token_map import TokenMap, word_map
 from geoprobe.figure import Axis
 from geoprobe.report.html import notebook_html, render_html
 from geoprobe.report.scan import Report
@@ -28,6 +29,14 @@ READY = """new Promise((done) => {
 SPACED = (" the", "  ", "\n\t", "a\u00a0b\u2028", "größer日本🙂", "")
 TOKENS = [*HOSTILE, *SPACED, *(f"token{i}" for i in range(len(HOSTILE) + len(SPACED), 600))]
 
+#: Words in both planes, one of them hostile.
+MAPPED = TokenMap(
+    ("the", "tree", HOSTILE[0], "leaf"),
+    ((0.0, 0.0), (0.5, 0.1), (-0.3, 0.6), (0.2, -0.9)),
+    ((0.0, 0.0), (0.9, 0.1), (-0.3, 0.6), (0.2, -0.9)),
+    *(0.1, 0.2, 0.1, 0.2),
+)
+
 
 @pytest.fixture(scope="module")
 def shown(hostile_report: Report) -> View:
@@ -35,7 +44,14 @@ def shown(hostile_report: Report) -> View:
     view = hostile_report.view()
     scatter = dataclasses.replace(vocabulary_scatter(600, TOKENS), title=HOSTILE[0], caption=HOSTILE[1])
     scatter = dataclasses.replace(scatter, group_names=(HOSTILE[2], HOSTILE[5]))
-    sections = [dataclasses.replace(s, scatter=scatter if s.anchor == "norms" else None) for s in view.sections]
+    sections = [
+        dataclasses.replace(
+            s,
+            scatter=scatter if s.anchor == "norms" else None,
+            word_map=word_map(MAPPED) if s.anchor == "hyperbolicity" else None,
+        )
+        for s in view.sections
+    ]
     return dataclasses.replace(view, sections=tuple(sections))
 
 
@@ -337,3 +353,47 @@ def test_what_is_chosen_is_saved_as_a_csv_file_that_no_spreadsheet_runs(opened: 
     assert rows[0][:2] == ["token", "row"]
     assert [row[1] for row in rows[1:]] == [row[1] for row in table(opened)]
     assert not any(row[0].startswith(("=", "+", "-", "@")) for row in rows)
+
+
+PLACES = "document.querySelector('[data-words]').planes.map((plane) => plane.moved)"
+
+
+def disk_distances(places: list[list[float]]) -> np.ndarray:
+    at = np.array(places)
+    free = 1 - (at**2).sum(axis=1)
+    return np.arccosh(1 + 2 * ((at[:, None] - at[None]) ** 2).sum(axis=2) / (free[:, None] * free[None]))
+
+
+@pytest.mark.parametrize(("plane", "name"), [(0, "disk"), (1, "plane")])
+def test_a_plane_is_dragged_by_what_leaves_its_distances_as_they_are(opened: Browser, plane: int, name: str) -> None:
+    distances = (
+        disk_distances,
+        lambda places: np.linalg.norm(np.array(places)[:, None] - np.array(places)[None], axis=2),
+    )[plane]
+    opened.evaluate(f"{part(name)}.scrollIntoView({{behavior: 'instant', block: 'center'}})")
+    before = opened.evaluate(PLACES)
+    x, y, size = opened.evaluate(
+        f"(() => {{ const r = {part(name)}.getBoundingClientRect(); return [r.x, r.y, r.width]; }})()"
+    )
+    drag(opened, (x + 0.5 * size, y + 0.5 * size), (x + 0.7 * size, y + 0.4 * size))
+    after = opened.evaluate(PLACES)
+    assert np.abs(np.array(after[plane]) - before[plane]).max() > 0.1
+    assert distances(after[plane]) == pytest.approx(distances(before[plane]), abs=1e-9)
+    assert after[1 - plane] == before[1 - plane]
+    # the point that was taken hold of, here the first word, is where the pointer let it go
+    assert after[plane][0] == pytest.approx([0.2 / 0.46, 0.1 / 0.46], abs=0.02)
+    opened.evaluate("document.querySelector('[data-part=\"reset\"]').click()")
+    assert opened.evaluate(PLACES) == before
+
+
+def test_a_word_that_is_looked_for_is_said(opened: Browser) -> None:
+    found = opened.evaluate(
+        """(() => {
+          const map = document.querySelector('[data-words]');
+          const search = map.querySelector('[data-part="search"]');
+          search.value = "le";
+          search.dispatchEvent(new Event("input"));
+          return map.querySelector('[data-part="said"]').textContent;
+        })()"""
+    )
+    assert found == "leaf"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 import numpy as np
@@ -18,6 +18,7 @@ from geoprobe.diagnostics.hyperbolicity.ladder import holland_index
 from geoprobe.diagnostics.hyperbolicity.points import drawable, even_shares, usable_rows
 from geoprobe.diagnostics.hyperbolicity.prompt_trees import extreme_prompts
 from geoprobe.diagnostics.hyperbolicity.result import HyperbolicityResult
+from geoprobe.diagnostics.hyperbolicity.token_map import map_tokens
 from geoprobe.diagnostics.hyperbolicity.treelikeness import ROTATED, TESTS, measure
 from geoprobe.diagnostics.hyperbolicity.verdict import MIN_PROMPTS, RULE, judge
 from geoprobe.results import Estimate, Interval, NullDistribution, Result, Verdict
@@ -80,14 +81,14 @@ class HyperbolicityAnalyzer:
             When there are so few draws that no test could reject.
         """
         check_draws(self.draws, TESTS)
-        null_rng, interval_rng, tree_rng, triple_rng = rng.spawn(4)
+        null_rng, interval_rng, tree_rng, triple_rng, map_rng = rng.spawn(5)
         # of a sampled table, only prompts all of whose tokens were read are prompts at all
         whole = [self._whole(corpus, inputs.embedding) for corpus in inputs.prompts]
         long_enough = [[ids for ids in kept if len(np.unique(ids)) >= MIN_POINTS] for kept in whole]
         usable = [[ids for ids in kept if inputs.embedding.finite[ids].all()] for kept in long_enough]
         chosen = [(corpus.corpus, ids) for corpus, kept in zip(inputs.prompts, usable, strict=True) for ids in kept]
         looked_at = [ids for kept in whole for ids in kept]
-        described = {
+        described: dict[str, Any] = {
             "n_short": len(looked_at) - sum(map(len, long_enough)),
             "n_not_finite": sum(map(len, long_enough)) - len(chosen),
             "n_cut": sum(len(ids) > self.max_tokens for corpus in inputs.prompts for ids in corpus.ids[: self.prompts]),
@@ -122,6 +123,7 @@ class HyperbolicityAnalyzer:
                 other_draws=self.other_draws if self.shown == "full" else 0,
                 fit_draws=self.fit_draws if self.shown == "full" else 0,
             )
+            token_map = map_tokens(inputs, ordinary, map_rng) if self.shown == "full" and self.fit_draws else None
         labels = np.array([corpus for corpus, _ in chosen])
         first = tree.test("random tokens", "Holland", ROTATED)
         interval = None
@@ -153,6 +155,7 @@ class HyperbolicityAnalyzer:
                 for corpus in inputs.prompts
                 if (labels == corpus.corpus).any()
             ),
+            token_map=token_map,
             **described,
         )
 
@@ -170,7 +173,7 @@ class HyperbolicityAnalyzer:
         )
 
 
-def _too_few(what: str, described: dict[str, int]) -> HyperbolicityResult:
+def _too_few(what: str, described: dict[str, Any]) -> HyperbolicityResult:
     reason = f"Only {what}. Give more documents."
     return HyperbolicityResult(
         estimate=Estimate("h", "Holland's index of random tokens", None),

@@ -20,11 +20,13 @@ from geoprobe.diagnostics.hyperbolicity.ladder import ladder_figure, size_figure
 from geoprobe.diagnostics.hyperbolicity.nesting import nesting_table
 from geoprobe.diagnostics.hyperbolicity.other_metrics import other_table
 from geoprobe.diagnostics.hyperbolicity.prompt_trees import PromptTree, tree_figure
+from geoprobe.diagnostics.hyperbolicity.token_map import TokenMap, map_figures, word_map
 from geoprobe.diagnostics.hyperbolicity.treelikeness import MATCHED, PROMPT_POINTS, TreeLikeness
 from geoprobe.diagnostics.null_figure import null_figure
 from geoprobe.diagnostics.paper import CITATION
 from geoprobe.figure import Figure
 from geoprobe.results import Estimate, NullDistribution, Result, Row, Table, number
+from geoprobe.word_map import WordMap
 
 __all__ = ["HyperbolicityResult"]
 
@@ -52,6 +54,8 @@ class HyperbolicityResult(Result):
         The longest prompt measured.
     dimension : int
         The embedding width.
+    token_map : TokenMap or None
+        Frequent words in two planes; None where that was left out, and in older reports.
     """
 
     name: ClassVar[str] = "hyperbolicity"
@@ -76,6 +80,7 @@ class HyperbolicityResult(Result):
     n_cut: int
     max_tokens: int
     dimension: int
+    token_map: TokenMap | None = None
 
     def rows(self) -> tuple[Row, ...]:
         """Every quantity of the result, the estimate first."""
@@ -145,7 +150,12 @@ class HyperbolicityResult(Result):
             size_figure(self.tree.sizes),
             *map(tree_figure, self.trees),
             *([corpus_figure(self.corpora)] if len(self.corpora) > 1 else []),
+            *(map_figures(self.token_map) if self.token_map else ()),
         )
+
+    def word_map(self) -> WordMap | None:
+        """Frequent words in the hyperbolic plane and in the flat one."""
+        return None if self.token_map is None else word_map(self.token_map)
 
     def _null_figure(self) -> Figure:
         return null_figure(
