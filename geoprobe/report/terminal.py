@@ -16,6 +16,7 @@ from rich.text import Text
 from geoprobe.report.conclusion import SAVED
 from geoprobe.report.text import escape, escape_all
 from geoprobe.report.view import Section, View, tone
+from geoprobe.stats.kernel import ON_FIRST_COMPILATION
 
 __all__ = ["Bars", "ScanProgress", "show_report"]
 
@@ -31,8 +32,11 @@ class Bars(Progress):
             super().stop()
 
 
+_COMPILING = "The first run compiles its numerical kernels, which takes a minute or two; later ones find them."
+
+
 class ScanProgress:
-    """A line a step, drawn only where standard error is a terminal.
+    """A line a step, drawn only where standard error is a terminal; a pipe is told why a first run takes long.
 
     Parameters
     ----------
@@ -53,8 +57,10 @@ class ScanProgress:
             transient=True,
         )
         self._task: TaskID | None = None
+        self._told = () if quiet else (lambda: console.print(Text(_COMPILING, style="dim")),)
 
     def __enter__(self) -> Self:
+        ON_FIRST_COMPILATION.extend(self._told)
         self._bars.start()
         return self
 
@@ -62,6 +68,8 @@ class ScanProgress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bars.stop()
+        for told in self._told:
+            ON_FIRST_COMPILATION.remove(told)
 
     def step(self, name: str) -> None:
         """A step begins; the one before it is done."""

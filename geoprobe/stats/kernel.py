@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 LOGGER = logging.getLogger(__name__)
+#: Called once in a process, when a kernel had to be compiled that no cache held: a first run takes long, and says why.
+ON_FIRST_COMPILATION: list[Callable[[], None]] = []
 _BUILDING = threading.RLock()
 
 
@@ -64,6 +66,7 @@ def _dispatcher(function: Callable[..., Any], options: dict[str, Any]) -> Any:
     save = compiled._cache.save_overload
 
     def save_or_tell(signature: Any, data: Any) -> None:
+        _compiled_first()
         try:
             save(signature, data)
         except OSError as error:  # such as a full disk
@@ -71,6 +74,12 @@ def _dispatcher(function: Callable[..., Any], options: dict[str, Any]) -> Any:
 
     compiled._cache.save_overload = save_or_tell
     return compiled
+
+
+@functools.cache
+def _compiled_first() -> None:
+    for told in ON_FIRST_COMPILATION:
+        told()
 
 
 @functools.cache

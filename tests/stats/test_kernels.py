@@ -55,6 +55,31 @@ def test_a_full_disk_leaves_a_kernel_uncached_and_is_said(tmp_path, monkeypatch,
     assert "No space left on device" in caplog.text
 
 
+TOLD = """
+from geoprobe.report.terminal import ScanProgress
+from geoprobe.stats.rank_kernels import ranks_within
+import numpy as np
+with ScanProgress(quiet=QUIET):
+    for _ in range(2):
+        ranks_within(np.array([1, 0]), 2)
+"""
+
+
+def test_the_first_run_says_once_why_it_takes_long_and_later_ones_and_quiet_ones_do_not(tmp_path):
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", TOLD.replace("QUIET", str(quiet))],
+            env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / folder)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stderr
+        for folder, quiet in (("a", False), ("a", False), ("b", True))
+    ]
+    assert said[0].count("compiles its numerical kernels") == 1
+    assert said[1:] == ["", ""]
+
+
 def _one_more(x):
     return x + 1
 
