@@ -31,8 +31,12 @@ _OTHER = "Choose another folder by --out."
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 #: In a folder while files are put in place there.
 _LOCK = ".geoprobe.lock"
+#: How temporary files' names end.
+_PART = ".geoprobe-part"
 #: Seconds between two looks at a lock that another process has.
 _POLL = 0.01
+#: Seconds after which a lock on a folder is none: what is written there takes a second.
+_PATIENCE = 30.0
 #: What a path may lead to that is read without end, or that waits for somebody.
 _ENDLESS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 #: A file whose bytes are for the most part nowhere: this share at the most is stored, of more than what is little.
@@ -169,8 +173,8 @@ def write_whole(contents: Mapping[Path, bytes]) -> None:
 
     All are written under temporary names beside their targets first, and renamed when every one is complete. Another
     process that writes into the same folders waits until that is done, so that the files of a folder are of one run;
-    Ctrl-C ends the waiting, and what is being written is finished first. Only a machine or process that is killed
-    between two renames leaves some of each.
+    Ctrl-C, or half a minute, ends the waiting, and what is being written is finished first. Only a machine or process
+    that is killed between two renames leaves some of each; what one has left of its temporary files is removed.
 
     Parameters
     ----------
@@ -191,7 +195,9 @@ def write_whole(contents: Mapping[Path, bytes]) -> None:
     try:
         for folder in {target.parent for target in contents}:
             _make_folder(folder, made)
-        with file_lock(*(target.parent / _LOCK for target in contents)), _uninterrupted():
+        with file_lock(*(target.parent / _LOCK for target in contents), patience=_PATIENCE) as locked, _uninterrupted():
+            for folder in {target.parent for target in contents} if locked else ():
+                _clear(folder)
             _replace(contents)
             made.clear()
     except PermissionError as error:
@@ -207,13 +213,21 @@ def write_whole(contents: Mapping[Path, bytes]) -> None:
                 folder.rmdir()
 
 
+def _clear(folder: Path) -> None:
+    """Remove the temporary files of a process that was killed: nobody else writes in this folder now."""
+    for path in folder.glob(f".*{_PART}"):
+        if path.is_symlink() or path.is_file():
+            with suppress(OSError):  # another user's
+                path.unlink()
+
+
 def _replace(contents: Mapping[Path, bytes]) -> None:
     """Write every file beside its target, then put all in place."""
     pending: dict[Path, Path] = {}
     try:
         for target, content in contents.items():
             beginning = target.name.encode(errors="replace")[:100].decode(errors="ignore")  # a name is of bytes
-            handle, name = tempfile.mkstemp(prefix=f".{beginning}.", dir=target.parent)
+            handle, name = tempfile.mkstemp(_PART, f".{beginning}.", target.parent)
             pending[target] = Path(name)
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
@@ -252,21 +266,29 @@ def _uninterrupted() -> Iterator[None]:
 
 
 @contextmanager
-def file_lock(*paths: Path) -> Iterator[None]:
+def file_lock(*paths: Path, patience: float | None = None) -> Iterator[bool]:
     """Wait until no other process has any of these lock files, and have them; they are removed afterwards.
 
-    Where files cannot be locked, nothing is.
+    Where files cannot be locked, nothing is, and so after `patience` seconds: whoever may read a folder could lock a
+    file in it that others may open, and never let go. Those made here only their owner may open.
+
+    Yields
+    ------
+    bool
+        Whether all are locked.
     """
     from filelock import FileLock
 
+    locked = 0
     with ExitStack() as stack:
         for path in sorted(set(paths)):  # in one order, so that no two wait for each other
-            lock = FileLock(path, poll_interval=_POLL)
+            lock = FileLock(path, timeout=-1 if patience is None else patience, mode=0o600, poll_interval=_POLL)
             with suppress(OSError):
                 lock.acquire()
                 stack.callback(lock.release)
                 stack.callback(_remove, path)
-        yield
+                locked += 1
+        yield locked == len(set(paths))
 
 
 def _remove(path: Path) -> None:

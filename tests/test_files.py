@@ -1,11 +1,15 @@
 import os
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from geoprobe import files
 from geoprobe.errors import AccessError, BadDataError, GeoprobeError
-from geoprobe.files import check_folder, check_not_sparse, folder_name, read_small, what_is_at, write_whole
+from geoprobe.files import check_folder, check_not_sparse, file_lock, folder_name, read_small, what_is_at, write_whole
 
 
 @pytest.mark.parametrize(
@@ -119,3 +123,71 @@ def test_files_with_holes_are_refused_by_how_much_is_stored(tmp_path: Path) -> N
     check_not_sparse(path)
     os.truncate(path, 1 << 20)
     check_not_sparse(path)
+
+
+@pytest.mark.parametrize("kind", ["LOCK_SH", "LOCK_EX"])
+def test_a_lock_that_is_never_given_back_stops_nobody(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    monkeypatch.setattr(files, "_PATIENCE", 0.1)
+    with (tmp_path / ".geoprobe.lock").open("w") as held:  # as whoever may read it can
+        fcntl.flock(held, getattr(fcntl, kind))
+        write_whole({tmp_path / "a": b"new"})
+    assert (tmp_path / "a").read_bytes() == b"new"
+
+
+def test_a_lock_is_its_owners_alone(tmp_path: Path) -> None:
+    with file_lock(tmp_path / "a.lock"):
+        assert (tmp_path / "a.lock").stat().st_mode & 0o077 == 0
+    assert not (tmp_path / "a.lock").exists()
+
+
+@pytest.mark.parametrize("what", ["link", "pipe", "folder"])
+def test_what_stands_in_a_locks_place_is_left_alone(tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_PATIENCE", 0.1)
+    (tmp_path / "precious").write_bytes(b"precious")
+    lock = tmp_path / "out" / ".geoprobe.lock"
+    lock.parent.mkdir()
+    if what == "folder":
+        lock.mkdir()
+    elif what == "pipe":
+        os.mkfifo(lock)
+    else:
+        lock.symlink_to(tmp_path / "precious")
+    write_whole({lock.parent / "a": b"new"})
+    assert (lock.parent / "a").read_bytes() == b"new"
+    assert (tmp_path / "precious").read_bytes() == b"precious"
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_and_nothing_else(tmp_path: Path) -> None:
+    """Killed between writing its files and putting them in place."""
+    out = tmp_path / "out"
+    code = (
+        "import os, pathlib, signal, sys, geoprobe.files as files\n"
+        "pathlib.Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "files.write_whole({pathlib.Path(sys.argv[1]) / name: b'half' for name in ('a', 'b')})"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(out)], check=False, timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    left = sorted(path.name for path in out.iterdir())
+    assert len(left) == 3  # two files and the lock, whose names begin with a dot
+    assert all(name.startswith(".") for name in left)
+    (out / ".b.mine").write_bytes(b"mine")
+    write_whole({out / "a": b"new"})
+    assert sorted(path.name for path in out.iterdir()) == [".b.mine", "a"]
+
+
+def test_files_of_one_who_writes_are_not_removed_where_nothing_can_be_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    monkeypatch.setattr(files, "_PATIENCE", 0.1)
+    part = tmp_path / ".a.12345678.geoprobe-part"
+    part.write_bytes(b"half")
+    with (tmp_path / ".geoprobe.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        write_whole({tmp_path / "a": b"new"})
+    assert part.exists()
+    write_whole({tmp_path / "a": b"new"})
+    assert not part.exists()

@@ -31,6 +31,7 @@ from geoprobe.cli.options import (
     formats_of,
 )
 from geoprobe.cli.scan import scan
+from geoprobe.cli.streams import print_json, sound_streams
 
 __all__ = ["main"]
 
@@ -152,7 +153,7 @@ def corpora(
     debug: DebugOption = False,
 ) -> None:
     """List the corpora that have names, and what files can be read."""
-    with errors(debug):
+    with errors(debug, printing=True):
         import json
 
         from geoprobe.cli.corpora import list_corpora, show_corpora
@@ -178,7 +179,7 @@ def compare(
     debug: DebugOption = False,
 ) -> None:
     """Put scans of several models side by side."""
-    with errors(debug):
+    with errors(debug, printing=json_output):
         from geoprobe.comparing import compare as run
         from geoprobe.files import check_folder
         from geoprobe.report.formats import content_of
@@ -192,7 +193,7 @@ def compare(
         if not quiet:
             show_report(comparison.view(), paths)
         if json_output:
-            typer.echo(comparison.to_json(), nl=False)
+            print_json(comparison.to_json())
 
 
 app.command()(finetune)
@@ -205,7 +206,7 @@ def main(arguments: list[str] | None = None) -> Any:
         sys.stdout.reconfigure(errors="backslashreplace")
     # bitsandbytes, which peft imports, tells at every start of a kernel that it could not load
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-    with _ended_by_signals():
+    with sound_streams(), _ended_by_signals():
         return app(args=arguments, prog_name="geoprobe")
 
 

@@ -12,6 +12,7 @@ import typer
 from geoprobe.cli.options import DataOption, DebugOption, FormatOption, OfflineOption, QuietOption
 from geoprobe.cli.options import errors as _errors
 from geoprobe.cli.options import formats_of as _formats
+from geoprobe.cli.streams import print_json
 from geoprobe.training.setup import Choice, choices
 from geoprobe.versions import install_command
 
@@ -57,7 +58,7 @@ def _finetune(
     **given: Any,
 ) -> None:
     """Train adapters equally by several methods, test them, and say whether one helps."""
-    with _errors(debug, interrupted="--resume goes on from the last checkpoint."):
+    with _errors(debug, printing=json_output or dry_run, interrupted="--resume goes on from the last checkpoint."):
         from geoprobe.errors import NotFoundError, UsageError
 
         chosen = _formats(formats)
@@ -112,7 +113,7 @@ def _finetune(
         if not quiet:
             show_report(result.view(), paths)
         if json_output:
-            typer.echo(result.to_json(), nl=False)
+            print_json(result.to_json())
 
 
 def _options() -> Iterator[Choice]:

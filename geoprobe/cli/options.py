@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from geoprobe.cli.streams import check_output, is_of_streams, silence
 
 __all__ = [
     "MODEL_PANEL",
@@ -108,11 +108,16 @@ def formats_of(listed: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def errors(debug: bool, *, interrupted: str = "") -> Iterator[None]:
-    """Print geoprobe's errors without a traceback and leave with their exit code; say how to go on if interrupted."""
+def errors(debug: bool, *, printing: bool = False, interrupted: str = "") -> Iterator[None]:
+    """Print geoprobe's errors without a traceback and leave with their exit code; say how to go on if interrupted.
+
+    With `printing` standard output is needed, and a closed one is an error.
+    """
     from geoprobe.errors import GeoprobeError, is_failure
 
     try:
+        if printing:
+            check_output()
         yield
     except GeoprobeError as error:
         if debug:
@@ -121,7 +126,7 @@ def errors(debug: bool, *, interrupted: str = "") -> Iterator[None]:
         raise typer.Exit(error.exit_code) from None
     except BrokenPipeError:
         # the reader of the pipe has gone: say nothing, and let nothing be said at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence()
         raise typer.Exit(1) from None
     except (typer.Exit, typer.Abort):
         raise
@@ -130,11 +135,27 @@ def errors(debug: bool, *, interrupted: str = "") -> Iterator[None]:
             _say(interrupted)
         if debug or not is_failure(error):
             raise
+        if isinstance(error, OSError) and is_of_streams(error):
+            silence()
+            _say(f"geoprobe: what is to be printed cannot be written: {error.strerror}.")
+            raise typer.Exit(1) from None
+        if isinstance(error, FileNotFoundError) and _is_gone():
+            _say("geoprobe: the folder that it was started in is gone.", "Change to one that is there.")
+            raise typer.Exit(3) from None
         _say(
             f"geoprobe: a fault of its own, {type(error).__name__}: {error}",
             "Run again with --debug for the traceback, and report it with the command.",
         )
         raise typer.Exit(1) from None
+
+
+def _is_gone() -> bool:
+    """Whether the working folder has been deleted."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def _say(*lines: str) -> None:
@@ -144,9 +165,12 @@ def _say(*lines: str) -> None:
     """
     from geoprobe.report.text import escape
 
-    for text in lines:
-        first, *further = text.split("\n") if len(text) <= _LONGEST_LINE else [text]
-        if first:
-            typer.echo(escape(first, _LONGEST_LINE), err=True)
-        for line in further:
-            typer.echo(f"  {escape(line.strip(), _LONGEST_LINE)}", err=True)
+    try:
+        for text in lines:
+            first, *further = text.split("\n") if len(text) <= _LONGEST_LINE else [text]
+            if first:
+                typer.echo(escape(first, _LONGEST_LINE), err=True)
+            for line in further:
+                typer.echo(f"  {escape(line.strip(), _LONGEST_LINE)}", err=True)
+    except OSError:  # the exit code says it
+        silence()

@@ -25,6 +25,7 @@ from geoprobe.cli.options import (
     errors,
     formats_of,
 )
+from geoprobe.cli.streams import print_json
 
 if TYPE_CHECKING:
     from geoprobe.report.scan import Report
@@ -129,7 +130,7 @@ def scan(
     debug: DebugOption = False,
 ) -> None:
     """Scan a model's token embeddings and write a report; of several models, a comparison too."""
-    with errors(debug):
+    with errors(debug, printing=json_output):
         from geoprobe.errors import UsageError
         from geoprobe.files import check_folder
         from geoprobe.report.terminal import ScanProgress, show_report
@@ -178,7 +179,7 @@ def scan(
             return
         report = one(models[0])
         if json_output:
-            typer.echo(report.to_json(), nl=False)
+            print_json(report.to_json())
 
 
 def _side_by_side(
@@ -208,7 +209,7 @@ def _side_by_side(
         if not quiet:
             show_report(comparison.view(), paths)
         if json_output:
-            typer.echo(comparison.to_json(), nl=False)
+            print_json(comparison.to_json())
     if failed:
         typer.echo(f"geoprobe: {len(failed)} of {len(models)} models could not be scanned; see above.", err=True)
         raise typer.Exit(next(iter(failed.values())))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,16 @@ from experiment_builders import make_experiment
 from geoprobe.counts import count
 from geoprobe.sources.counts_file import save_counts
 
-__all__ = ["EMBEDDING", "Case", "changed_json", "make_workplace", "model_with", "raw_safetensors"]
+__all__ = [
+    "EMBEDDING",
+    "Case",
+    "changed_json",
+    "circle",
+    "make_workplace",
+    "model_with",
+    "pipe",
+    "raw_safetensors",
+]
 
 EMBEDDING = "model.embed_tokens.weight"
 Maker = Callable[[Path], object]
@@ -86,6 +96,28 @@ def model_with(**tensors: np.ndarray) -> Maker:
     def make(folder: Path) -> None:
         named = {EMBEDDING if name == "E" else name: array for name, array in tensors.items()}
         write_safetensors(folder / "tiny" / "model.safetensors", named)
+
+    return make
+
+
+def pipe(name: str) -> Maker:
+    """Make a pipe that nobody writes to in place of a file, or where none was."""
+
+    def make(folder: Path) -> None:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        os.mkfifo(path)
+
+    return make
+
+
+def circle(name: str) -> Maker:
+    """Make a link that leads to itself."""
+
+    def make(folder: Path) -> None:
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).symlink_to(name.rpartition("/")[2])
 
     return make
 

@@ -6,7 +6,7 @@ import gzip
 import json
 
 import pyarrow as pa
-from bad_inputs.case import Case
+from bad_inputs.case import Case, circle, pipe
 from pyarrow import parquet
 
 __all__ = ["CORPORA"]
@@ -41,6 +41,11 @@ CORPORA: dict[str, Case] = {
     "a split that is not there": Case(
         "scan tiny --corpus gsm8k:dev --data d", 3, "no file for the split 'dev'", {"d/gsm8k/test.json": b"[]"}
     ),
+    "a corpus that is a pipe": Case("scan tiny --corpus p.txt", 5, "is a pipe, and not a file", make=pipe("p.txt")),
+    "a corpus that is a device": Case("scan tiny --corpus /dev/zero", 5, "is a device, and not a file"),
+    "a corpus that is a link to itself": Case("scan tiny --corpus p.txt", 3, "no corpus", make=circle("p.txt")),
+    "a folder of a pipe": Case("scan tiny --corpus f", 3, "without a file that can be read", make=pipe("f/p.txt")),
+    "a set of a pipe": Case("scan tiny --corpus gsm8k --data d", 3, "without a file", make=pipe("d/gsm8k/test.json")),
     "text of no bytes": corpus("a.txt", b"", 5, "holds no text"),
     "text of spaces": corpus("a.txt", b" \n\n\t\n", 5, "holds no text"),
     "text in utf-16": corpus("a.txt", "the of".encode("utf-16"), 5, "is not UTF-8 text"),

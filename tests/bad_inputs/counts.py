@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from bad_inputs.case import Case
+from bad_inputs.case import Case, circle, pipe
 from pyarrow import parquet
 
 __all__ = ["COUNTS"]
@@ -67,6 +67,15 @@ COUNTS: dict[str, Case] = {
     ),
     "a corpus counted twice": Case("scan tiny --counts good.parquet --corpus good.txt", 2, "would be counted twice"),
     "counts given twice": Case("scan tiny --counts good.parquet --counts good.parquet", 5, "would be counted twice"),
+    "counts that are a pipe": Case(SCAN, 5, "is a pipe, and not a file", make=pipe("bad.parquet")),
+    "counts that are a device": Case("scan tiny --counts /dev/zero", 5, "is a device, and not a file"),
+    "counts that are a link to itself": Case(SCAN, 3, "There is no counts file", make=circle("bad.parquet")),
+    "merging a pipe": Case(
+        "count --merge good.parquet bad.parquet --out c.parquet", 5, "is a pipe", make=pipe("bad.parquet")
+    ),
+    "counting into a pipe": Case(
+        "count tiny --corpus good.txt --out p.parquet", 5, "is a pipe, and not a file", make=pipe("p.parquet")
+    ),
     "counting nothing": Case("count tiny --out c.parquet", 2, "No corpus was given"),
     "counting to no parquet": Case("count tiny --corpus good.txt --out c.csv", 2, "is not called so"),
     "counting to nowhere": Case("count tiny --corpus good.txt", 2, "Missing option"),

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bad_inputs.case import Case, changed_json
+from bad_inputs.case import Case, changed_json, circle, pipe
 
 __all__ = ["EXPERIMENTS"]
 
@@ -47,14 +46,6 @@ def linked(name: str) -> Case:
         (folder / "out" / name).symlink_to(folder / "sets")
 
     return Case(f"{FINETUNE} --out out --resume", 5, "is a link to", make=make)
-
-
-def pipe(name: str) -> Callable[[Path], object]:
-    def make(folder: Path) -> None:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        os.mkfifo(folder / name)
-
-    return make
 
 
 def edited(says: str, *path: str | int, value: object = None) -> Case:
@@ -207,6 +198,17 @@ EXPERIMENTS: dict[str, Case] = {
     "an experiment whose set-up is elsewhere": linked("setup.json"),
     "an experiment that is a pipe": Case(
         f"{FINETUNE} --out out --resume", 5, "neither a file nor a folder", make=pipe("out/setup.json")
+    ),
+    "training data that are a pipe": Case(
+        f"finetune tiny --train p.jsonl {EVAL}", 5, "is a pipe", make=pipe("p.jsonl")
+    ),
+    "training data that are a link to itself": Case(
+        f"finetune tiny --train p.jsonl {EVAL}", 3, "p.jsonl", make=circle("p.jsonl")
+    ),
+    "a test set that is a pipe": Case(FINETUNE, 3, "AddSub", make=pipe("sets/AddSub/test.json")),
+    "a base model that is a pipe": Case(f"finetune p.gguf --train sums.jsonl {EVAL}", 5, "a pipe", make=pipe("p.gguf")),
+    "a scan that is a pipe": Case(
+        f"finetune --from-scan p.json --train sums.jsonl {EVAL}", 5, "is a pipe", make=pipe("p.json")
     ),
     "an experiment of nothing": Case(
         "report bad.json", 5, "missing required field", {"bad.json": b'{"kind": "finetune", "schema_version": 1}'}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import gguf
 import numpy as np
-from bad_inputs.case import EMBEDDING, Case, model_with, raw_safetensors
+from bad_inputs.case import EMBEDDING, Case, circle, model_with, pipe, raw_safetensors
 
 __all__ = ["MODELS"]
 
@@ -65,6 +65,19 @@ MODELS: dict[str, Case] = {
     "a hub id offline": Case("scan team/none --offline", 3, "the network is switched off"),
     "a revision of what is here": Case("scan ./nowhere --revision v1", 3, "There is no model"),
     "an unknown suffix": Case("scan m.exe", 2, "is a .exe file, which cannot be scanned", {"m.exe": b"MZ"}),
+    "a model that is a pipe": Case("scan m.gguf", 5, "is a pipe, and not a file", make=pipe("m.gguf")),
+    "a model that is a device": Case("scan /dev/zero", 5, "is a device, and not a file"),
+    "a model that is a link to itself": Case("scan ./m.gguf", 3, "There is no model", make=circle("m.gguf")),
+    "weights that are a pipe": Case(SCAN, 3, "holds no weights", make=pipe("tiny/model.safetensors")),
+    "word vectors that are a pipe": Case("scan v.txt.gz", 5, "is a pipe, and not a file", make=pipe("v.txt.gz")),
+    "a configuration that is a pipe": Case(SCAN, 5, "config.json is a pipe", make=pipe("tiny/config.json")),
+    "a shard that is a pipe": Case(
+        SCAN,
+        3,
+        "lacks 1 of the 1 files",
+        index({"weight_map": {EMBEDDING: "a.safetensors"}}),
+        lambda folder: (pipe("tiny/a.safetensors")(folder), (folder / "tiny" / "model.safetensors").unlink()),
+    ),
     "a folder of nothing": Case("scan m", 3, "holds no weights", {"m/readme.md": b""}),
     "a folder of two gguf": Case("scan m", 3, "files in it: a.gguf, b.gguf", {"m/a.gguf": b"", "m/b.gguf": b""}),
     "a shard missing": Case(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bad_inputs.case import Case
+from bad_inputs.case import Case, circle, pipe
 
 __all__ = ["OPTIONS"]
 
@@ -21,6 +21,10 @@ OPTIONS: dict[str, Case] = {
     "a format that is none, in a comparison": Case(
         "compare scan.json scan.json --format docx", 2, "no report format 'docx'"
     ),
+    "a report that is a pipe": Case("report p.json", 5, "is a pipe, and not a file", make=pipe("p.json")),
+    "a report that is a device": Case("report /dev/zero", 5, "is a device, and not a file"),
+    "a report that is a link to itself": Case("report p.json", 3, "There is no report", make=circle("p.json")),
+    "a comparison with a pipe": Case("compare scan.json p.json", 5, "is a pipe, and not a file", make=pipe("p.json")),
     "a negative seed": Case(f"{SCAN} --seed -1", 2, "--seed"),
     "a seed in words": Case(f"{SCAN} --seed one", 2, "--seed"),
     "no such diagnostic": Case(f"{SCAN} --analyzer charm", 3, "no diagnostic 'charm'"),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bad_inputs.case import Case, changed_json
+from bad_inputs.case import Case, changed_json, circle, pipe
 
 __all__ = ["TOKENIZERS"]
 
@@ -55,6 +55,14 @@ TOKENIZERS: dict[str, Case] = {
     "no tokenizer": Case(SCAN, 3, "has no tokenizer", make=without),
     "no tokenizer at the place given": Case(f"{SCAN} --tokenizer nowhere", 3, "There is no tokenizer at 'nowhere'"),
     "a tokenizer's name too long": Case(f"{SCAN} --tokenizer {'x' * 5000}", 3, "There is no tokenizer at"),
+    "a tokenizer that is a pipe": Case(
+        f"{SCAN} --tokenizer p.json", 5, "is a pipe, and not a file", make=pipe("p.json")
+    ),
+    "a tokenizer that is a device": Case(f"{SCAN} --tokenizer /dev/zero", 5, "is a device, and not a file"),
+    "a tokenizer that is a link to itself": Case(
+        f"{SCAN} --tokenizer p.json", 3, "There is no tokenizer", make=circle("p.json")
+    ),
+    "a model's tokenizer that is a pipe": Case(SCAN, 3, "has no tokenizer", make=pipe("tiny/tokenizer.json")),
     "a tokenizer of another kind": Case(f"{SCAN} --tokenizer t.csv", 2, "it is a .csv file", {"t.csv": b"a"}),
     "a tokenizer of no bytes": Case(SCAN, 5, "is not a tokenizer", tokenizer("")),
     "a tokenizer cut short": Case(SCAN, 5, "is not a tokenizer", tokenizer('{"version": "1.0", "model": {"ty')),

@@ -190,6 +190,8 @@ class _Once:
 
 
 def _take_stdin() -> Readable:
+    if sys.stdin is None:
+        raise GeoprobeError("Standard input is closed.", "Give it something to read, or name a file.")
     if _Once.taken is sys.stdin:
         raise GeoprobeError(
             "Standard input was read already, and can be read once.", "Save it to a file to use it again."

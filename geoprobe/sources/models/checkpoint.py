@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float32
 
 from geoprobe.data import BLOCK_ROWS, Rows
 from geoprobe.errors import BadDataError, NotFoundError
-from geoprobe.files import read_small
+from geoprobe.files import read_small, what_is_at
 from geoprobe.sources.models.safetensors import SafetensorsRows, read_array
 from geoprobe.sources.models.safetensors_header import TensorEntry, read_header
 
@@ -174,7 +174,7 @@ def _is_file_name(name: str) -> bool:
 
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a small JSON file; an empty one where there is no file."""
-    if not path.is_file():
+    if what_is_at(path) != "file":
         return {}
     try:
         config = json.loads(read_small(path, _LARGEST_JSON).decode("utf-8"))
