@@ -76,8 +76,9 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# runs them, and stores what they print and draw
 notebooks: $(VENV)/.dev $(VENV)/.demo
-	cd notebooks && MPLBACKEND=agg ../$(BIN)/jupyter execute *.ipynb
+	$(BIN)/python notebooks/run.py
 
 # the documentation site, in docs/_build; a warning is an error
 docs: $(VENV)/.dev
@@ -123,7 +124,7 @@ pictures: $(VENV)/.dev
 	$(BIN)/python reports/pictures.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-bench $(VENV)-sage $(VENV)-lowest $(VENV)-newest $(VENV)-lock $(VENV)-wheel $(VENV)-fuzz $(VENV)-mutation dist reports/demo docs/_build docs/_api .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-sage $(VENV)-lowest $(VENV)-newest $(VENV)-lock $(VENV)-wheel $(VENV)-fuzz $(VENV)-mutation dist reports/demo docs/_build docs/_api docs/_notebooks .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/.installed: pyproject.toml $(LOCK)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -1,6 +1,15 @@
 """How the documentation is built: `make docs`."""
 
+import shutil
+from pathlib import Path
+
 from geoprobe.versions import __version__
+
+HERE = Path(__file__).parent
+# sphinx reads what lies below it
+(HERE / "_notebooks").mkdir(exist_ok=True)
+for notebook in (HERE.parent / "notebooks").glob("*.ipynb"):
+    shutil.copy(notebook, HERE / "_notebooks")
 
 project = "geoprobe"
 author = "The geoprobe developers"
