@@ -19,7 +19,7 @@ from geoprobe.diagnostics.hierarchy.relatives import relatives, right_angles
 from geoprobe.diagnostics.hierarchy.result import HierarchyResult
 from geoprobe.diagnostics.hierarchy.steps import tree_distances
 from geoprobe.diagnostics.hierarchy.taxonomy import Taxonomy
-from geoprobe.diagnostics.hierarchy.verdict import MIN_PAIRS, judge
+from geoprobe.diagnostics.hierarchy.verdict import judge
 from geoprobe.diagnostics.hierarchy.words import Words
 from geoprobe.errors import UsageError
 
@@ -287,14 +287,28 @@ def test_the_rule(share: float, null: float, mean: float, depth: float, label: s
         finding("depth_origin_held", depth, 0.0),
         finding("depth_mean_held", depth, 0.0),
     )
-    verdict = judge({each.key: each for each in findings})
+    verdict = judge({each.key: each for each in findings}, 0.2)
     assert verdict.label == label
     assert word in verdict.reason
 
 
-def test_words_that_cannot_be_told_apart_are_inconclusive() -> None:
-    constant = beside("nearer_origin", "share", float("nan"), None, MIN_PAIRS, "pairs", ())
-    assert judge({"nearer_origin": constant}).label == "inconclusive"
+def test_norms_that_hardly_vary_are_no_signal() -> None:
+    findings = {key: finding(key, 0.7, 0.5) for key in ("nearer_origin", "nearer_mean")}
+    verdict = judge(findings, 0.009)
+    assert verdict.label == "not supported"
+    assert verdict.reason.startswith("No signal: norms hardly vary (0.90%")
+
+
+def test_one_parent_of_all_is_inconclusive(tmp_path: Path) -> None:
+    path = tmp_path / "star.csv"
+    path.write_text("child,parent\n" + "\n".join(f"word{n},word0" for n in range(1, 300)))
+    vectors = np.random.default_rng(0).standard_normal((301, 8)).astype(np.float32)
+    inputs = scan_inputs(["word0"], words=[f"word{row}" for row in range(300)], vectors=vectors)
+    result = HierarchyAnalyzer(taxonomy=str(path), **FEW).run(inputs, np.random.default_rng(0))
+    assert result.verdict.label == "inconclusive"
+    assert result.n_pairs == 299
+    for figure in result.figures():
+        figure.draw()
 
 
 @pytest.mark.slow

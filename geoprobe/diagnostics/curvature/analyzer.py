@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, Float64, Int64
+from threadpoolctl import threadpool_limits
 
 from geoprobe.data import ScanInputs
 from geoprobe.diagnostics.base import Need
@@ -81,6 +82,11 @@ class CurvatureAnalyzer:
             When the options leave nothing to measure or to reject by.
         """
         self.check()
+        with threadpool_limits(1, "blas"):  # how many threads multiply matrices would show in the last bits
+            return self._measured(inputs, rng)
+
+    def _measured(self, inputs: ScanInputs, rng: np.random.Generator) -> CurvatureResult:
+        """Measure the samples that there are."""
         rows = usable_rows(inputs)
         # samples do not overlap where there are tokens enough, so that they are independent
         n = min(self.tokens, drawable(inputs, rows) // self.samples)

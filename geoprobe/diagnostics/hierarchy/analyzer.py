@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float64
+from threadpoolctl import threadpool_limits
 
 from geoprobe.data import EmbeddingTable, Rows, ScanInputs
 from geoprobe.diagnostics.base import Draws, Need, Size
@@ -93,11 +94,17 @@ class HierarchyAnalyzer:
         """
         self.check()
         taxonomy = read_taxonomy(self.taxonomy)
-        table = inputs.embedding
-        words = token_words(table, taxonomy)
-        children = words.children
-        if len(children) < MIN_PAIRS:
+        words = token_words(inputs.embedding, taxonomy)
+        if len(words.children) < MIN_PAIRS:
             return _too_few(taxonomy, words)
+        with threadpool_limits(1, "blas"):  # how many threads multiply matrices would show in the last bits
+            return self._measured(inputs, taxonomy, words, rng)
+
+    def _measured(
+        self, inputs: ScanInputs, taxonomy: Taxonomy, words: Words, rng: np.random.Generator
+    ) -> HierarchyResult:
+        """Measure the words of which there are enough."""
+        table, children = inputs.embedding, words.children
         radial_rng, steps_rng, pair_rng, relatives_rng, category_rng = rng.spawn(5)
         counts = inputs.counts[words.rows]
         blocks = blocks_of(counts, words.rows)
@@ -134,7 +141,10 @@ class HierarchyAnalyzer:
         return HierarchyResult(
             estimate=Estimate("s", LABEL, first.value, _interval(first)),
             null=first.nulls[0],
-            verdict=judge({finding.key: finding for finding in findings}),
+            verdict=judge(
+                {finding.key: finding for finding in findings},
+                float(lengths["origin"].std() / lengths["origin"].mean()),
+            ),
             warnings=_warnings(table, causal is not None),
             taxonomy=taxonomy.name,
             taxonomy_sha256=taxonomy.sha256,

@@ -12,6 +12,8 @@ LEVEL = 0.05
 MIN_PAIRS = 200
 #: Excess of a share over its null that is too small to speak of.
 LITTLE = 0.01
+#: Standard deviation of norms over their mean below which none can be said to be larger.
+NO_SPREAD = 0.01
 RULE = (
     "Of every parent the share of its children with the larger norm is taken, and the mean over parents set beside "
     "other words of equal frequency and merge rank in the taxonomy's places. Supported where it is more than half by "
@@ -19,15 +21,19 @@ RULE = (
     "vector too, and where depth goes with the distance from both with frequency and merge rank held (p at most "
     f"{LEVEL}); weak where it is more than there by as much, but something of the rest fails; contradicted where it is "
     "less than half by its interval and less than there by as much; not supported where words of equal frequency give "
-    f"as much; inconclusive with fewer than {MIN_PAIRS} pairs whose words are one token."
+    f"as much, or norms vary by less than {NO_SPREAD:.0%}; inconclusive with fewer than {MIN_PAIRS} pairs whose words "
+    "are one token, or one parent of all."
 )
 
 
-def judge(findings: dict[str, Finding]) -> Verdict:
-    """The verdict by `RULE`, on the findings by their keys."""
+def judge(findings: dict[str, Finding], spread: float) -> Verdict:
+    """The verdict by `RULE`, on the findings by their keys; `spread` is that of norms over their mean."""
     share = findings["nearer_origin"]
     if share.value is None or share.excess is None or share.low is None or share.high is None:
-        return Verdict("inconclusive", "The words of the taxonomy cannot be told apart by their norms.", RULE)
+        return Verdict("inconclusive", "One word is the parent of all others, so nothing can be said of parents.", RULE)
+    if spread < NO_SPREAD:
+        reason = f"No signal: norms hardly vary ({spread:.2%} of their mean), so none is larger to speak of."
+        return Verdict("not supported", reason, RULE)
     null = number(share.nulls[0].mean)
     figures = f"{number(share.value)} of their children, 95% interval {span(share.low, share.high)}, against {null}"
     if not _beyond(share):
