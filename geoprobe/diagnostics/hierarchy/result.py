@@ -154,7 +154,7 @@ class HierarchyResult(Result):
             "How often a parent is nearer than its child, from the origin and from the mean vector, with the 95% "
             "interval, and the mean and middle 95% of the same with other words of equal frequency and merge rank in "
             "the taxonomy's places. The distance of the two is what frequency does not explain.",
-            Axis("share of parents nearer than their children"),
+            Axis("share of parents nearer"),
             Axis(""),
             (
                 Rule(0.5, "", "ink"),
