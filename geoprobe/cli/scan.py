@@ -70,6 +70,14 @@ def scan(
             rich_help_panel=MODEL_PANEL,
         ),
     ] = None,
+    taxonomy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="wordnet|PATH",
+            help="Ask for this taxonomy's hierarchy too: WordNet, its folder, or a CSV of child and parent.",
+            rich_help_panel=MODEL_PANEL,
+        ),
+    ] = None,
     tensor: Annotated[
         str | None,
         typer.Option(
@@ -131,6 +139,7 @@ def scan(
 ) -> None:
     """Scan a model's token embeddings and write a report; of several models, a comparison too."""
     with errors(debug, printing=json_output):
+        from geoprobe.diagnostics.base import with_option
         from geoprobe.errors import UsageError
         from geoprobe.files import check_folder
         from geoprobe.report.terminal import ScanProgress, show_report
@@ -140,6 +149,8 @@ def scan(
         chosen = formats_of(formats)
         if name is not None and len(models) > 1:
             raise UsageError(f"--name {name} was given with {len(models)} models.", "Scan one, or leave --name out.")
+        if taxonomy is not None:
+            analyzer = with_option(analyzer, "taxonomy", taxonomy)
         several = len(models) > 1
         base = out or Path("reports")
         check_folder(base)

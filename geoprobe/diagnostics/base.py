@@ -37,6 +37,7 @@ __all__ = [
     "needs_of",
     "result_type",
     "with_layers",
+    "with_option",
 ]
 
 ENTRY_POINT_GROUP = "geoprobe.analyzers"
@@ -185,14 +186,34 @@ def with_layers(analyzers: Sequence[Analyzer], layers: tuple[int, ...]) -> list[
     return [_replaced(analyzer, layers) if layers and _takes_layers(analyzer) else analyzer for analyzer in chosen]
 
 
+def with_option(specs: Sequence[str] | None, option: str, value: str) -> list[str]:
+    """These diagnostics as `make_analyzer` takes them, those that have this option with this value.
+
+    Where none of them has it, the built-in ones that run on request and have it are added; None are those that run
+    anyway.
+    """
+    chosen = [*(BUILTIN if specs is None else specs)]
+    given = f"{option}={value}"
+    takes = [_has_option(analyzer_type(spec.partition(":")[0]), option) for spec in chosen]
+    if not any(takes):
+        return [*chosen, *(f"{name}:{given}" for name in ON_REQUEST if _has_option(analyzer_type(name), option))]
+    return [
+        f"{spec}{',' if ':' in spec else ':'}{given}" if mine else spec
+        for spec, mine in zip(chosen, takes, strict=True)
+    ]
+
+
+def _has_option(kind: Any, option: str) -> bool:
+    return is_dataclass(kind) and any(field.name == option for field in fields(kind))
+
+
 def _needs(analyzer: Analyzer) -> frozenset[str]:
     needs: frozenset[str] = getattr(analyzer, "needs", frozenset({"counts", "prompts"}))
     return needs
 
 
 def _takes_layers(analyzer: Analyzer) -> bool:
-    has_option = is_dataclass(analyzer) and any(option.name == "layers" for option in fields(analyzer))
-    return "states" in _needs(analyzer) and has_option
+    return "states" in _needs(analyzer) and _has_option(analyzer, "layers")
 
 
 def _replaced(analyzer: Any, layers: tuple[int, ...]) -> Analyzer:

@@ -21,6 +21,9 @@ ENTITY = b"00001740 03 n 01 entity 0 000 | x\n"
 
 TAXONOMIES: dict[str, Case] = {
     "no such taxonomy": Case(f"{SCAN}nowhere.csv", 3, "There is no taxonomy 'nowhere.csv'"),
+    "no such taxonomy, by its own option": Case(
+        "scan tiny --corpus good.txt --taxonomy nowhere.csv", 3, "There is no taxonomy 'nowhere.csv'"
+    ),
     "no name": Case(SCAN, 3, "There is no taxonomy ''"),
     "a name too long": Case(f"{SCAN}{'x' * 5000}", 3, "There is no taxonomy"),
     "before the corpus, which is not there either": Case(

@@ -106,6 +106,19 @@ def test_options_of_a_diagnostic_are_given_behind_its_name() -> None:
 
 
 @pytest.mark.parametrize(
+    ("specs", "expected"),
+    [
+        (None, [*base.BUILTIN, "hierarchy:taxonomy=a.csv"]),
+        (["norms"], ["norms", "hierarchy:taxonomy=a.csv"]),
+        (["hierarchy", "norms"], ["hierarchy:taxonomy=a.csv", "norms"]),
+        (["hierarchy:draws=99"], ["hierarchy:draws=99,taxonomy=a.csv"]),
+    ],
+)
+def test_an_option_is_given_to_those_that_have_it_or_adds_them(specs: list[str] | None, expected: list[str]) -> None:
+    assert base.with_option(specs, "taxonomy", "a.csv") == expected
+
+
+@pytest.mark.parametrize(
     ("spec", "message"),
     [
         ("norms:draws=9", "'norms' has no option 'draws'.\nIt has: replicates, bootstrap"),
