@@ -17,9 +17,9 @@ from geoprobe.word_map import Places, WordMap
 __all__ = ["TokenMap", "map_figures", "map_tokens", "word_map"]
 
 #: Words shown, at most and at least; the time of a fit grows with their square.
-MOST, FEWEST = 64, 8
+MOST, FEWEST = 40, 8
 #: Draws of the null.
-DRAWS = 9
+DRAWS = 4
 #: Words that a still picture has room to name.
 NAMED = 18
 _LETTERS = 3
