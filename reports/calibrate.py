@@ -87,13 +87,16 @@ def picture(kept: dict[str, Any], path: Path) -> None:
     found = {name: each for name, each in kept["diagnostics"].items() if each["truths"]}
     heights = [len(each["truths"]) + 2 for each in found.values()]
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "geoprobe", "font.size": 8}):
-        canvas = Figure(figsize=(8.5, 0.2 * sum(heights) + 0.8), layout="constrained")
+        tall = 0.2 * sum(heights) + 1.2
+        canvas = Figure(figsize=(9.5, tall))
         FigureCanvasSVG(canvas)
         axes = canvas.subplots(len(found), 1, height_ratios=heights, squeeze=False)[:, 0]
+        # names to the left of the bars, rates to their right
+        canvas.subplots_adjust(left=0.45, right=0.76, top=1 - 0.7 / tall, bottom=0.35 / tall, hspace=0.12)
         for ax, (name, each) in zip(axes, found.items(), strict=True):
             _bars(ax, name, each)
         handles, names = axes[0].get_legend_handles_labels()
-        canvas.legend(handles, names, loc="outside upper center", ncols=len(LABELS), frameon=False)
+        canvas.legend(handles, names, loc="upper center", ncols=len(LABELS), frameon=False)
         canvas.savefig(path, metadata={"Date": None, "Creator": None})
 
 
@@ -105,17 +108,16 @@ def _bars(ax: Any, name: str, found: dict[str, Any]) -> None:
         ax.barh(range(len(rows)), share, left=left, color=colour, label=label, height=0.75)
         left += share
     for row, each in enumerate(rows):
-        asked = " or ".join(each["right"])
         coverage = "" if each["coverage"] is None else f", coverage {100 * each['coverage']:.0f}%"
         kept = "" if each["rate"] >= each["rate_asked"] else "  ← missed"
-        text = f"{100 * each['rate']:.0f}% {asked} (asked {100 * each['rate_asked']:.0f}%){coverage}{kept}"
+        text = f"{100 * each['rate']:.0f}% right, asked {100 * each['rate_asked']:.0f}%{coverage}{kept}"
         ax.text(1.02, row, text, va="center")
     ax.set_yticks(range(len(rows)), [each["truth"] for each in rows])
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.set_xlim(0, 1)
     ax.set_xticks([0, 0.5, 1], ["0", "50%", "100%"])
     under = "" if found["auc"] is None else f", area under the ROC curve {found['auc']:.3f}"
-    ax.set_title(f"{name}: labels of {rows[0]['draws']} draws of every truth{under}", loc="left", fontsize=9)
+    ax.set_title(f"{name}: labels of {rows[0]['draws']} draws of every truth{under}", x=-1.42, loc="left", fontsize=9)
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.tick_params(axis="y", length=0)
 
