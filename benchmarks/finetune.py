@@ -10,7 +10,10 @@ machine does falls on all alike. Prints one line a figure, and exits 1 if a bar 
 """
 
 import argparse
+import json
+import resource
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -97,12 +100,47 @@ def report(name: str, ratio: float, bar: float) -> None:
     print(f"{name}: {ratio:.2f} (bar {bar:.2f}){verdict}", flush=True)
 
 
+def dry_run() -> None:
+    """Seconds and memory of a dry run on the demo, beside the size of its weights in float32 and a micro-batch."""
+    with tempfile.TemporaryDirectory() as scratch:
+        train = Path(scratch) / "sums.jsonl"
+        rows = ({"question": example.question, "answer": example.response} for example in sums(400).examples)
+        train.write_text("\n".join(map(json.dumps, rows)))
+        tests = Path(scratch) / "AddSub"
+        tests.mkdir()
+        asked = [
+            {"instruction": f"From {n + 30} jars {n} were sold. How many are left?", "answer": 30} for n in range(64)
+        ]
+        (tests / "test.json").write_text(json.dumps(asked))
+        words = [
+            "finetune",
+            "demo",
+            "--train",
+            str(train),
+            "--eval",
+            "addsub",
+            "--data",
+            scratch,
+            "--dry-run",
+            "--quiet",
+        ]
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "geoprobe", *words], check=True, stdout=subprocess.DEVNULL)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    print(
+        f"dry run on the demo: {time.perf_counter() - began:.0f} s, {peak:.1f} GiB (weights 0.5 GiB; bar 60 s, 3 GiB)"
+    )
+    if time.perf_counter() - began > 60 or peak > 3:
+        missed.append("dry run")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--repetitions", type=int, default=3)
     chosen = parser.parse_args()
     warnings.simplefilter("ignore")
+    dry_run()
     setup = make_setup(
         "paper",
         model="demo",
@@ -113,6 +151,8 @@ def main() -> None:
         save_every=2,
         template="plain",
         threads=2,
+        loss="response",
+        checkpoint="last",
     )
     base = load_base(setup)
     prepared = prepare(sums(400), base.tokenizer, setup)

@@ -87,7 +87,11 @@ def _finetune(
             from geoprobe.report.text import escape_all
             from geoprobe.training.plan import plan_finetune
 
-            for line in escape_all(plan_finetune(model, **asked).lines()):
+            def say(step: str) -> None:
+                if not quiet:
+                    typer.echo(f"{step} …", err=True)
+
+            for line in escape_all(plan_finetune(model, on_step=say, **asked).lines()):
                 typer.echo(line)
             return
         from geoprobe.report.terminal import show_report

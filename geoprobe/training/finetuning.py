@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +16,7 @@ from geoprobe.training.engines import open_engine
 from geoprobe.training.experiment import PACKAGES, Experiment, chosen_rates, final_runs, final_steps, sweep_runs
 from geoprobe.training.inputs import Inputs, command_of, read_inputs
 from geoprobe.training.outcome import TaskFacts
-from geoprobe.training.progress import QUESTION, ProgressListener
+from geoprobe.training.progress import QUESTION, ProgressListener, TrainingProgress
 from geoprobe.training.records import RunFacts
 from geoprobe.training.result import ComparisonResult, make_result
 from geoprobe.training.setup import Setup
@@ -78,7 +79,7 @@ def finetune(
     offline : bool
         Ask no network.
     progress : ProgressListener, optional
-        Hears how it goes.
+        Hears how it goes; by default, in a notebook, what writes a line a minute, and elsewhere nobody.
     **choices
         Fields of `geoprobe.training.setup.Setup`, such as ``methods=("lora", "hyplora")``, ``seeds=(0, 1, 2)``,
         ``rates=(3e-4, 1e-3)``, ``rank=32``, ``steps=100``.
@@ -97,6 +98,8 @@ def finetune(
     """
     _check_integrations(report_to)
     join_processes()
+    if progress is None and "ipykernel" in sys.modules:  # a notebook
+        progress = TrainingProgress()
     listener = progress if progress is not None and rank() == 0 else ProgressListener()
     folder = out_folder(out, model, from_scan)
     inputs = read_inputs(

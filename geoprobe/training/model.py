@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +20,15 @@ from geoprobe.training.outcome import TrainedModel
 from geoprobe.training.setup import Setup
 from geoprobe.training.targets import find_targets
 
-__all__ = ["LoadedBase", "fingerprint", "load_base", "model_facts", "training_device", "with_template"]
+__all__ = [
+    "LoadedBase",
+    "fingerprint",
+    "load_base",
+    "load_tokenizer",
+    "model_facts",
+    "training_device",
+    "with_template",
+]
 
 # Without it MKL may sum in another order where memory lies otherwise, and `--resume` end in other last digits. It is
 # read at MKL's first product. AUTO takes the processor's best branch.
@@ -92,7 +100,7 @@ def load_base(setup: Setup, *, offline: bool = False) -> LoadedBase:
         ):
             if setup.four_bit:
                 options["quantization_config"] = _four_bits(setup, device, options)
-            tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, **_tokenizer_options(options))
+            tokenizer = load_tokenizer(name, options, setup.model)
             model = AutoModelForCausalLM.from_pretrained(
                 name,
                 trust_remote_code=False,
@@ -103,15 +111,7 @@ def load_base(setup: Setup, *, offline: bool = False) -> LoadedBase:
     except GeoprobeError:
         raise
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        kind = NotFoundError if isinstance(error, OSError) else BadDataError
-        raise kind(
-            f"The model {setup.model} cannot be loaded to train it: {error}.",
-            "Give `demo`, a folder, a .gguf file or a hub id of a causal language model that transformers knows.",
-        ) from error
-    if tokenizer.eos_token is None:  # a response could not be learned to end
-        raise BadDataError(f"The tokenizer of {setup.model} has no end token.", "Add one to its configuration.")
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
+        raise _not_loaded(setup.model, error) from error
     if "gguf_file" in options:
         _plain(model)
     if not setup.four_bit:
@@ -120,6 +120,36 @@ def load_base(setup: Setup, *, offline: bool = False) -> LoadedBase:
     model.eval()
     model.generation_config = _greedy(model.generation_config, tokenizer)
     return LoadedBase(model, tokenizer, half, setup.template == "chat")
+
+
+def load_tokenizer(name: str, options: dict[str, Any], called: str) -> Any:
+    """A tokenizer that can end a response and fill up rows, from what `whole_model` gives.
+
+    Raises
+    ------
+    NotFoundError
+        When there is none.
+    BadDataError
+        When it cannot be read, or has no end token.
+    """
+    known = {key: value for key, value in options.items() if key in ("gguf_file", "revision", "local_files_only")}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, **known)
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        raise _not_loaded(called, error) from error
+    if tokenizer.eos_token is None:  # a response could not be learned to end
+        raise BadDataError(f"The tokenizer of {called} has no end token.", "Add one to its configuration.")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def _not_loaded(called: str, error: Exception) -> GeoprobeError:
+    kind = NotFoundError if isinstance(error, OSError) else BadDataError
+    return kind(
+        f"The model {called} cannot be loaded to train it: {error}.",
+        "Give `demo`, a folder, a .gguf file or a hub id of a causal language model that transformers knows.",
+    )
 
 
 def with_template(setup: Setup, *, offline: bool = False) -> Setup:
@@ -132,15 +162,14 @@ def with_template(setup: Setup, *, offline: bool = False) -> Setup:
     """
     if setup.template not in ("auto", "chat"):
         return setup
-    try:
-        with (
-            whole_model(setup.model, revision=setup.revision, offline=offline) as (name, options),
-            redirect_stderr(io.StringIO()),
-        ):
-            tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, **_tokenizer_options(options))
-        chat = bool(getattr(tokenizer, "chat_template", None))
-    except (GeoprobeError, OSError, ValueError, KeyError, ImportError, RuntimeError):
-        chat = False  # what is wrong is said when the model is loaded
+    chat = False
+    # what is wrong is said when the model is loaded
+    with (
+        suppress(GeoprobeError),
+        whole_model(setup.model, revision=setup.revision, offline=offline) as (name, options),
+        redirect_stderr(io.StringIO()),
+    ):
+        chat = bool(getattr(load_tokenizer(name, options, setup.model), "chat_template", None))
     if setup.template == "chat" and not chat:
         raise UsageError(f"The tokenizer of {setup.model} has no chat template.", "Give --template alpaca or plain.")
     return replace(setup, template="chat" if chat else "alpaca")
@@ -200,10 +229,6 @@ def _greedy(config: Any, tokenizer: Any) -> Any:
     return GenerationConfig(
         do_sample=False, eos_token_id=sorted(ends) or None, pad_token_id=tokenizer.pad_token_id, use_cache=True
     )
-
-
-def _tokenizer_options(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if name in ("gguf_file", "revision", "local_files_only")}
 
 
 def _four_bits(setup: Setup, device: torch.device, options: dict[str, Any]) -> Any:

@@ -1,47 +1,70 @@
-"""What an experiment would take, from a few steps measured on the model itself."""
+"""What an experiment would take: from the model's shape, and from a few steps measured on it where it fits here."""
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from geoprobe.errors import NotFoundError
 from geoprobe.report.scan import Report
 from geoprobe.results import counted
 from geoprobe.training.adapters import adapted, count_parameters, geometry_parameters
 from geoprobe.training.evaluate import written_answers
-from geoprobe.training.examples import Prepared, prepare
+from geoprobe.training.examples import Prepared, prepare, prompt_ids
 from geoprobe.training.experiment import final_runs, final_steps, sweep_runs
 from geoprobe.training.inputs import Inputs, read_inputs
-from geoprobe.training.loss import collate, response_loss
-from geoprobe.training.model import LoadedBase, load_base
+from geoprobe.training.model import LoadedBase, load_base, training_device
 from geoprobe.training.protocol import deviations
 from geoprobe.training.records import Run
 from geoprobe.training.setup import Setup
+from geoprobe.training.shape import GPUS, Gpu, ModelShape, memory_by_precision, model_shape, training_flops
+from geoprobe.training.speed import measure_steps
 from geoprobe.training.targets import find_targets
-from geoprobe.training.tasks import sampled
-from geoprobe.training.train import forget_peak, ordered_examples, peak_memory
+from geoprobe.training.tasks import LoadedTask
+from geoprobe.training.train import ordered_examples
 
 __all__ = ["MethodPlan", "Plan", "plan_finetune"]
 
-_MEASURED_STEPS = 2
-_MEASURED_TOKENS = 12
+#: What is measured: steps of each method and examples of a step; prompts, and tokens written after each.
+_ROUNDS, _EXAMPLES, _PROMPTS, _TOKENS = 2, 2, 4, 4
+#: Prompts of a test set that are counted.
+_COUNTED = 200
+#: Share of a GPU's peak that training and reading weights reach in practice.
+_REACHED, _READ = 0.4, 0.6
 
 
 @dataclass(frozen=True)
 class MethodPlan:
-    """One method's cost: parameters (those of a geometry apart), tokens a second of training, bytes of its peak."""
+    """One method's cost.
+
+    Parameters
+    ----------
+    method : str
+        The method.
+    trainable_parameters, geometry_parameters : int
+        All that are trained, and those of them that are curvatures and scales.
+    memory : dict of str to int
+        Bytes by precision of the base model, estimated from its shape.
+    tokens_per_second : float or None
+        Of training, where it was measured.
+    peak_memory : int or None
+        Bytes here: of the model, and of a micro-batch in proportion to the one that was measured.
+    """
 
     method: str
     trainable_parameters: int
     geometry_parameters: int
-    tokens_per_second: float
-    peak_memory: int
+    memory: dict[str, int]
+    tokens_per_second: float | None = None
+    peak_memory: int | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +75,8 @@ class Plan:
     ----------
     setup : Setup
         All choices.
+    parameters : int
+        Of the model.
     layers : dict of str to int
         What the names of the layers with adapters end in, and how many there are.
     training, validation, choosing : int
@@ -66,13 +91,16 @@ class Plan:
         Trained on in all, padding not counted.
     methods : tuple of MethodPlan
         By method.
-    training_seconds, evaluation_seconds : float
-        Of all runs.
+    gpu_hours : dict of str to float
+        Of all runs and answers, by GPU, estimated from the model's shape.
+    training_seconds, evaluation_seconds : float or None
+        Of all runs, where they were measured.
     warnings : tuple of str
         What a reader must know.
     """
 
     setup: Setup
+    parameters: int
     layers: dict[str, int]
     training: int
     validation: int
@@ -84,8 +112,9 @@ class Plan:
     final_steps: int
     tokens: int
     methods: tuple[MethodPlan, ...]
-    training_seconds: float
-    evaluation_seconds: float
+    gpu_hours: dict[str, float] = field(default_factory=dict)
+    training_seconds: float | None = None
+    evaluation_seconds: float | None = None
     warnings: tuple[str, ...] = ()
 
     def lines(self) -> tuple[str, ...]:
@@ -97,30 +126,44 @@ class Plan:
             else f"learning rate {self.setup.rates[0]:g}, "
         )
         layers = ", ".join(f"{end} × {count:,}" for end, count in self.layers.items())
-        total = self.training_seconds + self.evaluation_seconds
+        hours = ", ".join(f"{_hours(amount)} of one {name}" for name, amount in self.gpu_hours.items())
+        other = deviations(self.setup.to_dict()) if self.setup.budget == "paper" else ()
         return (
-            f"model        {self.setup.model}",
-            f"training     {self.setup.train}: {self.training:,} examples, {self.validation:,} held out"
+            f"model        {self.setup.model}: {self.parameters:,} parameters",
+            f"training     {self.setup.train}: {counted(self.training, 'example')}, {self.validation:,} held out"
             + (f", {self.choosing:,} more to choose the rate" if self.choosing else ""),
             f"layers       {layers}",
             f"questions    {asked}",
             f"runs         {sweep}{counted(self.final, 'run')} of {counted(self.final_steps, 'step')} of "
             f"{counted(self.setup.batch, 'example')}",
             f"tokens       {self.tokens:,} in all",
-            *(
-                f"{plan.method:<12} {plan.trainable_parameters:,} trainable parameters, "
-                f"{plan.geometry_parameters:,} of them curvatures and scales; {plan.tokens_per_second:,.0f} tokens/s; "
-                f"{plan.peak_memory / 2**30:.1f} GiB"
-                for plan in self.methods
-            ),
-            f"time         about {_spoken(total)}: training {_spoken(self.training_seconds)}, "
-            f"evaluation up to {_spoken(self.evaluation_seconds)}",
-            *(
-                f"not paper's  {one}"
-                for one in (deviations(self.setup.to_dict()) if self.setup.budget == "paper" else ())
-            ),
+            *(line for plan in self.methods for line in _method_lines(plan)),
+            f"GPU          about {hours} in bfloat16 ({_REACHED:.0%} of its peak, estimated from the model's shape)",
+            self._time(),
+            *(f"not paper's  {one}" for one in other),
             *(f"warning      {warning}" for warning in self.warnings),
         )
+
+    def _time(self) -> str:
+        if self.training_seconds is None or self.evaluation_seconds is None:
+            return "time here    not measured: the model does not fit into the memory that is free, or has no weights"
+        total = self.training_seconds + self.evaluation_seconds
+        return (
+            f"time here    about {_spoken(total)}: training {_spoken(self.training_seconds)}, "
+            f"evaluation up to {_spoken(self.evaluation_seconds)}"
+        )
+
+
+def _method_lines(plan: MethodPlan) -> tuple[str, ...]:
+    memory = ", ".join(f"{_gib(size)} in {precision}" for precision, size in plan.memory.items())
+    lines = [
+        f"{plan.method:<12} {plan.trainable_parameters:,} trainable parameters, "
+        f"{plan.geometry_parameters:,} of them curvatures and scales",
+        f"             memory, estimated: {memory}",
+    ]
+    if plan.tokens_per_second is not None and plan.peak_memory is not None:
+        lines.append(f"             here: {plan.tokens_per_second:,.0f} tokens/s, about {_gib(plan.peak_memory)}")
+    return tuple(lines)
 
 
 def plan_finetune(
@@ -133,15 +176,21 @@ def plan_finetune(
     leaks: str = "refuse",
     data: str | Path | None = None,
     offline: bool = False,
+    on_step: Callable[[str], None] | None = None,
     **choices: Any,
 ) -> Plan:
     """Say what `geoprobe.finetune` would take, with the same arguments, and write nothing.
+
+    `on_step` is called with what is done next. A model that does not fit into half of the memory that is free is not
+    loaded: what it needs is estimated from its shape alone.
 
     Raises
     ------
     GeoprobeError
         As `geoprobe.finetune`, leaks included.
     """
+    say = on_step or (lambda _: None)
+    say("reading the data, and looking for test questions in it")
     inputs = read_inputs(
         model,
         train,
@@ -155,27 +204,27 @@ def plan_finetune(
         choices=choices,
     )
     setup = inputs.setup
-    base = load_base(setup, offline=offline)
-    prepared = prepare(inputs.training, base.tokenizer, setup)
-    targets = find_targets(base.model, setup.targets, setup.model)
-    methods, costs = [], {}
-    for method in setup.methods:
-        plan, costs[method] = _measured(base, setup, method, prepared)
-        methods.append(plan)
+    say("counting tokens and parameters")
+    shape = model_shape(setup, offline=offline)
+    prepared = prepare(inputs.training, shape.tokenizer, setup)
+    targets = find_targets(shape.model, setup.targets, setup.model)
+    methods = _methods(shape, setup, prepared)
     sweep = sweep_runs(setup, len(prepared.training))
     final = final_runs(setup, dict.fromkeys(setup.methods, setup.rates[0]), len(prepared.training))
-    tokens = {
-        run: sum(len(example.ids) for example in ordered_examples(prepared, setup, run)) for run in (*sweep, *final)
-    }
-    held_out = {"final": prepared.validation, "sweep": prepared.choosing}
-    validated = {kind: sum(len(example.ids) for example in examples) for kind, examples in held_out.items()}
-    seconds = 0.0
-    for run, learned in tokens.items():
-        validations = 1 + (run.steps // setup.validate_every if setup.validate_every else 0)
-        # a forward pass is a third of a step, adapters' own gradients being small
-        seconds += costs[run.method] * (learned + validations * validated[run.purpose] / 3)
+    work = _work(inputs, shape, prepared, (*sweep, *final))
+    warnings = [*inputs.warnings, *targets.notes]
+    seconds: tuple[float, float] | None = None
+    if _fits(shape, setup):
+        say("loading the model")
+        try:
+            base = load_base(setup, offline=offline)
+        except NotFoundError as error:
+            warnings.append(f"The model has no weights that could be loaded: {error.message}")
+        else:
+            methods, seconds = _measured(base, setup, prepared, methods, work, len(final), say)
     return Plan(
         setup=setup,
+        parameters=shape.parameters,
         layers=targets.counts,
         training=len(prepared.training),
         validation=len(prepared.validation),
@@ -185,83 +234,168 @@ def plan_finetune(
         final=len(final),
         sweep_steps=sweep[0].steps if sweep else 0,
         final_steps=final_steps(setup, len(prepared.training)),
-        tokens=sum(tokens.values()),
-        methods=tuple(methods),
-        training_seconds=seconds,
-        evaluation_seconds=_evaluation_seconds(base, inputs, prepared, len(final)),
-        warnings=(*inputs.warnings, *targets.notes),
+        tokens=sum(work.learned.values()),
+        methods=methods,
+        gpu_hours={gpu.name: _gpu_hours(gpu, shape, setup, work, len(final)) for gpu in GPUS},
+        training_seconds=None if seconds is None else seconds[0],
+        evaluation_seconds=None if seconds is None else seconds[1],
+        warnings=tuple(warnings),
     )
 
 
-def _measured(base: LoadedBase, setup: Setup, method: str, prepared: Prepared) -> tuple[MethodPlan, float]:
-    """A method's plan, and its seconds per token of training."""
-    size = setup.micro_batch or setup.batch
-    device = base.model.device
-    examples = ordered_examples(prepared, setup, Run(method, setup.seeds[0], 0.0, "final", _MEASURED_STEPS + 1))
-    with adapted(base.model, setup, method, setup.seeds[0]) as model:
-        model.train()
-        if setup.gradient_checkpointing:
-            model.enable_input_require_grads()
-            model.gradient_checkpointing_enable()
-        optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=0.0)
-        forget_peak()
-        seconds, tokens = [], []
-        for start in range(0, len(examples), setup.batch):
-            step = examples[start : start + setup.batch]
-            began = time.perf_counter()
-            for first in range(0, len(step), size):
-                batch = collate(step[first : first + size], base.padding)
-                with torch.autocast(device.type, torch.bfloat16, enabled=base.half):
-                    loss, _ = response_loss(model, {name: value.to(device) for name, value in batch.items()})
-                loss.backward()
-            optimizer.step()
-            optimizer.zero_grad()
-            loss.item()  # until the device is done
-            seconds.append(time.perf_counter() - began)
-            tokens.append(sum(len(example.ids) for example in step))
-        # the first step warms up
-        a_token = sum(seconds[1:]) / sum(tokens[1:])
-        geometry = geometry_parameters(model)
-        plan = MethodPlan(method, count_parameters(model), geometry, 1 / a_token, peak_memory())
-    return plan, a_token
+@dataclass(frozen=True)
+class _Answers:
+    """A test set's work: questions, tokens of a prompt on average, of options besides, and of the longest answer."""
+
+    task: LoadedTask
+    prompt: float
+    options: float
+    longest: int
+
+    @property
+    def questions(self) -> int:
+        return len(self.task.questions)
 
 
-def _evaluation_seconds(base: LoadedBase, inputs: Inputs, prepared: Prepared, finals: int) -> float:
-    """All models' answers: the base model's up to the limit, the trained ones' as long as what they have learned."""
+@dataclass(frozen=True)
+class _Work:
+    """Tokens to be computed: trained on by run, validated by run (as many as cost the same in training), and asked."""
+
+    learned: dict[Run, int]
+    validated: dict[Run, float]
+    asked: tuple[_Answers, ...]
+    answer: float
+
+
+def _work(inputs: Inputs, shape: ModelShape, prepared: Prepared, runs: Sequence[Run]) -> _Work:
     setup = inputs.setup
-    learned = float(np.percentile([len(example.ids) - example.prompt for example in prepared.training], 95))
-    total = 0.0
-    with adapted(base.model, setup, setup.methods[-1], setup.seeds[0]) as model:
-        model.eval()
-        for task in inputs.asked:
-            limit = task.task.longest(setup)
-            few = sampled(task, setup).questions[: setup.evaluation_batch]
-            times = [
-                _answering(model, base, few, count, setup.beams) for count in (1, 1, 1 + min(_MEASURED_TOKENS, limit))
-            ]
-            prefill, a_token = times[1], max(times[2] - times[1], 0.0) / min(_MEASURED_TOKENS, limit)
-            batches = len(task.questions) / len(few)
-            options = sum(len(question.options) for question in few) / len(few)
-            reading = prefill * (1 + options)  # an option's likelihood is about one more prompt
-            total += batches * (reading + a_token * limit + finals * (reading + a_token * min(limit, learned)))
-    return total
+    learned = {run: sum(len(example.ids) for example in ordered_examples(prepared, setup, run)) for run in runs}
+    held_out = {"final": prepared.validation, "sweep": prepared.choosing}
+    once = {kind: sum(len(example.ids) for example in examples) for kind, examples in held_out.items()}
+    validations = {run: 1 + (run.steps // setup.validate_every if setup.validate_every else 0) for run in runs}
+    # a forward pass is a third of a step, adapters' own gradients being small
+    validated = {run: validations[run] * once[run.purpose] / 3 for run in runs}
+    chat = setup.template == "chat"
+    asked = []
+    for task in inputs.asked:
+        few = task.questions[:_COUNTED]
+        lengths = [len(prompt_ids(question.prompt, shape.tokenizer, chat=chat)) for question in few]
+        options = [len(question.options) for question in few]
+        asked.append(_Answers(task, float(np.mean(lengths)), float(np.mean(options)), task.task.longest(setup)))
+    # trained models write about as much as they have learned to
+    answer = float(np.percentile([example.learned for example in prepared.training], 95))
+    return _Work(learned, validated, tuple(asked), answer)
 
 
-def _answering(model: Any, base: LoadedBase, questions: Sequence[Any], tokens: int, beams: int) -> float:
-    began = time.perf_counter()
-    written_answers(
-        model,
-        base,
-        [question.prompt for question in questions],
-        max_new_tokens=tokens,
-        batch=len(questions),
-        finished=lambda _: False,
-        beams=beams,
+def _methods(shape: ModelShape, setup: Setup, prepared: Prepared) -> tuple[MethodPlan, ...]:
+    """Parameters of every method, and memory of its largest micro-batch, from the model's shape."""
+    tokens = _largest(setup, prepared)
+    plans = []
+    for method in setup.methods:
+        with adapted(shape.model, setup, method, setup.seeds[0]) as model:
+            trained, of_geometry = count_parameters(model), geometry_parameters(model)
+        memory = memory_by_precision(shape, trained, tokens, checkpointing=setup.gradient_checkpointing)
+        plans.append(MethodPlan(method, trained, of_geometry, memory))
+    return tuple(plans)
+
+
+def _largest(setup: Setup, prepared: Prepared) -> int:
+    """Tokens of the largest micro-batch, padding counted."""
+    return (setup.micro_batch or setup.batch) * max(len(example.ids) for example in prepared.training)
+
+
+def _fits(shape: ModelShape, setup: Setup) -> bool:
+    """Whether the weights fit into half of the memory that is free."""
+    device = training_device()
+    if device.type == "cuda":
+        free, size = torch.cuda.mem_get_info(device)[0], 0.56 if setup.four_bit else 2
+    else:
+        free, size = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), 4
+        with suppress(OSError, StopIteration, ValueError):
+            lines = Path("/proc/meminfo").read_text().splitlines()
+            free = int(next(line for line in lines if line.startswith("MemAvailable")).split()[1]) * 1024
+    return bool(shape.parameters * size < free / 2)
+
+
+def _measured(
+    base: LoadedBase,
+    setup: Setup,
+    prepared: Prepared,
+    methods: tuple[MethodPlan, ...],
+    work: _Work,
+    finals: int,
+    say: Callable[[str], None],
+) -> tuple[tuple[MethodPlan, ...], tuple[float, float]]:
+    """Every method's speed and memory here, and seconds of all trainings and of all answers."""
+    say("a few steps of each method")
+    few = ordered_examples(prepared, setup, Run(setup.methods[0], setup.seeds[0], 0.0, "final", 1))
+    few = few[: min(_EXAMPLES, setup.micro_batch or setup.batch)]
+    costs = {cost.method: cost for cost in measure_steps(base, setup, few, rounds=_ROUNDS)}
+    padded = len(few) * max(len(example.ids) for example in few)
+    model = base.model.get_memory_footprint()
+    measured = tuple(
+        MethodPlan(
+            plan.method,
+            plan.trainable_parameters,
+            plan.geometry_parameters,
+            plan.memory,
+            costs[plan.method].tokens_per_second,
+            int(model + max(costs[plan.method].memory, 0) * max(1.0, _largest(setup, prepared) / padded)),
+        )
+        for plan in methods
     )
-    return time.perf_counter() - began
+    training = sum(
+        (count + work.validated[run]) / costs[run.method].tokens_per_second for run, count in work.learned.items()
+    )
+    say("a few answers")
+    with adapted(base.model, setup, setup.methods[-1], setup.seeds[0]) as adapted_model:
+        adapted_model.eval()
+        reading, writing = _answering(adapted_model, base, setup, work.asked[0].task)
+    answering = 0.0
+    for asked in work.asked:
+        # an option's likelihood is about one more prompt
+        prompts = asked.prompt * (1 + asked.options) * reading
+        trained = prompts + writing * setup.beams * min(asked.longest, work.answer)
+        answering += asked.questions * (prompts + writing * setup.beams * asked.longest + finals * trained)
+    return measured, (training, answering)
+
+
+def _answering(model: Any, base: LoadedBase, setup: Setup, task: LoadedTask) -> tuple[float, float]:
+    """Seconds to read a token of a prompt, and to write one after each."""
+    prompts = [question.prompt for question in task.questions[: min(_PROMPTS, setup.evaluation_batch)]]
+    times = []
+    for tokens in (1, 1, 1 + _TOKENS):
+        began = time.perf_counter()
+        written_answers(model, base, prompts, max_new_tokens=tokens, batch=len(prompts), finished=lambda _: False)
+        times.append(time.perf_counter() - began)
+    read = sum(len(prompt_ids(prompt, base.tokenizer, chat=base.chat)) for prompt in prompts)
+    return times[1] / read, max(times[2] - times[1], 0.0) / (_TOKENS * len(prompts))
+
+
+def _gpu_hours(gpu: Gpu, shape: ModelShape, setup: Setup, work: _Work, finals: int) -> float:
+    """Hours of everything on one GPU in bfloat16: products at a share of its peak, and weights read for each token."""
+    tokens = sum(work.learned.values()) + sum(work.validated.values())
+    flops = training_flops(shape.parameters, int(tokens), checkpointing=setup.gradient_checkpointing)
+    seconds = flops / (gpu.flops * _REACHED)
+    once = shape.parameters * 2 / (gpu.bandwidth * _READ)
+    for asked in work.asked:
+        read = asked.questions * asked.prompt * (1 + asked.options) * 2 * shape.parameters / (gpu.flops * _REACHED)
+        steps = np.ceil(asked.questions / setup.evaluation_batch) * once
+        seconds += (finals + 1) * read + steps * (asked.longest + finals * min(asked.longest, work.answer))
+    return float(seconds) / 3600
+
+
+def _gib(size: float) -> str:
+    return f"{size / 2**30:.1f} GiB"
+
+
+def _hours(hours: float) -> str:
+    return (
+        f"{hours:,.0f} hours" if hours >= 10 else f"{hours:.1f} hours" if hours >= 0.1 else f"{hours * 60:.1f} minutes"
+    )
 
 
 def _spoken(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:,.1f} h"

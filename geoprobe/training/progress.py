@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -12,6 +13,7 @@ from rich.text import Text
 
 from geoprobe.report.terminal import Bars
 from geoprobe.report.text import escape
+from geoprobe.results import counted
 from geoprobe.training.records import RunFacts
 
 __all__ = ["QUESTION", "ProgressListener", "TrainingProgress"]
@@ -21,6 +23,8 @@ QUESTION = 0.1
 
 #: Of a run with all test sets, or that failed for a reason of many words.
 _LONGEST_LINE = 4_000
+#: Seconds between lines where there are no bars.
+_EVERY = 60.0
 
 
 class ProgressListener:
@@ -43,16 +47,22 @@ class ProgressListener:
 
 
 class TrainingProgress(ProgressListener):
-    """Bars where standard error is a terminal, and lines everywhere.
+    """Bars where standard error is a terminal, elsewhere a line a minute, and a line for each run everywhere.
 
     Parameters
     ----------
     quiet : bool
         Show nothing at all.
+    clock : callable
+        Gives the seconds.
     """
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         self._quiet = quiet
+        self._clock = clock
+        self._began = self._told = clock()
+        self._title = ""
+        self._total = 0.0
         self._console = Console(stderr=True, highlight=False)
         self._bars = Bars(
             TextColumn("{task.description}"),
@@ -80,23 +90,36 @@ class TrainingProgress(ProgressListener):
 
     def begin(self, weight: float) -> None:
         """The experiment begins, all of it weighing so much."""
+        self._began, self._total = self._clock(), weight
         self._whole = self._bars.add_task("experiment", total=weight, amount="")
 
     def run(self, title: str, amount: int, weight: float) -> None:
         """A run begins, of so many steps or questions."""
         self._before += self._weight
-        self._amount, self._weight = max(amount, 1), weight
+        self._title, self._amount, self._weight = title, max(amount, 1), weight
         if self._run is not None:
             self._bars.remove_task(self._run)
         self._run = self._bars.add_task(escape(title), total=self._amount, amount=f"0 of {amount:,}")
 
     def advance(self, done: int, loss: float | None = None) -> None:
         """It has done so many, the last with this loss."""
+        shown = f"{done:,} of {self._amount:,}" + ("" if loss is None else f", loss {loss:.3f}")
+        if self._bars.disable and self._clock() - self._told >= _EVERY:
+            self._told = self._clock()
+            self._say(f"{self._title}: {shown}{self._left(done)}")
         if self._run is not None:
-            shown = f"{done:,} of {self._amount:,}" + ("" if loss is None else f", loss {loss:.3f}")
             self._bars.update(self._run, completed=done, amount=shown)
         if self._whole is not None:
             self._bars.update(self._whole, completed=self._before + self._weight * done / self._amount)
+
+    def _left(self, done: int) -> str:
+        """How much of the whole experiment is done, and about how long the rest takes."""
+        share = (self._before + self._weight * done / self._amount) / self._total if self._total else 0.0
+        if not 0 < share < 1:
+            return ""
+        minutes = (self._clock() - self._began) * (1 - share) / share / 60
+        left = f"{minutes:.0f} minutes" if minutes < 90 else f"{minutes / 60:.1f} hours"
+        return f"; {share:.0%} of the experiment, about {left} left"
 
     def finished(self, facts: RunFacts) -> None:
         """A training is over."""
@@ -107,7 +130,7 @@ class TrainingProgress(ProgressListener):
         loss = "" if facts.validation_loss is None else f"validation loss {facts.validation_loss:.4f}, "
         right = "".join(f"{task} {marks.count('1')} of {len(marks)}, " for task, marks in facts.rights.items())
         seconds = facts.seconds + facts.evaluation_seconds
-        self._say(f"{title}, {facts.steps} steps: {loss}{right}{seconds:.0f} s")
+        self._say(f"{title}, {counted(facts.steps, 'step')}: {loss}{right}{seconds:.0f} s")
 
     def chosen(self, rates: Mapping[str, float | None]) -> None:
         """The sweep is over; each method's rate."""

@@ -1,5 +1,7 @@
 """A plan says what the experiment then does, and writes nothing."""
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +35,10 @@ def test_a_plan_counts_runs_steps_tokens_and_parameters(
     assert 4 * (4 * 3 + 4 * 6) * 20 < plan.tokens < 4 * (4 * 3 + 4 * 6) * 60
     assert [(each.method, each.geometry_parameters) for each in plan.methods] == [("lora", 0), ("hyplora", 10)]
     assert plan.methods[1].trainable_parameters - plan.methods[0].trainable_parameters == 10
-    assert plan.training_seconds == pytest.approx(plan.tokens / plan.methods[0].tokens_per_second, rel=1.5)
-    assert plan.evaluation_seconds > 0
+    speed = plan.methods[0].tokens_per_second
+    assert speed
+    assert plan.training_seconds == pytest.approx(plan.tokens / speed, rel=1.5)
+    assert plan.evaluation_seconds
     said = "\n".join(plan.lines())
     assert "4 runs of 3 steps to choose the learning rate, 4 runs of 6 steps of 4 examples" in said
     assert "hyplora      2,570 trainable parameters, 10 of them curvatures and scales" in said
@@ -45,3 +49,55 @@ def test_leaks_are_refused_as_in_the_run(tiny_model: Path, test_sets: Path) -> N
     leaked = test_sets / "AddSub" / "test.json"
     with pytest.raises(BadDataError, match="addsub 8 of 8"):
         plan_finetune(tiny_model, train=leaked, data=test_sets, field="instruction,answer", **CHOICES)
+
+
+def test_what_is_done_is_said_before_it_is_done(tiny_model: Path, training_file: Path, test_sets: Path) -> None:
+    said: list[str] = []
+    plan_finetune(tiny_model, train=training_file, data=test_sets, on_step=said.append, **CHOICES)
+    assert said == [
+        "reading the data, and looking for test questions in it",
+        "counting tokens and parameters",
+        "loading the model",
+        "a few steps of each method",
+        "a few answers",
+    ]
+
+
+def test_a_model_without_weights_is_planned_by_its_shape(
+    tiny_model: Path, training_file: Path, test_sets: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(tiny_model, tmp_path / "bare", ignore=shutil.ignore_patterns("*.safetensors"))
+    whole = plan_finetune(tiny_model, train=training_file, data=test_sets, **CHOICES)
+    bare = plan_finetune(folder, train=training_file, data=test_sets, **CHOICES)
+    assert (bare.parameters, bare.tokens, bare.layers) == (whole.parameters, whole.tokens, whole.layers)
+    counts = [(each.trainable_parameters, each.geometry_parameters, each.memory) for each in whole.methods]
+    assert [(each.trainable_parameters, each.geometry_parameters, each.memory) for each in bare.methods] == counts
+    assert bare.training_seconds is None
+    assert "time here    not measured" in "\n".join(bare.lines())
+
+
+def test_the_papers_protocol_on_llama_3_8b_needs_what_the_paper_prints(
+    tiny_model: Path, training_file: Path, test_sets: Path, tmp_path: Path
+) -> None:
+    """Its size, the adapters' share that its equation gives (0.7002%), and more memory than its weights in 16 bits."""
+    folder = tmp_path / "Llama-3-8B"
+    shutil.copytree(tiny_model, folder, ignore=shutil.ignore_patterns("*.safetensors"))
+    sizes = {"vocab_size": 128256, "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32}
+    heads = {"num_attention_heads": 32, "num_key_value_heads": 8, "tie_word_embeddings": False, "head_dim": 128}
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, **sizes, **heads}))
+    plan = plan_finetune(folder, train=training_file, data=test_sets, eval="addsub", validation=6, seeds=(0,))
+    assert plan.parameters == 8_030_261_248
+    lora, hyplora = plan.methods
+    assert 100 * lora.trainable_parameters / (plan.parameters + lora.trainable_parameters) == pytest.approx(
+        0.7002, abs=5e-5
+    )
+    assert hyplora.trainable_parameters - lora.trainable_parameters == 160
+    gib = {precision: size / 2**30 for precision, size in lora.memory.items()}
+    assert 15 < gib["bfloat16"] < 30 < gib["float32"] < 45
+    assert gib["4 bits"] < 14
+    hours = plan.tokens * 4 * plan.parameters / (0.4 * 312e12) / 3600
+    assert hours < plan.gpu_hours["A100"] < 20 * hours
+    told = "\n".join(plan.lines())
+    assert "of one A100" in told
+    assert "not paper's  alpha 64 of lora" in told

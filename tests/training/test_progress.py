@@ -28,6 +28,27 @@ def test_a_finished_run_is_a_line_with_its_loss_and_its_answers(capsys: pytest.C
     assert "learning rates: lora 0.0003, hyplora none" in shown.err
 
 
+def test_without_a_terminal_there_is_a_line_a_minute_with_what_is_left(capsys: pytest.CaptureFixture[str]) -> None:
+    now = [0.0]
+    with TrainingProgress(clock=lambda: now[0]) as progress:
+        progress.begin(100.0)
+        progress.run("lora, seed 0", 50, 50.0)
+        for step in range(1, 51):
+            now[0] += 10.0
+            progress.advance(step, 2.0)
+        progress.run("lora, seed 0: questions", 500, 50.0)
+        progress.advance(100)
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 8  # in 500 seconds
+    assert told[0] == "lora, seed 0: 6 of 50, loss 2.000; 6% of the experiment, about 16 minutes left"
+    with TrainingProgress(quiet=True, clock=lambda: now[0]) as progress:
+        progress.begin(2.0)
+        progress.run("lora", 2, 2.0)
+        now[0] += 3600
+        progress.advance(1)
+    assert capsys.readouterr().err == ""
+
+
 def test_a_failed_run_says_why_and_hostile_text_is_harmless(capsys: pytest.CaptureFixture[str]) -> None:
     with TrainingProgress() as progress:
         progress.finished(RunFacts("dora", 1, 1e-3, "sweep", "failed", "\x1b[2J[red]loss is nan"))
