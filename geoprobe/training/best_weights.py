@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from geoprobe.training.distributed import rank
 
@@ -32,7 +34,9 @@ class BestWeights:
         """Keep a model's trained weights if their loss is lower than any before."""
         if loss < self.loss:
             self.loss, self.step = loss, step
-            self._weights = {name: weight.detach().to("cpu", copy=True) for name, weight in _trained(model)}
+            self._weights = {
+                name: weight.detach().to("cpu", copy=True).contiguous() for name, weight in _trained(model)
+            }
 
     def put_back(self, model: Any) -> None:
         """Give a model the weights that were kept."""
@@ -43,18 +47,20 @@ class BestWeights:
     def save(self, checkpoint: Path) -> None:
         """Write them into a checkpoint, with where they were."""
         if self._weights:
-            torch.save({"loss": self.loss, "step": self.step, "weights": self._weights}, _file(checkpoint))
+            save_file(self._weights, _file(checkpoint), {"loss": repr(self.loss), "step": str(self.step)})
 
     def load(self, checkpoint: Path) -> None:
         """Take them from a checkpoint that has them."""
         path = _file(checkpoint)
         if path.is_file():
-            saved = torch.load(path, map_location="cpu", weights_only=True)
-            self.loss, self.step, self._weights = saved["loss"], saved["step"], saved["weights"]
+            with safe_open(path, "pt") as saved:
+                where = saved.metadata()
+                self._weights = {name: saved.get_tensor(name) for name in saved.keys()}  # noqa: SIM118
+            self.loss, self.step = float(where["loss"]), int(where["step"])
 
 
 def _file(checkpoint: Path) -> Path:
-    return checkpoint / f"best-{rank()}.pt"
+    return checkpoint / f"best-{rank()}.safetensors"
 
 
 def _trained(model: Any) -> list[tuple[str, torch.nn.Parameter]]:

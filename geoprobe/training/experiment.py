@@ -226,7 +226,7 @@ class RunWorker:
         if len(setup.methods) < 2 or world_size() > 1:  # processes that share the weights would wait for one another
             return ()
         costs = store.step_costs()
-        if not costs:
+        if tuple(cost.method for cost in costs) != setup.methods:
             listener.run("steps of all methods in turns", ROUNDS * len(setup.methods), 0.0)
             first = ordered_examples(self.prepared, setup, Run(setup.methods[0], setup.seeds[0], 0.0, "final", 1))
             few = first[: min(EXAMPLES, setup.micro_batch or setup.batch)]

@@ -236,7 +236,7 @@ class Store:
 
 
 #: What of a folder is an experiment's.
-_OWN = ("setup.json", "scales.json", "base", "runs")
+_OWN = ("setup.json", "scales.json", "steps.json", "base", "runs")
 _AGAIN = "Delete its folder to run it again."
 #: A test set's name in a record, and so a file's.
 _SET = re.compile(r"[\w-]+")

@@ -55,6 +55,7 @@ def unreadable(out: Path) -> list[str]:
 def outcome(out: Path) -> tuple[dict[str, bytes], Any]:
     """Weights, and the result without what was measured of time and memory."""
     result = json.loads((out / "finetune.json").read_text())
+    result.pop("steps")
     for each in result["runs"]:
         for name in MEASURED:
             each.pop(name)

@@ -54,6 +54,7 @@ def test_the_command_trains_compares_and_writes_a_report(
         "report.md",
         "scales.json",
         "setup.json",
+        "steps.json",
     ]
     assert printed == (out / "finetune.json").read_text()
     result = ComparisonResult.load(out / "finetune.json")

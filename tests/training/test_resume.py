@@ -72,6 +72,7 @@ def test_a_killed_experiment_goes_on_to_the_same_weights_and_result(
     found, expected = (json.loads((out / "finetune.json").read_text()) for out in (killed, whole))
     measured = ("seconds", "evaluation_seconds", "peak_memory")
     for result in (found, expected):
+        assert [step["method"] for step in result.pop("steps")] == ["hyplora", "lora"]
         for each in result["runs"]:
             for name in measured:
                 assert each.pop(name) > 0

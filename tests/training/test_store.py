@@ -148,11 +148,12 @@ def test_records_of_another_kind_are_refused_and_nothing_outside_is_read(tmp_pat
         ("base/record.json", store.base_record),
         (f"runs/{RUN.id}/record.json", lambda: store.record(RUN)),
         ("scales.json", store.matched_alphas),
+        ("steps.json", store.step_costs),
         ("setup.json", lambda: store.check(SETUP, {}, resume=True)),
     ):
         (store.out / file).parent.mkdir(parents=True, exist_ok=True)
         (store.out / file).write_bytes(content)
-        if file == "scales.json" and content == b"[]":
+        if file in ("scales.json", "steps.json") and content == b"[]":
             assert read() == ()  # no alpha was measured yet
             continue
         with pytest.raises(BadDataError, match=r"\.json|record of|jsonl"):
@@ -170,7 +171,7 @@ def test_a_record_that_names_another_run_or_place_is_refused(tmp_path: Path, cha
 
 
 @pytest.mark.parametrize(
-    "where", ["setup.json", "scales.json", "base", "runs", f"runs/{RUN.id}", "runs/a/adapter.part"]
+    "where", ["setup.json", "scales.json", "steps.json", "base", "runs", f"runs/{RUN.id}", "runs/a/adapter.part"]
 )
 @pytest.mark.parametrize("resume", [False, True])
 def test_no_link_in_the_folder_is_followed(tmp_path: Path, where: str, resume: bool) -> None:
