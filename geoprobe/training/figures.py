@@ -85,8 +85,8 @@ def _accuracies(result: Outcome, called: dict[str, str]) -> Iterator[Figure]:
         yield Figure(
             "accuracies",
             "Accuracy by set",
-            "Share of questions answered right: the mean over seeds, and the lowest and highest seed. What the bars "
-            "overlap by is luck of the seed.",
+            "Share of questions answered right: the mean over seeds, from the lowest seed to the highest. The figure "
+            "of differences, seed by seed and question by question, says what these bars cannot.",
             Axis("% of questions right"),
             Axis(""),
             tuple(layers),

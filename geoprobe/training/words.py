@@ -180,11 +180,14 @@ def learned_by_heart(result: Outcome) -> str:
 def edge_of_sweep(result: Outcome) -> str:
     """What the verdict leaves open where a best rate is at the end of those tried: sentences with a space before."""
     said = ""
-    for method in result.methods:
-        end = result.edge_of_sweep(method)
-        if end is not None:
-            further = "higher" if end == "highest" else "lower"
-            said += f" {name(method)}'s rate is the {end} of those tried, so a {further} one may be better for it."
+    for end, further in (("highest", "higher"), ("lowest", "lower")):
+        there = [name(method) for method in result.methods if result.edge_of_sweep(method) == end]
+        if len(there) == 1:
+            said += f" {there[0]}'s rate is the {end} of those tried, so a {further} one may be better for it."
+        elif there:
+            said += (
+                f" The rates of {' and '.join(there)} are the {end} of those tried, so {further} ones may be better."
+            )
     return said
 
 
