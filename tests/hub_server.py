@@ -1,6 +1,7 @@
 """A small hub on the loopback interface: resolve, ranges, gated and missing repositories, dropped connections."""
 
 import hashlib
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,6 +82,15 @@ def serve(hub: Hub) -> Iterator[Hub]:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
+        def list_files(self) -> None:
+            listed = {"id": "team/model", "sha": hub.headers.get("X-Repo-Commit", COMMIT)}
+            content = json.dumps(listed | {"siblings": [{"rfilename": name} for name in hub.files]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
         def send_without_end(self) -> None:
             self.close_connection = True
             # a client that has enough hangs up; one that does not would wait for a minute
@@ -94,6 +104,8 @@ def serve(hub: Hub) -> Iterator[Hub]:
         def answer(self, *, body: bool) -> None:
             wanted = self.headers.get("Range")
             hub.requests.append((self.command, self.path, wanted))
+            if self.path.startswith("/api/models/team/model"):
+                return self.list_files()
             repository, marker, rest = self.path.lstrip("/").partition("/resolve/")
             if hub.gated:
                 return self.refuse(403, "GatedRepo")

@@ -11,11 +11,15 @@ from urllib.parse import urlsplit
 from geoprobe.errors import AccessError, GeoprobeError, NotFoundError
 from geoprobe.sources.hub_responses import without_signature
 
-__all__ = ["offline_error", "reachable", "translated", "unreachable_error"]
+__all__ = ["LacksFileError", "offline_error", "reachable", "translated", "unreachable_error"]
 
 #: Seconds in which a connection must stand; the hub's own library tries for half a minute.
 _PATIENCE = 3.0
 _PROXIES = ("all_proxy", "http_proxy", "https_proxy")
+
+
+class LacksFileError(NotFoundError):
+    """A repository, or what the cache has of it, without a file that a model has."""
 
 
 def reachable() -> bool:
@@ -43,9 +47,9 @@ def unreachable_error(name: str) -> GeoprobeError:
     )
 
 
-def offline_error(name: str, file: str) -> NotFoundError:
+def offline_error(name: str, file: str) -> LacksFileError:
     """What to raise where a file is asked for and the network may not be."""
-    return NotFoundError(
+    return LacksFileError(
         f"{file} of {name} is not in the cache, and the network is switched off or away.",
         "Run once without --offline (and with HF_HUB_OFFLINE unset), or give a local folder.",
     )
@@ -92,7 +96,7 @@ def translated(name: str, file: str, offline: bool) -> Iterator[None]:
             "Give a folder, a file or owner/name.",
         ) from error
     except RemoteEntryNotFoundError as error:
-        raise NotFoundError(
+        raise LacksFileError(
             f"The model {name} has no safetensors weights ({error.response.url.path.rpartition('/')[2]} is missing).",
             "Name a repository with safetensors; fetch others by `hf download`, and scan what came.",
         ) from error

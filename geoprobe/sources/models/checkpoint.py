@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, Int64
 
 from geoprobe.data import BLOCK_ROWS, Rows
 from geoprobe.errors import BadDataError, NotFoundError
@@ -23,6 +23,7 @@ from geoprobe.sources.models.safetensors_header import TensorEntry, read_header
 __all__ = [
     "INDEX",
     "Checkpoint",
+    "RemoteCheckpoint",
     "SafetensorsFiles",
     "StoredRows",
     "digest",
@@ -66,6 +67,20 @@ class Checkpoint(Protocol):
 
     def array(self, name: str) -> Float32[np.ndarray, "..."]:
         """A small tensor of any shape."""
+
+
+@runtime_checkable
+class RemoteCheckpoint(Checkpoint, Protocol):
+    """Tensors that are elsewhere: what is asked for is fetched."""
+
+    def fetch_rows(self, name: str, rows: Int64[np.ndarray, " n"]) -> None:
+        """Fetch these rows, sorted, of a matrix: then `rows` gives it with the others as zeros."""
+
+    def row_bytes(self, name: str) -> int:
+        """Bytes of a matrix's row."""
+
+    def shape_of(self, name: str) -> tuple[int, ...]:
+        """A tensor's shape, asked for where need be."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any
 from geoprobe.errors import UsageError
 from geoprobe.files import escaped_name
 from geoprobe.sources.models.checkpoint import Checkpoint, SafetensorsFiles, read_json, shard_files
-from geoprobe.sources.models.gguf import is_whole_or_first, open_gguf
+from geoprobe.sources.models.gguf import GgufFile, is_whole_or_first, open_gguf
 from geoprobe.sources.models.gguf_tokenizer import gguf_tokenizer
 from geoprobe.sources.models.pickled import PICKLED_SUFFIXES, PickledFiles
 from geoprobe.sources.models.tokenizer import Tokenizer, load_tokenizer, word_tokenizer
@@ -26,7 +26,7 @@ from geoprobe.sources.models.word_vectors import (
     read_word_vectors,
 )
 
-__all__ = ["FORMATS", "GGUF", "SUFFIXES", "Format", "Stored"]
+__all__ = ["FORMATS", "GGUF", "SUFFIXES", "Format", "Stored", "stored_gguf"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +109,11 @@ def _beside(checkpoint: Checkpoint, folder: Path) -> Stored:
 
 
 def _open_gguf(files: tuple[Path, ...]) -> Stored:
-    file = open_gguf(files[0])
+    return stored_gguf(open_gguf(files[0]), files[0])
+
+
+def stored_gguf(file: GgufFile, path: Path) -> Stored:
+    """What a GGUF file holds; `path` is for its name."""
     architecture = str(file.metadata.get("general.architecture", "unknown"))
     config: dict[str, Any] = {"model_type": architecture}
     if not _is_encoder(architecture, file.metadata):
@@ -117,10 +121,7 @@ def _open_gguf(files: tuple[Path, ...]) -> Stored:
     scale = file.metadata.get(f"{architecture}.embedding_scale")
     if scale is not None:
         config["embedding_multiplier"] = scale
-    depth = file.metadata.get(f"{architecture}.block_count")
-    if depth is not None:
-        config["num_hidden_layers"] = depth
-    name = str(file.metadata.get("general.name", escaped_name(files[0].stem)))
+    name = str(file.metadata.get("general.name", escaped_name(path.stem)))
     return Stored(file, config, partial(gguf_tokenizer, file), name)
 
 

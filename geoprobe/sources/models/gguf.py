@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from geoprobe.errors import BadDataError, NotFoundError
-from geoprobe.sources.models.gguf_header import GgufTensor, read_gguf_header
+from geoprobe.sources.models.gguf_header import GgufHeader, GgufTensor, read_gguf_header
 
-__all__ = ["GgufFile", "GgufRows", "is_whole_or_first", "open_gguf"]
+__all__ = ["GgufFile", "GgufRows", "gguf_rows", "is_whole_or_first", "joined", "open_gguf", "part_names"]
 
 #: Types whose elements numpy knows; all others are rows of quantised blocks, mapped as bytes.
 _PLAIN: dict[str, np.dtype[Any]] = {"F64": np.dtype("<f8"), "F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
@@ -123,36 +123,47 @@ class GgufFile:
         BadDataError
             When its type is unknown or cannot be dequantised, or the file ends before it.
         """
-        import gguf
-
         path, tensor = self.tensors[name]
-        width, rows = tensor.shape
-        try:
-            kind = gguf.GGMLQuantizationType(tensor.kind)
-            block, block_bytes = gguf.GGML_QUANT_SIZES[kind]
-            if kind.name not in _PLAIN:
-                gguf.dequantize(np.zeros((1, block_bytes), np.uint8), kind)
-        except (ValueError, KeyError, NotImplementedError) as error:
-            called = kind.name if isinstance(error, NotImplementedError) else tensor.kind
-            raise BadDataError(
-                f"{path}: tensor {name!r} has type {called}, which the gguf package cannot read.",
-                "Update the gguf package, or use a file of another quantisation.",
-            ) from error
-        row_bytes = width // block * block_bytes
-        if width % block or tensor.start + rows * row_bytes > path.stat().st_size:
-            raise BadDataError(
-                f"{path} is a damaged GGUF file: its tensor {name!r} of shape {rows:,}×{width:,} does not fit.",
-                "Download it again.",
-            )
-        dtype = _PLAIN.get(kind.name)
-        if dtype is None:
-            return GgufRows(path, tensor.start, (rows, row_bytes), np.dtype(np.uint8), kind, width)
-        return GgufRows(path, tensor.start, (rows, width), dtype, kind, width)
+        return gguf_rows(path, tensor, name, path, tensor.start, path.stat().st_size)
 
     def array(self, name: str) -> Float32[np.ndarray, "..."]:
         """A matrix whole; GGUF keeps scales inside its blocks, so nothing smaller is asked for."""
         rows = self.rows(name)
         return rows.read(0, rows.shape[0])
+
+
+def gguf_rows(where: Path, tensor: GgufTensor, name: str, stored: Path, start: int, size: int) -> GgufRows:
+    """Rows of a tensor of the file `where`, whose bytes begin at `start` of the file `stored`, of `size` bytes.
+
+    Raises
+    ------
+    BadDataError
+        When its type is unknown or cannot be dequantised, or the file ends before it.
+    """
+    import gguf
+
+    width, rows = tensor.shape
+    try:
+        kind = gguf.GGMLQuantizationType(tensor.kind)
+        block, block_bytes = gguf.GGML_QUANT_SIZES[kind]
+        if kind.name not in _PLAIN:
+            gguf.dequantize(np.zeros((1, block_bytes), np.uint8), kind)
+    except (ValueError, KeyError, NotImplementedError) as error:
+        called = kind.name if isinstance(error, NotImplementedError) else tensor.kind
+        raise BadDataError(
+            f"{where}: tensor {name!r} has type {called}, which the gguf package cannot read.",
+            "Update the gguf package, or use a file of another quantisation.",
+        ) from error
+    row_bytes = width // block * block_bytes
+    if width % block or start + rows * row_bytes > size:
+        raise BadDataError(
+            f"{where} is a damaged GGUF file: its tensor {name!r} of shape {rows:,}×{width:,} does not fit.",
+            "Download it again.",
+        )
+    dtype = _PLAIN.get(kind.name)
+    if dtype is None:
+        return GgufRows(stored, start, (rows, row_bytes), np.dtype(np.uint8), kind, width)
+    return GgufRows(stored, start, (rows, width), dtype, kind, width)
 
 
 def open_gguf(path: Path) -> GgufFile:
@@ -166,7 +177,19 @@ def open_gguf(path: Path) -> GgufFile:
         When parts are missing.
     """
     paths = _parts(path)
-    headers = [read_gguf_header(part) for part in paths]
+    return joined(paths, [read_gguf_header(part) for part in paths])
+
+
+def joined(paths: Sequence[Path], headers: Sequence[GgufHeader]) -> GgufFile:
+    """A file of the headers of its parts.
+
+    Raises
+    ------
+    BadDataError
+        When two parts hold the same tensor.
+    NotFoundError
+        When the first says that there are more.
+    """
     tensors: dict[str, tuple[Path, GgufTensor]] = {}
     for part, header in zip(paths, headers, strict=True):
         for name, tensor in header.tensors.items():
@@ -179,7 +202,8 @@ def open_gguf(path: Path) -> GgufFile:
     count, stated = headers[0].metadata.get("split.count", 1), headers[0].metadata.get("split.tensors.count")
     if isinstance(count, int) and count > len(paths) and stated != len(tensors):
         raise NotFoundError(
-            f"{path} is one of {count} parts, and the others are not beside it under the names that llama.cpp gives.",
+            f"{paths[0]} is one of {count} parts, and the others are not beside it under the names that llama.cpp "
+            "gives.",
             f"Put all parts into one folder, named as NAME-00001-of-{count:05}.gguf.",
         )
     # only the first part holds more than its own number
@@ -192,21 +216,25 @@ def is_whole_or_first(path: Path) -> bool:
     return matched is None or int(matched["number"]) <= 1
 
 
-def _parts(path: Path) -> list[Path]:
+def part_names(path: Path) -> list[Path]:
+    """All parts of a split file, whichever of them is named; the file itself where its name is not a part's."""
     matched = _SPLIT.fullmatch(path.name)
-    if matched is None:
+    count = 0 if matched is None else int(matched["count"])
+    if matched is None or not 1 <= int(matched["number"]) <= count:
         return [path]
-    count = int(matched["count"])
-    if not 1 <= int(matched["number"]) <= count:
-        return [path]
-    paths = [
+    return [
         path.with_name(f"{matched['stem']}-{number:05}-of-{count:05}{matched['suffix']}")
         for number in range(1, count + 1)
     ]
+
+
+def _parts(path: Path) -> list[Path]:
+    paths = part_names(path)
     missing = [part.name for part in paths if not part.is_file()]
-    if missing:
+    if missing and len(paths) > 1:
+        stem = path.name[: -len("-00001-of-00002.gguf")]
         raise NotFoundError(
-            f"{path.parent} lacks {len(missing)} of the {count} parts of {matched['stem']}: {', '.join(missing[:4])}.",
+            f"{path.parent} lacks {len(missing)} of the {len(paths)} parts of {stem}: {', '.join(missing[:4])}.",
             "Put all parts into one folder.",
         )
     return paths

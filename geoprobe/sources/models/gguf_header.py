@@ -18,7 +18,7 @@ import numpy as np
 
 from geoprobe.errors import BadDataError
 
-__all__ = ["GgufHeader", "GgufTensor", "read_gguf_header"]
+__all__ = ["GgufHeader", "GgufTensor", "MoreBytes", "check_magic", "parse_gguf_header", "read_gguf_header"]
 
 _STRING, _ARRAY = 8, 9
 _SCALARS: dict[int, np.dtype[Any]] = {
@@ -35,6 +35,8 @@ _MAX_ITEMS = 1 << 24
 #: Bytes of a header: those of the largest vocabularies take 20 million.
 _MAX_HEADER_BYTES = 1 << 28
 _LENGTH = struct.Struct("<Q")
+#: Share of what a header's rest is thought to take that is fetched at a time.
+_CAUTION = 0.95
 
 
 @dataclass(frozen=True)
@@ -54,16 +56,33 @@ class GgufHeader:
     tensors: dict[str, GgufTensor]
 
 
-class _Cursor:
-    """A place in a file's bytes that cannot be moved beyond their end."""
+class MoreBytes(Exception):
+    """A header goes on behind the bytes that are here.
 
-    def __init__(self, data: mmap.mmap, size: int) -> None:
+    Parameters
+    ----------
+    wanted : int
+        Bytes that are wanted next, from the file's start on: no more than the header has, as far as can be told.
+    """
+
+    def __init__(self, wanted: int) -> None:
+        super().__init__(f"{wanted:,} bytes are wanted")
+        self.wanted = wanted
+
+
+class _Cursor:
+    """A place in a file's bytes that cannot be moved beyond their end, of which only the first may be here."""
+
+    def __init__(self, data: mmap.mmap | bytes, size: int) -> None:
         self.data, self.size, self.at = data, size, 0
+        self.here = min(len(data), size)
 
     def take(self, count: int) -> int:
         """Step over `count` bytes and say where they start."""
-        if count > self.size - self.at:
-            raise ValueError(f"{count:,} bytes are claimed at byte {self.at:,} of {self.size:,}")
+        if count > self.here - self.at:
+            if count > self.size - self.at:
+                raise ValueError(f"{count:,} bytes are claimed at byte {self.at:,} of {self.size:,}")
+            raise MoreBytes(self.at + count)
         start = self.at
         self.at += count
         return start
@@ -76,18 +95,29 @@ class _Cursor:
 
     def strings(self, count: int) -> list[str]:
         # one loop with nothing called in it but what must be: a vocabulary and its merges are 100,000 strings and more
-        data, size, at, found = self.data, self.size, self.at, []
+        data, here, at = self.data, self.here, self.at
+        found: list[str] = []
         for _ in range(count):
-            if size - at < 8:
-                raise ValueError(f"8 bytes are claimed at byte {at:,} of {size:,}")
+            if here - at < 8:
+                raise self._strings_go_on(at, 0, len(found), count)
             (length,) = _LENGTH.unpack_from(data, at)
             at += 8
-            if length > min(size - at, _MAX_STRING_BYTES):
-                raise ValueError(f"a string of {length:,} bytes is claimed at byte {at:,} of {size:,}")
+            if length > here - at or length > _MAX_STRING_BYTES:
+                raise self._strings_go_on(at, length, len(found), count)
             found.append(data[at : at + length].decode("utf-8"))
             at += length
         self.at = at
         return found
+
+    def _strings_go_on(self, at: int, length: int, found: int, count: int) -> Exception:
+        """What to raise at a string of `length` that ends beyond what is here."""
+        if length > min(self.size - at, _MAX_STRING_BYTES):
+            return ValueError(f"a string of {length:,} bytes is claimed at byte {at:,} of {self.size:,}")
+        if length == 0 and self.size - at < 8:
+            return ValueError(f"8 bytes are claimed at byte {at:,} of {self.size:,}")
+        # those behind are taken to be as long as those before, or a little shorter
+        behind = int((count - found - 1) * (at - self.at) / found * _CAUTION) if found else 0
+        return MoreBytes(at + max(length, 8) + behind)
 
     def value(self, kind: int) -> Any:
         if kind == _STRING:
@@ -120,18 +150,40 @@ def read_gguf_header(path: Path) -> GgufHeader:
     """
     size = path.stat().st_size
     with path.open("rb") as file:
-        magic = file.read(4)
-        if magic != b"GGUF":
-            raise BadDataError(
-                f"{path} is not a GGUF file: it begins with {magic!r}, not b'GGUF'.",
-                "Is it another format, a Git LFS pointer, or an unfinished download?",
-            )
+        check_magic(file.read(4), str(path))
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            cursor = _Cursor(data, min(size, _MAX_HEADER_BYTES))
-            try:
-                return _read(cursor, size)
-            except (ValueError, struct.error, OverflowError, MemoryError) as error:
-                raise BadDataError(f"{path} is a damaged GGUF file: {error}.", "Download it again.") from error
+            return parse_gguf_header(data, size, str(path))
+
+
+def check_magic(begin: bytes, where: str) -> None:
+    """Refuse what does not begin as GGUF does.
+
+    Raises
+    ------
+    BadDataError
+        When these are not its first four bytes.
+    """
+    if begin != b"GGUF":
+        raise BadDataError(
+            f"{where} is not a GGUF file: it begins with {begin!r}, not b'GGUF'.",
+            "Is it another format, a Git LFS pointer, or an unfinished download?",
+        )
+
+
+def parse_gguf_header(data: mmap.mmap | bytes, size: int, where: str) -> GgufHeader:
+    """Parse the header in a file's bytes, or in its first ones, checked against the file's whole size.
+
+    Raises
+    ------
+    BadDataError
+        When it is damaged.
+    MoreBytes
+        When it goes on behind these bytes.
+    """
+    try:
+        return _read(_Cursor(data, min(size, _MAX_HEADER_BYTES)), size)
+    except (ValueError, struct.error, OverflowError, MemoryError) as error:
+        raise BadDataError(f"{where} is a damaged GGUF file: {error}.", "Download it again.") from error
 
 
 def _read(cursor: _Cursor, size: int) -> GgufHeader:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
-from geoprobe.errors import NotFoundError
-from geoprobe.sources.hub_errors import offline_error, reachable, translated, unreachable_error
+from geoprobe.errors import BadDataError, NotFoundError
+from geoprobe.files import write_whole
+from geoprobe.sources.hub_errors import LacksFileError, offline_error, reachable, translated, unreachable_error
 from geoprobe.sources.hub_responses import patiently
+from geoprobe.sources.models.gguf import is_whole_or_first
 
-__all__ = ["HubRepository", "open_repository"]
+__all__ = ["HubRepository", "gguf_repository", "kept_name", "open_repository"]
 
 #: What may change a whole tokenizer, and what one can be made of where there is none.
 _WHOLE = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
@@ -28,6 +34,7 @@ _PARTS = (
 )
 #: Bytes of the largest small file: tokenizers of 262,144 tokens take 35 million.
 _LARGEST = 1 << 27
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _UNPACKED = {"Accept-Encoding": "identity"}
 
 
@@ -65,15 +72,7 @@ class HubRepository:
 
     def kept(self, name: str) -> Path:
         """Where a part of this revision's files is kept between runs, there or not."""
-        from huggingface_hub import cached_assets_path, constants
-
-        root = constants.HF_ASSETS_CACHE
-        with translated(self.name, name, self.offline):
-            try:
-                folder = cached_assets_path("geoprobe", namespace=self.name, subfolder=self.commit, assets_dir=root)
-            except ValueError as error:  # so the library says that a file is where the folder should be
-                raise NotADirectoryError(str(error)) from error
-        return folder / name
+        return _assets(self.name, self.commit) / name
 
     def has(self, file: str) -> bool:
         """Whether the repository holds a file, which is not fetched; offline, whether it is known to."""
@@ -140,7 +139,7 @@ def open_repository(
             raise unreachable_error(name)
     config = _optional(name, "config.json", revision, offline)
     if config is None:
-        raise NotFoundError(
+        raise LacksFileError(
             f"The repository {name} has no config.json.", "Name a repository that holds a transformers model."
         )
     repository = HubRepository(name, config.parent.name, config.parent, offline)
@@ -168,3 +167,82 @@ def _optional(name: str, file: str, revision: str | None, offline: bool) -> Path
             raise
         except EntryNotFoundError:
             return None
+
+
+def gguf_repository(
+    name: str, file: str | None, *, revision: str | None = None, offline: bool = False
+) -> tuple[HubRepository, str]:
+    """A repository by a GGUF file in it: the one that is named, or the only one there.
+
+    What the repository holds is kept, so that the file is known again without the network.
+
+    Raises
+    ------
+    NotFoundError
+        When it has no such file, or several and none is named.
+    BadDataError
+        When the hub names no commit.
+    """
+    from huggingface_hub import is_offline_mode
+
+    offline = offline or is_offline_mode() or not reachable()
+    commit, files = _listing(name, revision, offline)
+    repository = HubRepository(name, commit, _assets(name, commit), offline)
+    models = sorted(each for each in files if each.lower().endswith(".gguf") and is_whole_or_first(Path(each)))
+    if file is not None:
+        if file not in files:
+            near = get_close_matches(file, models, 1) or models[:6]
+            raise NotFoundError(
+                f"The repository {name} has no file {file!r}.",
+                f"It has: {', '.join(near)}." if near else "It has no GGUF file.",
+            )
+        return repository, file
+    if len(models) == 1:
+        return repository, models[0]
+    some = ", ".join(models[:6]) + (f" and {len(models) - 6:,} more" if len(models) > 6 else "")
+    if models:
+        raise NotFoundError(
+            f"The repository {name} has no weights in safetensors, and {len(models):,} GGUF files: {some}.",
+            f"Name one of them as {name}:FILE.",
+        )
+    raise LacksFileError(
+        f"The repository {name} has no weights in safetensors, and no GGUF file.", "Name another repository."
+    )
+
+
+def _listing(name: str, revision: str | None, offline: bool) -> tuple[str, list[str]]:
+    """The commit of a revision, and the repository's files: as the hub says, or as it said last."""
+    from huggingface_hub import HfApi, constants
+
+    kept = _assets(name, "revisions") / f"{kept_name(revision or 'main', revision or 'main')}.json"
+    if offline:
+        if not kept.is_file():
+            raise offline_error(name, "The list of files")
+        listed = json.loads(kept.read_bytes())
+        return listed["commit"], listed["files"]
+    with translated(name, "the list of files", offline):
+        ask = partial(HfApi(constants.ENDPOINT).model_info, name, revision=revision)
+        found = patiently(ask, limit=_LARGEST)
+    commit, files = str(found.sha), [str(each.rfilename) for each in found.siblings or ()]
+    if not _COMMIT.fullmatch(commit):
+        raise BadDataError(f"The hub names {commit[:60]!r} as the commit of {name}.", "Check HF_ENDPOINT.")
+    write_whole({kept: json.dumps({"commit": commit, "files": files}).encode()})
+    return commit, files
+
+
+def _assets(name: str, part: str) -> Path:
+    """Where parts of a repository's files are kept between runs, made if need be."""
+    from huggingface_hub import cached_assets_path, constants
+
+    with translated(name, part, False):
+        try:
+            root = constants.HF_ASSETS_CACHE
+            return Path(cached_assets_path("geoprobe", namespace=name, subfolder=part, assets_dir=root))
+        except ValueError as error:  # so the library says that a file is where the folder should be
+            raise NotADirectoryError(str(error)) from error
+
+
+def kept_name(name: str, whole: str) -> str:
+    """A file's name for a tensor or a file, whose own may hold anything, a path of folders included."""
+    letters = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name)[-80:]
+    return f"{letters}.{hashlib.sha256(whole.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +14,7 @@ from geoprobe.errors import BadDataError
 from geoprobe.files import write_whole
 from geoprobe.sources.models.architectures import embedding_by_name
 from geoprobe.sources.models.checkpoint import INDEX, weight_map
-from geoprobe.sources.models.hub import HubRepository
+from geoprobe.sources.models.hub import HubRepository, kept_name
 from geoprobe.sources.models.hub_ranges import HubFile
 from geoprobe.sources.models.safetensors import SafetensorsRows, read_array
 from geoprobe.sources.models.safetensors_header import TensorEntry, header_length, parse_header, read_header
@@ -116,11 +115,11 @@ class HubCheckpoint:
         return None
 
     def _kept(self, name: str, entry: TensorEntry, suffix: str) -> Path:
-        safe = _safe(name, f"{self.file(name)}\0{name}")
+        safe = kept_name(name, f"{self.file(name)}\0{name}")
         return self.repository.kept(f"{safe}.{entry.start}-{entry.stop}.{suffix}")
 
     def _kept_header(self, file: str) -> Path:
-        return self.repository.kept(f"{_safe(file, file)}.header")
+        return self.repository.kept(f"{kept_name(file, file)}.header")
 
     def _there(self, file: str) -> bool:
         return self._kept_header(file).is_file() or self.repository.has(file)
@@ -152,9 +151,3 @@ class HubCheckpoint:
             write_whole({kept: size.to_bytes(8, "little") + header})
         content = kept.read_bytes()
         return parse_header(content[8:], int.from_bytes(content[:8], "little"), where)
-
-
-def _safe(name: str, whole: str) -> str:
-    """A file's name for a tensor or a shard, whose own may hold anything, a path of folders included."""
-    letters = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in name)[-80:]
-    return f"{letters}.{hashlib.sha256(whole.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"

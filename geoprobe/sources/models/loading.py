@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from geoprobe.errors import AccessError, NotFoundError
 from geoprobe.files import escaped_name, given_path, what_is_at
+from geoprobe.sources.hub_errors import LacksFileError
 from geoprobe.sources.models.architectures import choose_tensor, embedding_by_name, vocabulary_size
 from geoprobe.sources.models.checkpoint import read_json
-from geoprobe.sources.models.formats import Stored
-from geoprobe.sources.models.hub import HubRepository, open_repository
+from geoprobe.sources.models.formats import Stored, stored_gguf
+from geoprobe.sources.models.hub import gguf_repository, open_repository
 from geoprobe.sources.models.hub_checkpoint import HubCheckpoint
+from geoprobe.sources.models.hub_gguf import Listener, open_hub_gguf
 from geoprobe.sources.models.opened import OpenedModel
 from geoprobe.sources.models.quantised import refuse_packed
 from geoprobe.sources.models.resolve import ModelLocation, reading, resolve_model
@@ -58,10 +61,8 @@ def open_model(
     given = _given_tokenizer(tokenizer)
     location = resolve_model(model, revision=revision)
     if location.repository is not None:
-        repository = open_repository(
-            location.repository, revision=location.revision, offline=offline, tokenizer=given is None
-        )
-        return _opened(location, _on_hub(repository, tensor, progress), given, tensor, repository.commit)
+        stored, commit = _on_hub(location, tensor, offline, progress, tokenizer=given is None)
+        return _opened(location, stored, given, tensor, commit)
     with reading(location.files[0]):
         return _opened(location, _stored(location), given, tensor, location.revision)
 
@@ -76,7 +77,10 @@ def open_tokenizer(model: str | Path, *, revision: str | None = None, offline: b
     """
     location = resolve_model(model, revision=revision)
     if location.repository is not None:
-        return load_tokenizer(open_repository(location.repository, revision=revision, offline=offline).folder)
+        if location.file is None:
+            with suppress(LacksFileError):
+                return load_tokenizer(open_repository(location.repository, revision=revision, offline=offline).folder)
+        return _gguf_on_hub(location, offline)[0].tokenizer()
     with reading(location.files[0]):
         return _stored(location).tokenizer()
 
@@ -100,10 +104,34 @@ def _stored(location: ModelLocation) -> Stored:
     return stored
 
 
-def _on_hub(repository: HubRepository, tensor: str | None, progress: Callable[[int, int], None] | None) -> Stored:
-    checkpoint = HubCheckpoint(repository, tensor, progress)
-    config = read_json(repository.folder / "config.json")
-    return Stored(checkpoint, config, lambda: load_tokenizer(repository.folder))
+def _on_hub(
+    location: ModelLocation, tensor: str | None, offline: bool, progress: Listener, *, tokenizer: bool
+) -> tuple[Stored, str]:
+    """A repository's safetensors, or the GGUF file that is named or the only one there; and the commit."""
+    assert location.repository is not None
+    lacking: LacksFileError | None = None
+    if location.file is None:
+        try:
+            repository = open_repository(
+                location.repository, revision=location.revision, offline=offline, tokenizer=tokenizer
+            )
+            checkpoint = HubCheckpoint(repository, tensor, progress)
+            checkpoint.names()
+            config = read_json(repository.folder / "config.json")
+            return Stored(checkpoint, config, lambda: load_tokenizer(repository.folder)), repository.commit
+        except LacksFileError as error:
+            lacking = error
+    try:
+        return _gguf_on_hub(location, offline, progress)
+    except LacksFileError as error:
+        raise (lacking or error) from None
+
+
+def _gguf_on_hub(location: ModelLocation, offline: bool, progress: Listener = None) -> tuple[Stored, str]:
+    repository, file = gguf_repository(
+        str(location.repository), location.file, revision=location.revision, offline=offline
+    )
+    return stored_gguf(open_hub_gguf(repository, file, progress), Path(file)), repository.commit
 
 
 def _opened(

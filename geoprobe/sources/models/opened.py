@@ -13,9 +13,8 @@ from jaxtyping import Float64
 from geoprobe.data import EmbeddingTable, ModelSource, Rows, SampledRows
 from geoprobe.errors import BadDataError
 from geoprobe.sources.models.architectures import lookup_scale, output_by_name, text_configs, vocabulary_size
-from geoprobe.sources.models.checkpoint import Checkpoint, StoredRows, digest
+from geoprobe.sources.models.checkpoint import Checkpoint, RemoteCheckpoint, StoredRows, digest
 from geoprobe.sources.models.grouped import row_extent
-from geoprobe.sources.models.hub_checkpoint import HubCheckpoint
 from geoprobe.sources.models.quantised import dequantised
 from geoprobe.sources.models.tokenizer import Tokenizer
 from geoprobe.sources.models.vocabulary import MAX_TOKENS
@@ -106,7 +105,7 @@ class OpenedModel:
         """The embedding with the rows of non-zero weight at hand; nothing of the others is read."""
         if self.shape[0] != self.checkpoint.shapes()[self.tensor][0]:
             return self.table()  # tokens share rows
-        if isinstance(self.checkpoint, HubCheckpoint):
+        if isinstance(self.checkpoint, RemoteCheckpoint):
             self.checkpoint.fetch_rows(self.tensor, np.flatnonzero(weights))
         rows, quantised = self._rows(self.tensor)
         return self._assemble(rows, SampledRows(rows, weights > 0), quantised, tied=self._tied, weights=weights)
@@ -114,7 +113,7 @@ class OpenedModel:
     @property
     def row_bytes(self) -> int:
         """Bytes of a row as stored."""
-        if isinstance(self.checkpoint, HubCheckpoint):
+        if isinstance(self.checkpoint, RemoteCheckpoint):
             return self.checkpoint.row_bytes(self.tensor)
         return int(self.checkpoint.rows(self.tensor).stored[:1].nbytes)
 
@@ -165,7 +164,7 @@ class OpenedModel:
     def _output(self, rows: Rows, wanted: bool) -> tuple[bool | None, Rows | None]:
         """Whether the output matrix is the embedding, and where it is another one, that."""
         name = self._output_name
-        if name is None or (isinstance(self.checkpoint, HubCheckpoint) and not wanted):
+        if name is None or (isinstance(self.checkpoint, RemoteCheckpoint) and not wanted):
             return self._tied, None
         if self._shape_of(name) != rows.shape:  # projected from another width, or a head of another kind
             return False, None
@@ -176,7 +175,7 @@ class OpenedModel:
         return False, matrix
 
     def _shape_of(self, name: str) -> tuple[int, ...] | None:
-        if isinstance(self.checkpoint, HubCheckpoint):
+        if isinstance(self.checkpoint, RemoteCheckpoint):
             return self.checkpoint.shape_of(name)
         return self.checkpoint.shapes().get(name)
 

@@ -19,6 +19,10 @@ from geoprobe.sources.models.formats import FORMATS, GGUF, SUFFIXES, Format
 __all__ = ["ADAPTER", "ModelLocation", "adapter_error", "reading", "resolve_model"]
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
+#: A file of a repository, in a folder or not.
+_HUB_FILE = re.compile(
+    r"(?P<id>[A-Za-z0-9][\w.-]*(/[\w.-]+)?):(?P<file>(?!.*\.\.)[\w.-]+(/[\w. -]+)*\.gguf)", re.IGNORECASE
+)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 #: What an adapter is known by.
 ADAPTER = "adapter_config.json"
@@ -47,6 +51,8 @@ class ModelLocation:
         The hub id, and the branch, tag or commit asked for; the commit of a snapshot in the hub's cache.
     title : str or None
         The name it is known by, where that is neither in its files nor what the user wrote.
+    file : str or None
+        The GGUF file that was named in a repository.
     """
 
     given: str
@@ -56,6 +62,7 @@ class ModelLocation:
     repository: str | None = None
     revision: str | None = None
     title: str | None = None
+    file: str | None = None
 
     def pretrained(self, *, offline: bool = False) -> tuple[str, dict[str, Any]]:
         """What transformers' ``from_pretrained`` takes to load the whole model: a folder or hub id, and options.
@@ -66,7 +73,9 @@ class ModelLocation:
             When transformers loads no such files, or would load others than were named.
         """
         if self.format is None:
-            options = {} if self.revision is None else {"revision": self.revision}
+            options: dict[str, Any] = {} if self.revision is None else {"revision": self.revision}
+            if self.file is not None:
+                options |= {"gguf_file": self.file, "use_safetensors": None}
             return str(self.repository), {"local_files_only": offline, **options}
         folder, named = self.files[0].parent, ", ".join(path.name for path in self.files[:4])
         if (folder / ADAPTER).is_file():  # transformers would load the adapter's base, wherever that is
@@ -96,7 +105,7 @@ def resolve_model(model: str | Path, *, revision: str | None = None) -> ModelLoc
     ----------
     model : str or Path
         In the order looked for: ``demo``; a folder of safetensors, of PyTorch files or with one GGUF file; such a file
-        itself, word vectors as text (GloVe, word2vec; also ``.gz``) or ``.npy``; a hub id.
+        itself, word vectors as text (GloVe, word2vec; also ``.gz``) or ``.npy``; a hub id; ``owner/name:FILE.gguf``.
     revision : str, optional
         Branch, tag or commit of a hub model.
 
@@ -123,6 +132,10 @@ def resolve_model(model: str | Path, *, revision: str | None = None) -> ModelLoc
             return _in_folder(name, path)
         if kind == "file":
             return _file(name, path)
+    of_repository = _HUB_FILE.fullmatch(name)
+    if of_repository is not None:
+        repository, file = of_repository["id"], of_repository["file"]
+        return ModelLocation(name, name, repository=repository, revision=revision, file=file)
     if not _HUB_ID.fullmatch(name) or path.suffix.lower() in SUFFIXES:
         raise NotFoundError(
             f"There is no model at {name!r}.",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from geoprobe.sources.hub_responses import watched
-from geoprobe.sources.models.hub import open_repository
+from geoprobe.sources.models.hub import gguf_repository, open_repository
 from geoprobe.sources.models.resolve import ADAPTER, adapter_error, resolve_model
 
 __all__ = ["whole_model"]
@@ -36,7 +36,10 @@ def whole_model(
         with _network_off():
             yield name, options
         return
-    repository = open_repository(name, revision=revision, offline=offline, tokenizer=False)
+    if location.file is None:
+        repository = open_repository(name, revision=revision, offline=offline, tokenizer=False)
+    else:
+        repository, _ = gguf_repository(name, location.file, revision=revision, offline=offline)
     adapter = repository.small_file(ADAPTER)
     if adapter is not None:
         raise adapter_error(adapter.parent, name)
