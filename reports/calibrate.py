@@ -27,7 +27,7 @@ from calibration.truth import LABELS, Outcome, Truth  # noqa: E402
 
 import geoprobe  # noqa: E402
 
-DIAGNOSTICS = ("frequency", "norms", "hyperbolicity", "states", "hierarchy")
+DIAGNOSTICS = ("frequency", "norms", "hyperbolicity", "states", "hierarchy", "curvature")
 #: Colours told apart with every common colour deficiency (after Okabe & Ito, 2008).
 COLOURS = ("#00805a", "#56b4e9", "#b5bac2", "#b8003d", "#e8e2d0")
 

@@ -221,7 +221,9 @@ class CurvatureResult(Result):
             "as well, since a few hubs are everybody's neighbours there: see the known spaces. So the tokens are set "
             "beside clouds with their own covariance and norms; and tokens that stand together in the texts, in which "
             "frequent ones are many, beside other tokens of equal frequency. Nor is a tree negatively curved when it "
-            "is seen by its nearest neighbours: those of a leaf are its cousins, all near one another.",
+            "is seen by its nearest neighbours: those of a leaf are its cousins, all near one another. Every tree "
+            "that was tried is less negatively curved than a cloud of its covariance and norms; sparse codes and a "
+            "direction of frequency are more so.",
             "Hubness is the skewness of how often a token is among another's neighbours (Radovanović et al. 2010). The "
             "dimension is by the ratio of the second to the first neighbour's distance (Facco et al. 2017). The "
             "participation ratio says how many principal directions share the variance.",
