@@ -13,9 +13,11 @@ Every message names the thing, gives its value and says what to do next.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import ClassVar
 
-# the tree alone; `is_failure` serves those who catch what is not of it
+# the tree alone; `is_failure` serves those who catch what is not of it, `meant` those who raise
 __all__ = ["AccessError", "BadDataError", "GeoprobeError", "NotFoundError", "UsageError"]
 
 
@@ -63,6 +65,12 @@ class BadDataError(GeoprobeError, ValueError):
     """A file whose content is not what its name or header says."""
 
     exit_code = 5
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """The beginning of a hint that names what is nearest to a name with a slip in it; empty where nothing is near."""
+    near = get_close_matches(name.strip().lower(), list(known), 1)
+    return f"Is {near[0]} meant? " if near else ""
 
 
 def is_failure(error: BaseException) -> bool:

@@ -1,6 +1,13 @@
+from collections.abc import Callable
+
 import pytest
 
 from geoprobe import errors
+from geoprobe.cli.options import formats_of
+from geoprobe.diagnostics.base import make_analyzer
+from geoprobe.errors import GeoprobeError, meant
+from geoprobe.sources.corpora import open_corpus
+from geoprobe.training.setup import make_setup
 
 
 @pytest.mark.parametrize(
@@ -18,3 +25,27 @@ def test_all_is_every_error() -> None:
     assert errors.__all__ == sorted(
         name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)
     )
+
+
+@pytest.mark.parametrize(
+    ("call", "near"),
+    [
+        (lambda: make_analyzer("norm"), "norms"),
+        (lambda: make_analyzer("Frequencey"), "frequency"),
+        (lambda: make_analyzer("norms:replicats=9"), "replicates"),
+        (lambda: open_corpus("gms8k"), "gsm8k"),
+        (lambda: make_setup("smal", model="m", train="t"), "small"),
+        (lambda: make_setup("demo", model="m", train="t", methods=("hiplora",)), "hyplora"),
+        (lambda: make_setup("demo", model="m", train="t", template="plan"), "plain"),
+        (lambda: make_setup("demo", model="m", train="t", precision="bflat16"), "bfloat16"),
+        (lambda: formats_of("json,htm"), "html"),
+    ],
+)
+def test_a_name_with_a_slip_has_the_nearest_one_beside_it(call: Callable[[], object], near: str) -> None:
+    with pytest.raises(GeoprobeError) as raised:
+        call()
+    assert raised.value.hint.startswith(f"Is {near} meant? ")
+
+
+def test_a_name_that_is_like_none_has_none_beside_it() -> None:
+    assert meant("xyzzy", ["norms", "frequency"]) == ""

@@ -94,7 +94,7 @@ def formats_of(listed: str) -> tuple[str, ...]:
     UsageError
         When one is unknown, or there is none.
     """
-    from geoprobe.errors import UsageError
+    from geoprobe.errors import UsageError, meant
     from geoprobe.report.formats import FORMATS
 
     chosen = tuple(dict.fromkeys(part.strip().lower() for part in listed.split(",") if part.strip()))
@@ -102,7 +102,7 @@ def formats_of(listed: str) -> tuple[str, ...]:
     if unknown or not chosen:
         raise UsageError(
             f"There is no report format {', '.join(unknown)!r}." if unknown else "No report format was given.",
-            f"Give one or more of {', '.join(FORMATS)}, separated by commas.",
+            f"{meant(','.join(unknown), FORMATS)}Give one or more of {', '.join(FORMATS)}, separated by commas.",
         )
     return chosen
 

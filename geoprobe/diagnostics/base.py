@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 
 from geoprobe.data import ScanInputs
-from geoprobe.errors import NotFoundError, UsageError
+from geoprobe.errors import NotFoundError, UsageError, meant
 from geoprobe.results import Result
 
 __all__ = [
@@ -105,7 +105,8 @@ def analyzer_type(name: str) -> type[Any]:
     if name not in known:
         raise NotFoundError(
             f"There is no diagnostic {name!r}.",
-            f"There are: {', '.join(known)}. Others come with packages that declare {ENTRY_POINT_GROUP}.",
+            f"{meant(name, known)}There are: {', '.join(known)}. "
+            f"Others come with packages that declare {ENTRY_POINT_GROUP}.",
         )
     module, _, attribute = known[name].partition(":")
     kind: type[Any] = getattr(import_module(module), attribute)
@@ -130,7 +131,8 @@ def make_analyzer(spec: str) -> Analyzer:
         option, _, value = part.partition("=")
         if option not in known:
             raise UsageError(
-                f"The diagnostic {name!r} has no option {option!r}.", f"It has: {', '.join(known) or 'none'}."
+                f"The diagnostic {name!r} has no option {option!r}.",
+                f"{meant(option, known)}It has: {', '.join(known) or 'none'}.",
             )
         given[option] = value
     try:

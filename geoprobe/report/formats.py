@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from geoprobe.errors import AccessError, BadDataError, GeoprobeError, NotFoundError, UsageError, is_failure
+from geoprobe.errors import AccessError, BadDataError, GeoprobeError, NotFoundError, UsageError, is_failure, meant
 from geoprobe.files import read_small, write_whole
 from geoprobe.report.text import escape
 from geoprobe.report.view import View
@@ -282,4 +282,4 @@ def _cell(value: object) -> object:
 
 
 def _unknown(kind: str) -> UsageError:
-    return UsageError(f"There is no report format {kind!r}.", f"There are: {', '.join(FORMATS)}.")
+    return UsageError(f"There is no report format {kind!r}.", f"{meant(kind, FORMATS)}There are: {', '.join(FORMATS)}.")

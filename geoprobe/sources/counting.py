@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from geoprobe.data import Documents, Prompts, TokenCounts
-from geoprobe.errors import BadDataError, UsageError
+from geoprobe.errors import BadDataError, UsageError, meant
 from geoprobe.sources.corpora import Corpus
 from geoprobe.sources.models.tokenizer import Tokenizer
 from geoprobe.sources.tally import KEPT_TOKENS, Prompt, Tally, TallyOptions, tally_part
@@ -62,7 +62,7 @@ def count_tokens(
         When there is no such engine.
     """
     if engine not in ENGINES:
-        raise UsageError(f"There is no engine {engine!r}.", f"There are: {', '.join(ENGINES)}.")
+        raise UsageError(f"There is no engine {engine!r}.", f"{meant(engine, ENGINES)}There are: {', '.join(ENGINES)}.")
     options = TallyOptions(rows, max_prompts, seed)
     if engine == "ray":
         from geoprobe.sources.ray_engine import ray_tallies

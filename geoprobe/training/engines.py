@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import torch
 
-from geoprobe.errors import GeoprobeError, UsageError
+from geoprobe.errors import GeoprobeError, UsageError, meant
 from geoprobe.sources.ray_cluster import ray_cluster, result
 from geoprobe.training.experiment import Experiment, RunWorker, Start, failed_run
 from geoprobe.training.matched_alpha import MatchedAlpha
@@ -49,7 +49,7 @@ def open_engine(name: str, experiment: Experiment, listener: ProgressListener) -
         When Ray is asked for and not installed.
     """
     if name not in ENGINES:
-        raise UsageError(f"There is no engine {name!r}.", f"Give one of {', '.join(ENGINES)}.")
+        raise UsageError(f"There is no engine {name!r}.", f"{meant(name, ENGINES)}Give one of {', '.join(ENGINES)}.")
     if name == "local":
         yield _Local(experiment, listener)
         return

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from geoprobe.errors import GeoprobeError, NotFoundError, UsageError
+from geoprobe.errors import GeoprobeError, NotFoundError, UsageError, meant
 from geoprobe.files import folder_name, given_path, what_is_at
 from geoprobe.report.scan import Report
 from geoprobe.training.distributed import join_processes, rank, wait
@@ -180,7 +180,8 @@ def _check_integrations(names: Sequence[str]) -> None:
     for name in () if special else names:
         if name not in _INTEGRATIONS:
             raise UsageError(
-                f"Losses cannot be reported to {name!r}.", f"Give some of {', '.join(_INTEGRATIONS)}, or all, or none."
+                f"Losses cannot be reported to {name!r}.",
+                f"{meant(name, _INTEGRATIONS)}Give some of {', '.join(_INTEGRATIONS)}, or all, or none.",
             )
         package = {"azure_ml": "azureml", "flyte": "flytekit"}.get(name, name)
         if find_spec(package) is None:

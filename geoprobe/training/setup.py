@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import msgspec
 
-from geoprobe.errors import UsageError
+from geoprobe.errors import UsageError, meant
 from geoprobe.training.answers import AnswerRules
 from geoprobe.training.methods import METHODS
 from geoprobe.training.targets import PAPER_TARGETS
@@ -267,7 +267,9 @@ def make_setup(budget: str = "paper", **chosen: Any) -> Setup:
         When there is no such preset, or a choice makes no sense.
     """
     if budget not in BUDGETS:
-        raise UsageError(f"There is no budget {budget!r}.", f"Give one of {', '.join(BUDGETS)}.")
+        raise UsageError(
+            f"There is no budget {budget!r}.", f"{meant(budget, BUDGETS)}Give one of {', '.join(BUDGETS)}."
+        )
     given = {
         name: tuple(value) if isinstance(value, list) else value for name, value in chosen.items() if value is not None
     }
@@ -313,7 +315,9 @@ _ONE_OF = {"rates": "A learning rate", "seeds": "A seed"}
 def _check(setup: Setup) -> None:
     unknown = [name for name in setup.methods if name not in METHODS]
     if unknown:
-        raise UsageError(f"There is no method {unknown[0]!r}.", f"Give some of {', '.join(METHODS)}.")
+        raise UsageError(
+            f"There is no method {unknown[0]!r}.", f"{meant(unknown[0], METHODS)}Give some of {', '.join(METHODS)}."
+        )
     for choice in choices():
         value = getattr(setup, choice.name)
         if choice.several:
@@ -332,8 +336,9 @@ def _check(setup: Setup) -> None:
             "Give the steps between them by --validate-every.",
         )
     for named, known, wrong in _NAMED:
-        if getattr(setup, named) not in get_args(known):
-            raise UsageError(wrong.format(getattr(setup, named)), f"Give one of {', '.join(get_args(known))}.")
+        given, names = getattr(setup, named), get_args(known)
+        if given not in names:
+            raise UsageError(wrong.format(given), f"{meant(given, names)}Give one of {', '.join(names)}.")
 
 
 #: Choices that are one of a few names, and what is wrong with another.

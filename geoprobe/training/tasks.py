@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from geoprobe.errors import BadDataError, NotFoundError
+from geoprobe.errors import BadDataError, NotFoundError, meant
 from geoprobe.files import given_path
 from geoprobe.sources.corpora import DATA_VARIABLE, local_folder
 from geoprobe.sources.corpora.fields import Record
@@ -171,7 +171,7 @@ def find_task(name: str) -> Task:
     for task in TASKS.values():
         if wanted in (task.name, task.title.lower(), *task.folders):
             return task
-    raise NotFoundError(f"There is no test set {name!r}.", f"Give some of {', '.join(TASKS)}.")
+    raise NotFoundError(f"There is no test set {name!r}.", f"{meant(name, TASKS)}Give some of {', '.join(TASKS)}.")
 
 
 def load_task(

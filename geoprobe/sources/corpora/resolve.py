@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
-from geoprobe.errors import NotFoundError, UsageError
+from geoprobe.errors import NotFoundError, UsageError, meant
 from geoprobe.files import given_path, what_is_at
 from geoprobe.sources.corpora.corpus import Corpus
 from geoprobe.sources.corpora.hub_sets import HubSet, hub_corpus, parse_hub_id
@@ -103,11 +102,10 @@ def resolve_set(name: str, *, data: str | Path | None = None, what: str = "corpu
     on_hub = parse_hub_id(name)
     if on_hub is not None and not readable(name):
         return SetLocation(name, "hub", None, None, on_hub.id, on_hub.config, on_hub.split)
-    near = get_close_matches(title.lower(), [*NAMED_SETS, PYTHON_DOCS], 1)
     raise NotFoundError(
         f"There is no {what} {name!r}: neither a known name, a file, a folder nor a hub id.",
-        (f"Is {near[0]} meant? " if near else "")
-        + "Give the path of a file or folder, a hub id such as owner/name:config:split, or a name that "
+        f"{meant(title, [*NAMED_SETS, PYTHON_DOCS])}"
+        "Give the path of a file or folder, a hub id such as owner/name:config:split, or a name that "
         "`geoprobe corpora` lists.",
     )
 
