@@ -151,6 +151,7 @@ class RunWorker:
             When the experiment began with another model.
         """
         experiment = self.experiment
+        facts = model_facts(self.base, experiment.setup)  # before anything is written: it may be refused
         warnings: tuple[str, ...] = ()
         if rank() == 0:
             warnings = experiment.store.begin(
@@ -158,7 +159,7 @@ class RunWorker:
             )
         wait()
         return Start(
-            model_facts(self.base, experiment.setup),
+            facts,
             self._training_facts(),
             self.base_facts(listener),
             self.matched_alphas(listener),

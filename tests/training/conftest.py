@@ -18,6 +18,7 @@ _TRAINING = (
     "engines",
     "evaluate",
     "experiment",
+    "families",
     "finetuning",
     "gpu",
     "inputs",
