@@ -61,3 +61,12 @@ def test_the_direction_is_that_of_numpy_svd_of_random_clouds(seed: int) -> None:
 @pytest.mark.parametrize("points", [np.empty((0, 3)), np.ones((1, 3)), np.ones((4, 3))])
 def test_points_that_do_not_vary_have_no_direction(points: np.ndarray) -> None:
     assert principal_direction(points).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("shape", [(700, 300), (300, 700)])
+def test_the_direction_of_wide_clouds_by_lanczos_is_that_of_numpy_svd(shape: tuple[int, int]) -> None:
+    points = np.random.default_rng(7).standard_normal(shape) * np.linspace(2, 1, shape[1]) + 5
+    expected = np.linalg.svd(points - points.mean(axis=0), full_matrices=False)[2][0]
+    found = principal_direction(points)
+    assert abs(found @ expected) == pytest.approx(1, abs=1e-9)
+    np.testing.assert_array_equal(found, principal_direction(points))
