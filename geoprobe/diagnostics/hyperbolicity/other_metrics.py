@@ -82,13 +82,17 @@ def measure_otherwise(
     measures: list[OtherMeasure] = []
     for (subject, clouds), stream in zip(sets.items(), rng.spawn(len(sets)), strict=True):
         nulls = [elliptical_null(cloud) for cloud in clouds]
-        # put back where the tokens were: angles are about the origin
-        drawn = [null.draw(1, stream)[0] @ null.axes + null.mean for _ in range(replicates) for null in nulls]
-        for metric, distances in METRICS.items():
-            if metric == "angle" and not all(cloud.any(axis=1).all() for cloud in clouds):
-                continue
+        directed = all(cloud.any(axis=1).all() for cloud in clouds)
+        metrics = {name: distances for name, distances in METRICS.items() if directed or name != "angle"}
+        drawn: dict[str, list[Float64[np.ndarray, "_ _"]]] = {name: [] for name in metrics}
+        for fitted in nulls * replicates:
+            # put back where the tokens were: angles are about the origin; only distances are kept of a cloud
+            cloud = fitted.draw(1, stream)[0] @ fitted.axes + fitted.mean
+            for name, distances in metrics.items():
+                drawn[name].append(distances(cloud))
+        for metric, distances in metrics.items():
             observed = four_point_batch([distances(cloud) for cloud in clouds], precomputed=True)
-            null = four_point_batch([distances(cloud) for cloud in drawn], precomputed=True)
+            null = four_point_batch(drawn[metric], precomputed=True)
             for statistic, values, draws in (
                 ("Holland", observed.mean, null.mean),
                 ("T", observed.ratio, null.ratio),

@@ -88,7 +88,8 @@ def foretelling(points: Shaped[np.ndarray, "n d"], rng: np.random.Generator) -> 
     wanted = _standardised(_cosines(second), above)
     gaps = np.maximum(cosines[above].max() - cosines, 0)
     np.fill_diagonal(gaps, 0.0)
-    spaces = {k: _cosines(first, k) for k in DIMENSIONS if k < min(first.shape)}
+    left, roots, _ = np.linalg.svd(first - first.mean(axis=0), full_matrices=False)
+    spaces = {k: _cosines(first, left[:, :k] * roots[:k]) for k in DIMENSIONS if k < min(first.shape)}
     trees, partitions = _trees(gaps)
     accounts = {
         "itself": {0: cosines},
@@ -129,14 +130,13 @@ def _halves(
     return turned[:, : d // 2], turned[:, d // 2 :]
 
 
-def _cosines(rows: Float[np.ndarray, "n k"], dimensions: int | None = None) -> Similarity:
-    """Cosines about the mean, the inner products unbiased by the mean's own noise; of the first few axes if given."""
+def _cosines(rows: Float[np.ndarray, "n k"], flat: Float[np.ndarray, "n f"] | None = None) -> Similarity:
+    """Cosines about the mean, the inner products unbiased by the mean's own noise; those of flat places if given."""
     distances, arms = _starless(_squares(rows))
     floor = NEAREST * float(np.median(arms))
     lengths = np.sqrt(np.maximum(arms, max(floor, np.finfo(np.float64).tiny)))
-    if dimensions is not None:
-        left, roots, _ = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
-        distances, _ = _starless(_squares(left[:, :dimensions] * roots[:dimensions]))
+    if flat is not None:
+        distances, _ = _starless(_squares(flat))
     cosines: Similarity = -0.5 * distances / lengths[:, None] / lengths
     return cosines
 
