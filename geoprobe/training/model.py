@@ -27,6 +27,7 @@ __all__ = [
     "load_tokenizer",
     "model_facts",
     "training_device",
+    "with_padding",
     "with_template",
 ]
 
@@ -112,6 +113,7 @@ def load_base(setup: Setup, *, offline: bool = False) -> LoadedBase:
         raise
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         raise _not_loaded(setup.model, error) from error
+    with_padding(tokenizer, setup.model)
     if "gguf_file" in options:
         _plain(model)
     if not setup.four_bit:
@@ -123,21 +125,31 @@ def load_base(setup: Setup, *, offline: bool = False) -> LoadedBase:
 
 
 def load_tokenizer(name: str, options: dict[str, Any], called: str) -> Any:
-    """A tokenizer that can end a response and fill up rows, from what `whole_model` gives.
+    """A tokenizer from what `whole_model` gives.
 
     Raises
     ------
     NotFoundError
         When there is none.
     BadDataError
-        When it cannot be read, or has no end token.
+        When it cannot be read.
     """
     known = {key: value for key, value in options.items() if key in ("gguf_file", "revision", "local_files_only")}
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, **known)
+        return AutoTokenizer.from_pretrained(name, trust_remote_code=False, **known)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         raise _not_loaded(called, error) from error
-    if tokenizer.eos_token is None:  # a response could not be learned to end
+
+
+def with_padding(tokenizer: Any, called: str) -> Any:
+    """The same tokenizer, able to fill up rows.
+
+    Raises
+    ------
+    BadDataError
+        When it has no end token: a response could not be learned to end.
+    """
+    if tokenizer.eos_token is None:
         raise BadDataError(f"The tokenizer of {called} has no end token.", "Add one to its configuration.")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token

@@ -14,7 +14,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from geoprobe.errors import BadDataError, NotFoundError
 from geoprobe.files import given_path
 from geoprobe.sources.models.whole import whole_model
-from geoprobe.training.model import load_tokenizer
+from geoprobe.training.model import load_tokenizer, with_padding
 from geoprobe.training.setup import Setup
 
 __all__ = ["GPUS", "Gpu", "ModelShape", "memory_by_precision", "model_shape", "training_flops"]
@@ -77,7 +77,7 @@ def model_shape(setup: Setup, *, offline: bool = False) -> ModelShape:
                 "Give a causal language model that transformers knows.",
             ) from error
     model.requires_grad_(False)
-    return ModelShape(model, tokenizer)
+    return ModelShape(model, with_padding(tokenizer, setup.model))
 
 
 @contextmanager

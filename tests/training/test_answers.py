@@ -1,4 +1,5 @@
 import json
+import re
 import time
 from pathlib import Path
 
@@ -223,6 +224,28 @@ def test_kept_experiments_answers_are_read_now_as_they_were_then() -> None:
         for line in path.read_text("utf-8").splitlines():
             row = json.loads(line)
             assert TASKS[path.stem].extract(row["output"]) == row["extracted"], (path, row["id"])
+
+
+#: lm-evaluation-harness's two rules for GSM8K: what follows the marks, and the last thing that looks like a number.
+STRICT, FLEXIBLE = re.compile(r"#### (\-?[0-9\.\,]+)"), re.compile(r"(-?[$0-9.,]{2,})|(-?[0-9]+)")
+
+
+def test_lm_evaluation_harness_reads_kept_experiments_answers_alike() -> None:
+    """All but 3 of 1,024 by its strict rule, where the line goes on to its result, and 99% by its flexible one."""
+    kept = sorted((Path(__file__).parents[2] / "reports").glob("finetune-*/**/predictions/*.jsonl"))
+    outputs = [json.loads(line)["output"] for path in kept for line in path.read_text("utf-8").splitlines()]
+
+    def value(text: str) -> str | None:
+        return normalised("number", re.sub(r"[$,]|\.$", "", text))
+
+    strict = [(match[1], output) for output in outputs if (match := STRICT.search(output))]
+    other = [output for found, output in strict if value(found) != extract("number", output)]
+    assert len(strict) > 1000
+    assert len(other) <= 3
+    assert all("=" in output.partition("####")[2] for output in other)
+    flexible = [(found[-1], output) for output in outputs if (found := FLEXIBLE.findall(output))]
+    alike = [value("".join(found)) == extract("number", output) for found, output in flexible]
+    assert sum(alike) / len(alike) > 0.99
 
 
 MARKS = ["The answer is", " answer:", "####", "###", "#", " Instruction:", "\\boxed{", "}", " correct option is"]
