@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
+from geoprobe.diagnostics.base import BUILTIN, ON_REQUEST, result_type
 from geoprobe.errors import BadDataError
 from geoprobe.report.compared import LONGEST_NAME, ComparedModel, ComparedQuestion, question_section
 from geoprobe.report.formats import Rendered, checked_version, read_json
@@ -93,7 +94,7 @@ class Comparison(Rendered):
             provenance=tuple(
                 row for name, model in zip(names, self.models, strict=True) for row in _provenance(name, model)
             ),
-            glossary=GLOSSARY,
+            glossary=(*GLOSSARY, *(entry for question in self.questions for entry in _words_of(question.name))),
         )
         return escape_all(view)
 
@@ -141,6 +142,11 @@ class Comparison(Rendered):
             When it is no comparison, or of a version that cannot be read.
         """
         return cls.from_dict(read_json(path, "comparison.json"))
+
+
+def _words_of(name: str) -> tuple[tuple[str, str], ...]:
+    """What a diagnostic's result explains; nothing of one that is not built in, and need not be here."""
+    return result_type(name).glossary if name in BUILTIN or name in ON_REQUEST else ()
 
 
 def _facts(model: ComparedModel) -> str:

@@ -9,6 +9,8 @@ from calibration.hierarchy import branching, by_frequency, run
 from scipy.spatial.distance import cdist, pdist
 from scipy.stats import pearsonr, spearmanr
 
+import geoprobe
+from geoprobe.data import ModelSource
 from geoprobe.diagnostics.base import make_analyzer
 from geoprobe.diagnostics.hierarchy.analyzer import HierarchyAnalyzer
 from geoprobe.diagnostics.hierarchy.categories import categories, category_findings
@@ -22,6 +24,7 @@ from geoprobe.diagnostics.hierarchy.taxonomy import Taxonomy
 from geoprobe.diagnostics.hierarchy.verdict import judge
 from geoprobe.diagnostics.hierarchy.words import Words
 from geoprobe.errors import UsageError
+from geoprobe.report.scan import CorpusFacts, ModelFacts
 
 FEW = {"draws": 39, "clouds": 39, "words": 40, "samples": 2, "pairs": 50}
 
@@ -86,6 +89,32 @@ def test_a_result_reads_back_and_draws(planted: HierarchyResult) -> None:
     assert len(set(keys)) == len(keys)
     assert keys[0] == planted.findings[0].key == "nearer_origin"
     assert planted.others()[0][1].pvalue is not None
+
+
+def test_a_report_and_a_comparison_show_it_in_every_format_with_its_words(
+    planted: HierarchyResult, tmp_path: Path
+) -> None:
+    source = ModelSource("tiny", "Tiny", "llama", "tiny.safetensors", "embed", "F32", "0" * 64)
+    report = geoprobe.Report(
+        model=ModelFacts(source, 401, 48, 1, 0, True, 1.0),
+        corpora=(CorpusFacts("made up", "0" * 64, 1, 2, 2),),
+        seed=0,
+        options={"hierarchy": {}},
+        versions={"geoprobe": "0.0"},
+        results={"hierarchy": planted},
+    )
+    other = replace(report, model=replace(report.model, source=replace(source, name="Other")))
+    for shown in (report, geoprobe.compare(report, other)):
+        view = shown.view()
+        assert dict(view.glossary).keys() >= {"taxonomy", "merge rank"}
+        for path in shown.write(tmp_path, ("html", "pdf", "md", "json")).values():
+            assert path.stat().st_size > 2000
+        markdown = (tmp_path / "report.md").read_text("utf-8")
+        assert planted.question in markdown
+        assert "supported" in markdown
+    again = geoprobe.Report.from_dict(json.loads(report.to_json()))
+    assert again["hierarchy"] == planted
+    assert "it is true here that general words lie nearer the origin" in report.conclusion.sentences[0]
 
 
 def test_the_same_seed_gives_the_same_result(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from geoprobe.errors import UsageError
 from geoprobe.results import Estimate, Interval, NullDistribution, Result, Verdict
 from geoprobe.stats.isotropy import mean_cosine
 from geoprobe.stats.nulls.elliptical import elliptical_null
-from geoprobe.stats.resampling import monte_carlo_pvalue
+from geoprobe.stats.resampling import monte_carlo_pvalue, student_mean
 from geoprobe.stats.spaces import ladder
 
 __all__ = ["CurvatureAnalyzer"]
@@ -220,11 +220,8 @@ def _properties(cloud: Cloud, nulls: list[Cloud]) -> Iterator[Property]:
 
 def _interval(values: list[float]) -> Interval:
     """Student's, over samples that share no token."""
-    from scipy.stats import t
-
-    half = float(t.ppf(0.975, len(values) - 1)) * float(np.std(values, ddof=1)) / len(values) ** 0.5
-    mean = float(np.mean(values))
-    return Interval(mean - half, mean + half, "Student's t over samples of tokens")
+    low, high = student_mean(np.array(values)) or (values[0], values[0])
+    return Interval(low, high, "Student's t over samples of tokens")
 
 
 def _shares(values: Float[np.ndarray, " m"]) -> tuple[float, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from geoprobe.diagnostics.hierarchy.taxonomy import Taxonomy
@@ -71,7 +71,7 @@ def read_wordnet(folder: Path) -> Taxonomy:
     words: list[tuple[str, ...]] = []
     above: list[tuple[int, ...]] = []
     individuals: set[int] = set()
-    for where, line in _lines(folder / DATA, digest):
+    for where, line in _lines(folder / DATA, digest.update):
         if line.startswith("  "):
             found = _VERSION.search(line)
             version = found[1] if found else version
@@ -86,7 +86,7 @@ def read_wordnet(folder: Path) -> Taxonomy:
         words.append(spelled)
         above.append(parents)
     senses: dict[str, tuple[int, ...]] = {}
-    for where, line in _lines(folder / INDEX, digest):
+    for where, line in _lines(folder / INDEX, digest.update):
         if line.startswith("  "):
             continue
         try:
@@ -135,14 +135,14 @@ def _spelled(word: str) -> str:
     return word.replace("_", " ")
 
 
-def _lines(path: Path, digest: hashlib._Hash) -> Iterator[tuple[str, str]]:
+def _lines(path: Path, digest: Callable[[bytes], None]) -> Iterator[tuple[str, str]]:
     """Each line with its place, for errors; its bytes go into the digest."""
     if what_is_at(path) != "file":
         raise NotFoundError(f"There is no {path}.", f"WordNet's folder has {DATA} and {INDEX}: give that folder.")
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
-                digest.update(line)
+                digest(line)
                 try:
                     yield f"{path}, line {number:,}", line.decode().rstrip("\n")
                 except UnicodeDecodeError as error:
