@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from geoprobe.data import EmbeddingTable
 from geoprobe.diagnostics.base import BUILTIN, Analyzer, check, make_analyzer, needs_of, with_layers
@@ -15,6 +15,7 @@ from geoprobe.errors import GeoprobeError, UsageError
 from geoprobe.files import escaped_name, folder_name
 from geoprobe.progress import ProgressListener, Steps
 from geoprobe.reading import ScanRequest, generator, read_inputs
+from geoprobe.report.formats import read_json
 from geoprobe.report.scan import ModelFacts, Report
 from geoprobe.sources.corpora import PYTHON_DOCS
 from geoprobe.sources.models.resolve import resolve_model
@@ -195,7 +196,7 @@ def report_folder(name: str, sha256: str, base: Path = Path("reports")) -> Path:
     folder = base / folder_name(name)
     saved = folder / "scan.json"
     try:
-        model = json.loads(saved.read_bytes())["model"]["source"]
+        model = cast("Any", read_json(saved, "scan.json"))["model"]["source"]
         sampled = any(str(note).startswith(QUICK_SCAN) for note in model["notes"])
         other = model["sha256"] != sha256 and not sampled
     except (OSError, ValueError, LookupError, TypeError, RecursionError):

@@ -12,7 +12,7 @@ SCAN = "scan tiny --corpus good.txt"
 OPTIONS: dict[str, Case] = {
     "no such command": Case("charm", 2, "No such command"),
     "no model": Case("scan", 2, "Missing argument"),
-    "two models": Case("scan tiny tiny", 2, "unexpected extra argument"),
+    "two reports": Case("report scan.json scan.json", 2, "unexpected extra argument"),
     "no such option": Case(f"{SCAN} --colour", 2, "No such option"),
     "an option without its value": Case(f"{SCAN} --seed", 2, "requires an argument"),
     "a format that is none": Case(f"{SCAN} --format docx", 2, "no report format 'docx'"),

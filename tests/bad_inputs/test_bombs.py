@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import os
 import re
 import shutil
@@ -97,6 +98,30 @@ def strided(folder: Path) -> None:
     (folder / "m.bin").rename(folder / "tiny" / "pytorch_model.bin")
 
 
+def long_token(folder: Path) -> None:
+    """Cut in two at every place, it would take hours."""
+    words = [bytes([letter]) for letter in range(256)] + [b"ab" * 500_000]
+    described = {
+        "config": {"pattern": ".", "default_num_special_tokens": 2, "default_vocab_size": 300},
+        "vocab": [{"rank": row, "token_bytes": base64.b64encode(word).decode()} for row, word in enumerate(words)],
+    }
+    (folder / "tekken.json").write_text(json.dumps(described))
+
+
+def long_piece(folder: Path) -> None:
+    """The same in SentencePiece's form: a message of pieces, and of type 2, by merges."""
+
+    def field(number: int, content: bytes) -> bytes:
+        size, length = len(content), b""
+        while size > 127:
+            length, size = length + bytes([size & 127 | 128]), size >> 7
+        return bytes([number << 3 | 2]) + length + bytes([size]) + content
+
+    pieces = [b"<unk>", b"a", b"b", b"ab" * 500_000]
+    content = b"".join(field(1, field(1, piece)) for piece in pieces) + field(2, bytes([3 << 3, 2]))
+    (folder / "t.model").write_bytes(content)
+
+
 def shared(folder: Path) -> None:
     tensors = {"embeddings": np.ones((1, 4096), np.float32), "mapping": np.zeros(1 << 19, np.int64)}
     write_safetensors(folder / "tiny" / "model.safetensors", tensors)
@@ -125,6 +150,8 @@ BOMBS: dict[str, Case] = {
     "rules that only some texts meet": Case(
         "scan tiny --corpus a.txt", 5, "its normalizer makes of", {"a.txt": b"t" * 500_000}, make=replacing(2, 40)
     ),
+    "a token of a million letters": Case(f"{SCAN} --tokenizer tekken.json", 5, "tokens are longer", make=long_token),
+    "a piece of a million letters": Case(f"{SCAN} --tokenizer t.model", 5, "tokens are longer", make=long_piece),
     "a table of characters": Case(SCAN, 5, "1e+05 times as long", make=charsmap),
     "an added token of a million letters": Case(
         SCAN,

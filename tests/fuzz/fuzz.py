@@ -7,6 +7,7 @@ Needs atheris, which `make fuzz` installs into an environment of its own. A read
 
 import atexit
 import contextlib
+import io
 import json
 import signal
 import sys
@@ -14,8 +15,11 @@ import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import atheris
+import pyarrow as pa
+from pyarrow import parquet
 
 with atheris.instrument_imports(include=["geoprobe"]):
     import geoprobe.diagnostics.hierarchy.reading
@@ -26,9 +30,12 @@ with atheris.instrument_imports(include=["geoprobe"]):
     import geoprobe.sources.models.word_vectors
     from geoprobe.errors import GeoprobeError
     from geoprobe.report import formats as opening
+    from geoprobe.sources.models.gguf_header import MoreBytes, parse_gguf_header
     from geoprobe.sources.models.gguf_tokenizer import gguf_tokenizer
+    from geoprobe.sources.models.normalizer_growth import check_growth, stated_normalizer
     from geoprobe.sources.models.safetensors_header import read_header
     from geoprobe.sources.models.tokenizer import load_tokenizer
+    from geoprobe.sources.parquet_pages import rows_at_a_time
 
 FOLDER = Path(tempfile.mkdtemp(prefix="geoprobe-fuzz-"))
 
@@ -100,8 +107,47 @@ def taxonomy(data: bytes) -> None:
     read(str(FOLDER / "dict"))
 
 
+def pages(data: bytes) -> None:
+    """The page headers of a column, which takes the whole file but for what stands at a parquet file's end."""
+    metadata = SimpleNamespace(num_rows=9, num_row_groups=1, row_group=lambda _: group)
+    column = SimpleNamespace(
+        path_in_schema="text", data_page_offset=0, has_dictionary_page=False, total_compressed_size=len(data)
+    )
+    group = SimpleNamespace(num_columns=1, column=lambda _: column)
+    with contextlib.suppress(ValueError):
+        rows_at_a_time(io.BytesIO(data), metadata, ["text"], 256)
+
+
+def header(data: bytes) -> None:
+    """The beginning of a GGUF file on the hub, of which more is to come."""
+    try:
+        parse_gguf_header(b"GGUF" + data, 1 << 30, "m.gguf")
+    except MoreBytes as more:
+        if more.wanted <= len(data) + 4:
+            raise RuntimeError("bytes that are here are asked for again") from more
+
+
+def normalizer(data: bytes) -> None:
+    with contextlib.suppress(ValueError):
+        check_growth(stated_normalizer(data))
+
+
 READERS: dict[str, Callable[[bytes], None]] = {
-    each.__name__: each for each in (safetensors, gguf, report, corpus, counts, vectors, pieces, tekken, taxonomy)
+    each.__name__: each
+    for each in (
+        safetensors,
+        gguf,
+        report,
+        corpus,
+        counts,
+        vectors,
+        pieces,
+        tekken,
+        taxonomy,
+        pages,
+        header,
+        normalizer,
+    )
 }
 
 
@@ -140,6 +186,17 @@ def seeds(reader: str) -> Path:
         (folder / "table").write_bytes(b"\0apple,fruit\nfruit,food\n")
         entity, dog = b"00001740 03 n 01 entity 0 000 | x\n", b"00002084 05 n 01 dog 0 001 @ 00001740 n 0000 | y\n"
         (folder / "wordnet").write_bytes(b"\xff" + entity + dog + b"\ndog n 1 1 @ 1 0 00002084\n")
+    elif reader == "pages":
+        table = io.BytesIO()
+        parquet.write_table(pa.table({"text": ["the of", "and to"] * 9}), table)
+        (folder / "dictionary").write_bytes(table.getvalue()[4:200])
+    elif reader == "header":
+        (folder / "one").write_bytes(_small_gguf(FOLDER / "one.gguf")[4:])
+    elif reader == "normalizer":
+        rule = {"type": "Replace", "pattern": {"String": "a"}, "content": "bb"}
+        charsmap = {"type": "Precompiled", "precompiled_charsmap": "BAAAAAAAAABhAGIA"}
+        steps = {"type": "Sequence", "normalizers": [rule, {"type": "NFKC"}, charsmap]}
+        (folder / "small").write_text(json.dumps({"normalizer": steps, "added_tokens": [{"content": "a"}]}))
     elif reader == "vectors":
         (folder / "glove").write_text("a 1 2\nb 3 4\n")
         (folder / "word2vec").write_text("2 2\na 1 2\nb 3 4\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from geoprobe.errors import BadDataError
-from geoprobe.sources.models.vocabulary import MAX_TOKENS
+from geoprobe.sources.models.vocabulary import MAX_TOKENS, check_lengths
 
 __all__ = [
     "BYTE",
@@ -161,6 +161,7 @@ def pieces_backend(pieces: Pieces) -> Any:
     """A tokenizer that cuts text as SentencePiece does; control pieces are special tokens."""
     from tokenizers import AddedToken, Regex, Tokenizer, decoders, normalizers, pre_tokenizers
 
+    check_lengths(pieces.texts)
     whole = [text for text, kind in zip(pieces.texts, pieces.kinds, strict=True) if kind == USER_DEFINED and text]
     backend = Tokenizer(_unigram(pieces) if pieces.unigram else _bpe(pieces, bool(whole)))
     steps: list[Any] = [normalizers.Precompiled(pieces.charsmap)] if pieces.charsmap else []

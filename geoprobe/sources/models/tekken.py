@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from geoprobe.sources.models.byte_alphabet import to_byte_level
+from geoprobe.sources.models.vocabulary import check_lengths
 
 __all__ = ["tekken_backend"]
 
@@ -25,6 +26,7 @@ def tekken_backend(described: Mapping[str, Any]) -> Any:
     special = int(config.get("default_num_special_tokens", _SPECIAL))
     tokens = [base64.b64decode(entry["token_bytes"]) for entry in described["vocab"]]
     tokens = tokens[: int(config["default_vocab_size"]) - special]
+    check_lengths(tokens)
     ranks = {to_byte_level(token): rank for rank, token in enumerate(tokens)}
     merges = sorted(
         (rank, ranks[token[:cut]], ranks[token[cut:]], token[:cut], token[cut:])

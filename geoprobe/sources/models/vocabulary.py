@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from geoprobe.errors import BadDataError, GeoprobeError, UsageError
 from geoprobe.files import read_small
 from geoprobe.sources.parquet_pages import rows_at_a_time
 
-__all__ = ["MAX_TOKENS", "SPLITTING", "read_vocabulary", "word_backend"]
+__all__ = ["MAX_TOKENS", "SPLITTING", "check_lengths", "read_vocabulary", "word_backend"]
 
 #: Words much as the Penn Treebank has them: numbers with their points, contractions apart, hyphens kept, marks apart.
 _WORD = (
@@ -23,6 +23,20 @@ SPLITTING = "Text is split into words, numbers and marks by rule; words that are
 _FEW_CAPITALS = 0.001
 #: No vocabulary is larger, in tokens or bytes; bounds what a file can make a reader hold.
 MAX_TOKENS, _MAX_BYTES = 1 << 24, 1 << 28
+#: Letters that are looked at to cut tokens at every place: for 262,144 tokens, some ten millions.
+_MOST_CUT = 1 << 33
+
+
+def check_lengths(tokens: Iterable[str | bytes]) -> None:
+    """Refuse tokens that take hours to be cut in two at every place, to find the merges that make them.
+
+    Raises
+    ------
+    ValueError
+        When the squares of their lengths add up to more than those of any vocabulary.
+    """
+    if sum(len(token) ** 2 for token in tokens) > _MOST_CUT:
+        raise ValueError("its tokens are longer than those of any vocabulary")
 
 
 def word_backend(words: Sequence[str]) -> Any:
