@@ -180,6 +180,10 @@ class Figure:
     layers: tuple[Layer, ...]
     aspect: float = 0.62
 
+    @property
+    def _is_forest(self) -> bool:
+        return any(isinstance(layer, Forest) for layer in self.layers)
+
     def draw(self, ax: Axes | None = None) -> Axes:
         """Draw on matplotlib axes.
 
@@ -199,7 +203,7 @@ class Figure:
             ax = pyplot.subplots(figsize=(6.4, 6.4 * self.aspect), layout="constrained")[1]
         for layer in self.layers:
             _DRAW[type(layer)](ax, layer)
-        _finish_axis(ax, self.x, "x")
+        _finish_axis(ax, self.x, "x", 3 if self._is_forest else 5)
         _finish_axis(ax, self.y, "y")
         if self.x.limits is not None and self.x.limits == self.y.limits:
             ax.set_aspect("equal")  # one length in both directions
@@ -209,7 +213,9 @@ class Figure:
             # above, where it covers no data
             lengths = sorted(len(layer.label) for layer in self.layers if layer.label)
             columns = 2 if len(lengths) > 1 and sum(lengths[-2:]) <= _LINE else 1
-            legend = ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2)
+            # names of a forest's rows stand to the left of its axes, and leave a legend their room
+            place, end = ("lower right", 1) if self._is_forest else ("lower left", 0)
+            legend = ax.legend(frameon=False, loc=place, bbox_to_anchor=(end, 1), ncols=columns, borderaxespad=0.2)
             for text in legend.get_texts():
                 text.set_parse_math(False)
         return ax
@@ -224,12 +230,12 @@ def floats(values: Iterable[float]) -> tuple[float, ...]:
     return tuple(float(value) for value in values)
 
 
-def _finish_axis(ax: Axes, axis: Axis, which: Literal["x", "y"]) -> None:
+def _finish_axis(ax: Axes, axis: Axis, which: Literal["x", "y"], most: int = 5) -> None:
     getattr(ax, f"set_{which}label")(axis.label, parse_math=False)
     if axis.scale == "log":
         getattr(ax, f"set_{which}scale")("log")
     elif which == "x":
-        ax.locator_params(axis="x", nbins=5)  # more would run into each other
+        ax.locator_params(axis="x", nbins=most)  # more would run into each other
     if axis.limits is not None:
         getattr(ax, f"set_{which}lim")(axis.limits)
     if axis.scale == "log":

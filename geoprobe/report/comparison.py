@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 
 from geoprobe.diagnostics.base import BUILTIN, ON_REQUEST, result_type
-from geoprobe.errors import BadDataError
+from geoprobe.errors import BadDataError, GeoprobeError
 from geoprobe.report.compared import LONGEST_NAME, ComparedModel, ComparedQuestion, question_section
+from geoprobe.report.conclusion import Conclusion, conclude_models
 from geoprobe.report.formats import Rendered, checked_version, read_json
 from geoprobe.report.scan import GLOSSARY, VERDICTS, versions_line
 from geoprobe.report.text import distinct, escape, escape_all
@@ -89,6 +91,7 @@ class Comparison(Rendered):
             facts=tuple((name, _facts(model)) for name, model in zip(names, self.models, strict=True)),
             notes=() if self.obstacles else (self._comparable(),),
             warnings=tuple(escape(obstacle, 600) for obstacle in self.obstacles),
+            conclusion=self._conclusion(names),
             sections=tuple(question_section(question) for question in self.questions),
             verdicts=VERDICTS,
             provenance=tuple(
@@ -97,6 +100,15 @@ class Comparison(Rendered):
             glossary=(*GLOSSARY, *(entry for question in self.questions for entry in _words_of(question.name))),
         )
         return escape_all(view)
+
+    def _conclusion(self, names: Sequence[str]) -> Conclusion | None:
+        """What the answers say together, of the diagnostics that are known here."""
+        known = []
+        for question in self.questions:
+            with suppress(GeoprobeError):
+                labels = {name: answer.verdict.label for name, answer in zip(names, question.answers, strict=False)}
+                known.append((result_type(question.name), labels))
+        return conclude_models(known)
 
     def _comparable(self) -> str:
         counts = {model.n_tokens for model in self.models}

@@ -7,12 +7,12 @@ those whose `tree_like` is true are the geometry, and what is said of adaptation
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from geoprobe.results import Result, VerdictLabel
 
-__all__ = ["SAVED", "Conclusion", "conclude"]
+__all__ = ["SAVED", "Conclusion", "conclude", "conclude_models"]
 
 #: The saved scan as the next command names it: whoever knows where it lies puts that place instead.
 SAVED = "scan.json"
@@ -43,6 +43,21 @@ _ADAPTATION = {
     "can rule it out.",
     "inconclusive": "So nothing can be said yet of hyperbolic adaptation (HypLoRA): scan more text first.",
     "": "This scan did not ask how the tokens are arranged, so it says nothing of hyperbolic adaptation (HypLoRA).",
+}
+#: The same of several models: what is said of their tokens, and of a claim.
+_ARRANGED = {
+    "supported": "are arranged more like a tree than chance explains, by every check made",
+    "weak": "are arranged more like a tree than chance explains by some checks, but not by all",
+    "not supported": "are arranged no more like a tree than chance or plain clusters are",
+    "contradicted": "are arranged less like a tree than chance alone would make them",
+    "inconclusive": "are too few in these texts to say how they are arranged",
+}
+_TRUE_OF = {
+    "supported": "is true of",
+    "weak": "is true only in part of",
+    "not supported": "has no evidence in",
+    "contradicted": "is not true of",
+    "inconclusive": "could not be answered for",
 }
 _NOT_ADAPTABLE = (
     "Hyperbolic adaptation (HypLoRA) is for language models that write text, which this is not known to be."
@@ -98,6 +113,45 @@ def conclude(
     sentences.append(_ADAPTATION[label] if adaptable else _NOT_ADAPTABLE)
     words, purpose = _next([result.verdict.label for result in results], label, model, corpora, more, adaptable)
     return Conclusion(tuple(sentences), shlex.join(words), purpose)
+
+
+def conclude_models(
+    questions: Sequence[tuple[type[Result], Mapping[str, VerdictLabel]]],
+) -> Conclusion | None:
+    """Put the verdicts of several models together: how their tokens are arranged, and each usual claim.
+
+    Parameters
+    ----------
+    questions : sequence of (type, mapping)
+        A diagnostic's result type, and the verdict on each model by its name.
+
+    Returns
+    -------
+    Conclusion or None
+        Without a command; None where no question is about the geometry or a usual claim.
+    """
+    geometry = [(kind.tree_like, labels) for kind, labels in questions if kind.tree_like]
+    sentences = []
+    if geometry:
+        subject = " and ".join(dict.fromkeys(subject for subject, _ in geometry))
+        together = {model: _together([labels[model] for _, labels in geometry]) for model in geometry[0][1]}
+        sentences += [f"The {subject} of {models} {_ARRANGED[label]}." for label, models in _grouped(together)]
+    for kind, labels in questions:
+        if kind.claim and not kind.tree_like:
+            parts = [f"{_TRUE_OF[label]} {models}" for label, models in _grouped(labels)]
+            sentences.append(f"That {kind.claim} {', and '.join(parts)}.")
+    return Conclusion(tuple(sentences)) if sentences else None
+
+
+def _grouped(labels: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Verdicts in their order, each with the models that have it in words."""
+    found = []
+    for label in _ARRANGED:
+        models = [model for model, of in labels.items() if of == label]
+        if models:
+            listed = " and ".join(filter(None, (", ".join(models[:-1]), models[-1])))
+            found.append((label, "all models" if len(models) == len(labels) > 1 else listed))
+    return found
 
 
 def _together(labels: Sequence[VerdictLabel]) -> VerdictLabel | str:

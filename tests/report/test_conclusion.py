@@ -9,7 +9,11 @@ from typing import Any, get_args
 import pytest
 
 from geoprobe.diagnostics.base import BUILTIN, ON_REQUEST, result_type
-from geoprobe.report.conclusion import SAVED, Conclusion, conclude
+from geoprobe.diagnostics.frequency.result import FrequencyResult
+from geoprobe.diagnostics.hyperbolicity.result import HyperbolicityResult
+from geoprobe.diagnostics.norms.result import NormsResult
+from geoprobe.diagnostics.states.result import StatesResult
+from geoprobe.report.conclusion import SAVED, Conclusion, conclude, conclude_models
 from geoprobe.results import VerdictLabel
 
 LABELS: tuple[VerdictLabel, ...] = get_args(VerdictLabel)
@@ -106,3 +110,36 @@ def test_no_sentence_has_a_symbol_or_a_number(label: VerdictLabel) -> None:
     found = concluded(dict.fromkeys((*BUILTIN, *ON_REQUEST), label))
     assert all(re.fullmatch(r"[A-Za-z ,.;:()]+", sentence) for sentence in found.sentences)
     assert all(sentence[0].isupper() and sentence.endswith(".") for sentence in found.sentences)
+
+
+def test_several_models_are_named_by_what_their_tokens_are_like_and_what_is_true_of_them() -> None:
+    said = conclude_models(
+        [
+            (FrequencyResult, {"A": "weak", "B": "weak", "C": "weak"}),
+            (NormsResult, {"A": "supported", "B": "contradicted", "C": "supported"}),
+            (HyperbolicityResult, {"A": "not supported", "B": "supported", "C": "not supported"}),
+        ]
+    )
+    assert said is not None
+    assert said.sentences == (
+        "The tokens of B are arranged more like a tree than chance explains, by every check made.",
+        "The tokens of A and C are arranged no more like a tree than chance or plain clusters are.",
+        "That token frequencies follow a power law is true only in part of all models.",
+        "That frequent tokens lie nearer the origin than rare ones is true of A and C, and is not true of B.",
+    )
+    assert said.command == ""
+
+
+def test_two_measures_of_one_geometry_are_one_answer_a_model_and_nothing_asked_is_nothing_said() -> None:
+    said = conclude_models(
+        [
+            (HyperbolicityResult, {"A": "not supported", "B": "not supported"}),
+            (StatesResult, {"A": "supported", "B": "not supported"}),
+        ]
+    )
+    assert said is not None
+    assert [sentence.split(" are ")[0] for sentence in said.sentences] == [
+        f"The {HyperbolicityResult.tree_like} and {StatesResult.tree_like} of A",
+        f"The {HyperbolicityResult.tree_like} and {StatesResult.tree_like} of B",
+    ]
+    assert conclude_models([]) is None
