@@ -65,6 +65,10 @@ def test_a_planted_tree_is_found(planted: HierarchyResult) -> None:
     found = {finding.key: finding for finding in planted.findings}
     assert (found["steps_distance"].value or 0) > 0.3
     assert (found["among_nearest"].excess or 0) > 0.2
+    shuffled_words, swapped, random = found["pairs_origin"].nulls
+    assert random.mean == pytest.approx(0.5, abs=0.03)
+    assert abs((shuffled_words.mean or 1) - (found["pairs_origin"].value or 0)) > 0.1
+    assert len(swapped.distribution) == 39
     assert planted.n_words == 399  # the root is a row of zeros
     assert 300 < planted.n_pairs < 399
 

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from geoprobe.diagnostics.hierarchy.finding import SHUFFLED, SWAPPED, Finding, beside
+from geoprobe.diagnostics.hierarchy.finding import RANDOM, SHUFFLED, SWAPPED, Finding, beside
 from geoprobe.diagnostics.hierarchy.matching import explained, shuffled
 from geoprobe.diagnostics.hierarchy.words import Words
 from geoprobe.stats.correlation import average_ranks, correlation_matrix, fisher_interval, partial_correlation
@@ -94,13 +94,13 @@ def radial(
         matrix = correlation_matrix(
             np.stack([depth_ranks, *(average_ranks(lengths[centre]) for centre in CENTRES), *held])
         )
-        raw = [_or_nan(float(matrix[_DEPTH, 1 + at])) for at in range(len(CENTRES))]
+        raw = [float(matrix[_DEPTH, 1 + at]) for at in range(len(CENTRES))]
         return raw + [partial_correlation(matrix, _DEPTH, 1 + at, _HELD) for at in range(len(CENTRES))]
 
     fitted = {centre: explained(lengths[centre], counts, words.rows) for centre in CENTRES}
-    share_rng, null_rng = rng.spawn(2)
-    drawn, swapped = np.empty((draws, len(shares))), np.empty((draws, len(shares)))
-    rhos = np.empty((draws, 2 * len(CENTRES)))
+    share_rng, null_rng, random_rng = rng.spawn(3)
+    drawn, swapped, random = (np.empty((draws, len(shares))) for _ in range(3))
+    rhos, random_rhos = np.empty((draws, 2 * len(CENTRES))), np.empty((draws, 2 * len(CENTRES)))
     by_depth = np.empty((draws, int(words.depths.max()) + 1))
     sizes = np.bincount(words.depths)
     for draw in range(draws):
@@ -109,9 +109,15 @@ def radial(
         drawn[draw] = [share.of(moved, moved) for share in shares]
         swapped[draw] = [share.of(lengths, moved) for share in shares]
         rhos[draw] = correlations(moved)
+        word_at = random_rng.permutation(len(word_at))
+        anywhere = {centre: lengths[centre][word_at] for centre in CENTRES}
+        random[draw] = [share.of(anywhere, anywhere) for share in shares]
+        random_rhos[draw] = correlations(anywhere)
         by_depth[draw] = np.bincount(words.depths, weights=moved["origin"]) / np.maximum(sizes, 1)
     findings = [
-        share.finding(lengths, ((SHUFFLED, drawn[:, at]), (SWAPPED, swapped[:, at])), share_rng)
+        share.finding(
+            lengths, ((SHUFFLED, drawn[:, at]), (SWAPPED, swapped[:, at]), (RANDOM, random[:, at])), share_rng
+        )
         for at, share in enumerate(shares)
     ]
     n = len(words.rows)
@@ -126,7 +132,7 @@ def radial(
                 fisher_interval(value, n, "spearman", held=2 if is_held else 0),
                 n,
                 "words",
-                ((SHUFFLED, rhos[:, at]),),
+                ((SHUFFLED, rhos[:, at]), (RANDOM, random_rhos[:, at])),
             )
         )
     means = np.bincount(words.depths, weights=lengths["origin"]) / np.maximum(sizes, 1)
@@ -173,7 +179,3 @@ class _Share:
         interval = bootstrap_ratio_of_groups(values, self.weights, parents, rng)
         n, unit = (len(np.unique(parents)), "parents") if self.by_parent else (len(parents), "pairs")
         return beside(self.key, self.name, float(values.sum() / self.weights.sum()), interval, n, unit, nulls)
-
-
-def _or_nan(value: float) -> float:
-    return value if np.isfinite(value) else float("nan")

@@ -25,7 +25,8 @@ METHODS = (
     "about 16 that occur as often in the corpora (a doubling) and stand side by side in the order of merges, which is "
     "that of frequency in the tokenizer's own text. The taxonomy keeps its shape. Of norms and distances from the "
     "mean, the part that both foretell, by the sum of two splines, stays with the word, and what is left is permuted "
-    "(Freedman and Lane 1983). Where only parents are swapped, their children stay as they are.",
+    "(Freedman and Lane 1983). Where only parents are swapped, their children stay as they are. Any of the "
+    "words in the taxonomy's places make a random taxonomy of the same shape: beside it frequency counts too.",
     "Parents are few and some have hundreds of children, whose pairs all share one norm. So a parent is swapped with "
     "all its children, intervals resample parents, and the verdict is on the mean over parents. To swap the parent of "
     "each pair by itself, as if pairs were independent, gives a null several times too narrow.",
