@@ -13,7 +13,7 @@ import typer
 __all__ = ["check_output", "is_of_streams", "print_json", "silence", "sound_streams"]
 
 #: What writing to a terminal, a pipe or a device fails of; that of a file names the file.
-_FAILURES = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EPIPE, errno.EDQUOT)
+_FAILURES = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EPIPE, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 def check_output() -> None:

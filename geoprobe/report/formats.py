@@ -25,7 +25,7 @@ __all__ = ["FORMATS", "Rendered", "checked_version", "content_of", "open_report"
 FORMATS: tuple[str, ...] = ("json", "html", "pdf", "md", "csv", "card")
 _CARD = "card.md"
 #: Bytes of a saved report that is opened: one of 262,144 tokens takes 8 million.
-_LARGEST = 1 << 28
+_LARGEST = 1 << 27
 #: Value of the JSON's ``kind``, which a scan does without, to the class that reads it.
 _KINDS: dict[str, tuple[str, str]] = {
     "scan": ("geoprobe.report.scan", "Report"),

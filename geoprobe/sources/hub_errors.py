@@ -98,7 +98,8 @@ def translated(name: str, file: str, offline: bool) -> Iterator[None]:
     except RemoteEntryNotFoundError as error:
         raise LacksFileError(
             f"The model {name} has no safetensors weights ({error.response.url.path.rpartition('/')[2]} is missing).",
-            "Name a repository with safetensors; fetch others by `hf download`, and scan what came.",
+            "Name a repository with safetensors or GGUF. PyTorch's .bin are pickles, which could run code, and are not "
+            "fetched: those that you trust get by `hf download`, and scan what came.",
         ) from error
     except HfHubHTTPError as error:
         status = getattr(error.response, "status_code", None)

@@ -15,6 +15,7 @@ from jaxtyping import Float32
 
 from geoprobe.data import ArrayRows
 from geoprobe.errors import BadDataError
+from geoprobe.sources.models.vocabulary import MAX_TOKENS
 
 __all__ = [
     "WordVectors",
@@ -125,9 +126,10 @@ def read_word_vectors(path: Path) -> tuple[WordVectors, tuple[str, ...]]:
                 # a few of GloVe's words hold spaces themselves
                 words.append(" ".join(fields[:-dimension]))
                 rows.append(_vector(fields[-dimension:], dimension, words[-1], path, number))
-                if len(words) * dimension > _MAX_VALUES:
+                if len(words) * dimension > _MAX_VALUES or len(words) > MAX_TOKENS:
                     raise BadDataError(
-                        f"{path} holds over {_MAX_VALUES:,} numbers.", "Save them as .npy or safetensors."
+                        f"{path} holds over {_MAX_VALUES:,} numbers or {MAX_TOKENS:,} words.",
+                        "Save them as .npy or safetensors, or the more frequent ones alone.",
                     )
                 if len(rows) == _BLOCK_LINES:
                     blocks.append(np.stack(rows))

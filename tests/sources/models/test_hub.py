@@ -169,6 +169,25 @@ def test_an_empty_table_on_the_hub_is_bad_data(hub: Hub, tmp_path: Path) -> None
         open_model(MODEL).table()
 
 
+@pytest.mark.parametrize(("rows", "width"), [(1 << 27, 1), (2, 1 << 20)])
+def test_a_table_beyond_any_vocabularys_is_refused_before_it_is_fetched(hub: Hub, rows: int, width: int) -> None:
+    entry = {"dtype": "F8_E4M3", "shape": [rows, width], "data_offsets": [0, rows * width]}
+    header = json.dumps({"model.embed_tokens.weight": entry}).encode()
+    head = len(header).to_bytes(8, "little") + header
+    hub.files["model.safetensors"] = Repeated(head, b"\0", len(head) + rows * width)
+    with pytest.raises(BadDataError, match="no embedding has over 16,777,216 rows or 131,072 columns"):
+        open_model(MODEL)
+    assert hub.sent < 20_000
+
+
+def test_pickles_on_the_hub_are_refused_with_the_reason(hub: Hub) -> None:
+    del hub.files["model.safetensors"]
+    hub.files["pytorch_model.bin"] = b"pickle"
+    with pytest.raises(NotFoundError, match=r"no safetensors weights.*\n.*\.bin are pickles, which could run code"):
+        open_model(MODEL)
+    assert not any(path.endswith(".bin") for _, path, _ in hub.requests)
+
+
 def test_a_cache_that_cannot_be_written_is_said(hub: Hub, tmp_path: Path) -> None:
     open_model(MODEL).table()
     (whole,) = (tmp_path / "assets").rglob("*.bin")
