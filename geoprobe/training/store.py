@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 from safetensors import SafetensorError
 
-from geoprobe.errors import BadDataError, UsageError
-from geoprobe.files import check_folder, write_whole
+from geoprobe.errors import BadDataError, GeoprobeError, UsageError
+from geoprobe.files import check_folder, check_not_sparse, read_small, write_whole
 from geoprobe.results import from_builtins
 from geoprobe.training.matched_alpha import MatchedAlpha
 from geoprobe.training.outcome import StepCost
@@ -238,6 +238,8 @@ class Store:
 #: What of a folder is an experiment's.
 _OWN = ("setup.json", "scales.json", "steps.json", "base", "runs")
 _AGAIN = "Delete its folder to run it again."
+#: Bytes of a record, or of the predictions for a set: those of 10,000 long answers take 20 million.
+_LARGEST = 1 << 28
 #: A test set's name in a record, and so a file's.
 _SET = re.compile(r"[\w-]+")
 
@@ -260,6 +262,8 @@ def _check_plain(place: Path) -> None:
                 f"{path} in the experiment's folder is {what}.",
                 "Put a copy in its place, or give another folder by --out.",
             )
+        if stat.S_ISREG(mode):
+            check_not_sparse(path)
 
 
 #: What a record leaves to the files of predictions, and what it says in their place.
@@ -310,7 +314,7 @@ def read_predictions(path: Path) -> tuple[Prediction, ...]:
         When a line is no prediction.
     """
     try:
-        lines = path.read_bytes().decode("utf-8", "surrogatepass").split("\n")
+        lines = read_small(path, _LARGEST).decode("utf-8", "surrogatepass").split("\n")
         return tuple(from_builtins(Prediction, json.loads(line), what=f"file {path}") for line in lines if line)
     except (OSError, ValueError, RecursionError) as error:
         if isinstance(error, BadDataError):
@@ -322,6 +326,8 @@ def read_predictions(path: Path) -> tuple[Prediction, ...]:
 
 def _read(path: Path) -> Any:
     try:
-        return json.loads(path.read_text())
+        return json.loads(read_small(path, _LARGEST).decode("utf-8"))
+    except GeoprobeError:
+        raise
     except (OSError, ValueError, RecursionError) as error:
         raise BadDataError(f"{path} cannot be read: {error}.", "Delete it, or give another folder by --out.") from error

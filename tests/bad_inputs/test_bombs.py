@@ -147,6 +147,39 @@ BOMBS: dict[str, Case] = {
     ),
     "nine rules of ten": Case(SCAN, 5, "1e+09 times as long", make=replacing(9, 10)),
     "one rule of a million": Case(SCAN, 5, "1e+06 times as long", make=replacing(1, 1_000_000)),
+    "bytes as letters again and again": Case(
+        SCAN,
+        5,
+        "writes bytes as letters 40 times over",
+        make=changed_json(
+            "tiny/tokenizer.json",
+            lambda data: data.update(
+                pre_tokenizer={
+                    "type": "Sequence",
+                    "pretokenizers": [
+                        {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
+                    ]
+                    * 40,
+                }
+            ),
+        ),
+    ),
+    "a text a million times": Case(
+        SCAN,
+        5,
+        "its template has a text 1,000,000 times",
+        make=changed_json(
+            "tiny/tokenizer.json",
+            lambda data: data.update(
+                post_processor={
+                    "type": "TemplateProcessing",
+                    "single": [{"Sequence": {"id": "A", "type_id": 0}}] * 1_000_000,
+                    "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+                    "special_tokens": {},
+                }
+            ),
+        ),
+    ),
     "rules that only some texts meet": Case(
         "scan tiny --corpus a.txt", 5, "its normalizer makes of", {"a.txt": b"t" * 500_000}, make=replacing(2, 40)
     ),

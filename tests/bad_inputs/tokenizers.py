@@ -63,6 +63,24 @@ TOKENIZERS: dict[str, Case] = {
         f"{SCAN} --tokenizer p.json", 3, "There is no tokenizer", make=circle("p.json")
     ),
     "a model's tokenizer that is a pipe": Case(SCAN, 3, "has no tokenizer", make=pipe("tiny/tokenizer.json")),
+    "words of any length": Case(
+        SCAN,
+        5,
+        "max_input_chars_per_word is of 1,000,000,000",
+        make=model(
+            type="WordPiece",
+            vocab={"[UNK]": 0, "a": 1},
+            unk_token="[UNK]",
+            continuing_subword_prefix="##",
+            max_input_chars_per_word=10**9,
+        ),
+    ),
+    "a text before every letter": Case(
+        SCAN,
+        5,
+        "continuing_subword_prefix is of 100,000",
+        make=model(type="BPE", vocab={"a": 0}, merges=[], continuing_subword_prefix="x" * 100_000),
+    ),
     "a tokenizer of another kind": Case(f"{SCAN} --tokenizer t.csv", 2, "it is a .csv file", {"t.csv": b"a"}),
     "a tokenizer of no bytes": Case(SCAN, 5, "is not a tokenizer", tokenizer("")),
     "a tokenizer cut short": Case(SCAN, 5, "is not a tokenizer", tokenizer('{"version": "1.0", "model": {"ty')),

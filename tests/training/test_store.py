@@ -190,6 +190,16 @@ def test_no_link_in_the_folder_is_followed(tmp_path: Path, where: str, resume: b
     assert (elsewhere / "checkpoint-5").is_dir()
 
 
+@pytest.mark.parametrize("where", ["setup.json", "scales.json", f"runs/{RUN.id}/checkpoint-5/trainer_state.json"])
+def test_files_that_are_not_stored_are_refused(tmp_path: Path, where: str) -> None:
+    path = tmp_path / where
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"{")
+    os.truncate(path, 4_000_000_000)
+    with pytest.raises(BadDataError, match="claims 4,000,000,000 bytes, of which"):
+        Store(tmp_path).check(SETUP, {}, resume=True)
+
+
 def test_a_folder_that_is_itself_a_link_is_the_users_own(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
     (tmp_path / "out").symlink_to(tmp_path / "disk")

@@ -1,7 +1,8 @@
-"""How many times as long a tokenizer's normalizer makes a text: a few rules of replacing can fill any memory.
+"""How many times as long a tokenizer makes a text: a few rules of replacing can fill any memory.
 
-Nine rules that each write ten characters for one make a gigabyte of one letter. `tokenizers` allocates that before
-anything can be looked at, and ends the process where it cannot.
+Nine rules that each write ten characters for one make a gigabyte of one letter, and so do thirty steps that write a
+letter's bytes as letters, or a template that has the text a million times. `tokenizers` allocates that before anything
+can be looked at, and ends the process where it cannot.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["TRUSTED", "check_charsmap", "check_growth", "growth", "stated_normalizer"]
+__all__ = ["TRUSTED", "check_charsmap", "check_growth", "check_model", "growth", "stated_normalizer"]
 
 #: No character is decomposed into more, and none has more bytes.
 _UNICODE, _BYTES = 18, 4
@@ -29,6 +30,10 @@ _BUILT_IN = {
 TRUSTED, _MOST = 20, 2048
 #: Expressions of known tokenizers that find one character at the least.
 _FINDING = frozenset((" {2,}", " +", r"\s+", r"\s{2,}", r"\n+", r"[\r\n]+"))
+#: Steps that write bytes as letters: the models of today have one, and each more doubles the text.
+_MOST_LEVELS = 3
+#: Settings of models, and the largest of any: WordPiece's time for a word is the cube of its length.
+_MODEL = {"max_input_chars_per_word": 1_000, "continuing_subword_prefix": 100, "end_of_word_suffix": 100}
 #: Characters of the longest added token, which is normalised as the tokenizer is read.
 _LONGEST_TOKEN = 1 << 16
 
@@ -60,18 +65,42 @@ def stated_normalizer(content: bytes) -> Any:
     return stated.normalizer
 
 
-def check_growth(normalizer: Any) -> float:
-    """How many times as long a normalizer, as JSON describes it, may make a text.
+def check_growth(normalizer: Any, pre_tokenizer: Any = None, post_processor: Any = None) -> float:
+    """How many times as long a normalizer may make a text; it and the stages behind it as JSON describes them.
 
     Raises
     ------
     ValueError
-        When that is more than of any known one.
+        When that is more than of any known one, or a later stage repeats the text or its bytes.
     """
+    stages = [step.get("type") for step in _steps(pre_tokenizer)]
+    if stages.count("ByteLevel") > _MOST_LEVELS:
+        raise ValueError(f"it writes bytes as letters {stages.count('ByteLevel'):,} times over")
+    for step in _steps(post_processor):
+        template = step.get("single")
+        parts = template if isinstance(template, list) else []
+        times = sum(isinstance(part, Mapping) and "Sequence" in part for part in parts)
+        if step.get("type") == "TemplateProcessing" and times != 1:
+            raise ValueError(f"its template has a text {times:,} times")
     found = growth(normalizer)
     if found > _MOST:
         raise ValueError(f"its normalizer may make a text {found:.3g} times as long")
     return found
+
+
+def check_model(model: Any) -> None:
+    """Refuse a model of `tokenizers` that takes hours over a long word.
+
+    Raises
+    ------
+    ValueError
+        When it tries every piece of a word longer than any, or puts a text before or behind every letter.
+    """
+    for name, most in _MODEL.items():
+        value = getattr(model, name, None) or 0
+        size = value if isinstance(value, int) else len(value)
+        if size > most:
+            raise ValueError(f"its {name} is of {size:,}, and of no tokenizer over {most:,}")
 
 
 def check_charsmap(charsmap: bytes) -> None:
@@ -95,14 +124,14 @@ def growth(normalizer: Any) -> float:
     return total * row
 
 
-def _steps(normalizer: Any) -> list[Mapping[str, Any]]:
-    """The steps of a normalizer in order, sequences within sequences too."""
-    steps, waiting = [], [normalizer]
+def _steps(stage: Any) -> list[Mapping[str, Any]]:
+    """The steps of a tokenizer's stage in order, sequences within sequences too."""
+    steps, waiting = [], [stage]
     while waiting:
         step = waiting.pop()
         if not isinstance(step, Mapping):
             continue
-        inner = step.get("normalizers")
+        inner = step.get("normalizers", step.get("pretokenizers", step.get("processors")))
         if isinstance(inner, list):
             waiting += reversed(inner)
         else:

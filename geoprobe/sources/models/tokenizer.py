@@ -19,7 +19,13 @@ from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError, is_failu
 from geoprobe.files import check_small, read_small
 from geoprobe.sources.models.byte_alphabet import from_byte_level
 from geoprobe.sources.models.checkpoint import read_json
-from geoprobe.sources.models.normalizer_growth import TRUSTED, check_charsmap, check_growth, stated_normalizer
+from geoprobe.sources.models.normalizer_growth import (
+    TRUSTED,
+    check_charsmap,
+    check_growth,
+    check_model,
+    stated_normalizer,
+)
 from geoprobe.sources.models.sentencepiece_model import is_sentencepiece, pieces_backend, read_pieces
 from geoprobe.sources.models.tekken import tekken_backend
 from geoprobe.sources.models.tokenizer_settings import with_settings, without_dropout
@@ -88,8 +94,8 @@ class Tokenizer:
     @cached_property
     def growth(self) -> float:
         """How many times as long its normalizer may make a text, as far as its rules tell."""
-        stage = self.backend.normalizer
-        return 1.0 if stage is None else check_growth(json.loads(stage.__getstate__()))
+        stages = (self.backend.normalizer, self.backend.pre_tokenizer, self.backend.post_processor)
+        return check_growth(*(None if stage is None else json.loads(stage.__getstate__()) for stage in stages))
 
     def _check_lengths(self, texts: Sequence[str]) -> None:
         """Refuse texts that the normalizer makes many times as long, slice by slice before they are made whole."""
@@ -324,5 +330,6 @@ def _prepared(backend: Any, folder: Path | None = None) -> Tokenizer:
     backend.no_padding()
     tokenizer = Tokenizer(backend, notes=(*without_dropout(backend), *notes))
     with refused_by_library("The tokenizer cannot be used", "Download its files again."):
+        check_model(backend.model)
         tokenizer.growth  # noqa: B018 (one beyond bounds is refused before it meets a text)
     return tokenizer
