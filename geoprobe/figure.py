@@ -218,6 +218,8 @@ class Figure:
             legend = ax.legend(frameon=False, loc=place, bbox_to_anchor=(end, 1), ncols=columns, borderaxespad=0.2)
             for text in legend.get_texts():
                 text.set_parse_math(False)
+            # and the title above the legend's lines
+            ax.set_title(self.title, parse_math=False, pad=6.0 + 16.0 * math.ceil(len(lengths) / columns))
         return ax
 
 
