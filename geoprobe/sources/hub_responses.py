@@ -29,7 +29,8 @@ _RATIO = 1_000
 _SLOWEST, _BEGIN_SECONDS = 1_024, 30.0
 #: Answers that mean "later", how often they are heard, and the seconds that are waited at most.
 _LATER, _ATTEMPTS, _LONGEST_WAIT, _WAIT = (429, 503), 4, 120.0, 1.0
-#: What follows the question mark of an address: keys and signatures.
+#: Characters of a message that are shown, and what follows the question mark of an address: keys and signatures.
+_LONGEST_MESSAGE = 4_000
 _QUERY = re.compile(r"(https?://[^\s?'\"<>]+)\?[^\s'\"<>)]+")
 
 
@@ -89,7 +90,7 @@ def patiently(ask: Callable[[], T], *, limit: int | None = None) -> T:
 
 def without_signature(said: object) -> str:
     """Text without what follows the question mark of an address, which may be a key to it."""
-    return _QUERY.sub(r"\1?…", str(said))
+    return _QUERY.sub(r"\1?…", str(said)[:_LONGEST_MESSAGE])
 
 
 def _install() -> None:

@@ -153,4 +153,5 @@ def test_a_packed_configuration_is_unpacked_and_one_that_grows_a_thousandfold_is
 def test_signatures_are_not_printed() -> None:
     said = "404 for url 'https://cdn.host/a/b?X-Amz-Signature=secret&Key=1' (https://x/y?token=secret)."
     assert without_signature(said) == "404 for url 'https://cdn.host/a/b?…' (https://x/y?…)."
+    assert len(without_signature("http://" * 100_000)) == 4_000  # and at once
     assert without_signature(f"of {COMMIT}: why? nothing") == f"of {COMMIT}: why? nothing"
