@@ -97,6 +97,7 @@ def _accuracies(result: Outcome, called: dict[str, str]) -> Iterator[Figure]:
 def loss_figures(result: Outcome) -> Iterator[Figure]:
     """Training and validation loss over the steps, and the sweep of learning rates."""
     layers: list[Layer] = []
+    counted = "token of prompt and response" if result.setup.get("loss") == "full" else "response token"
     for method in result.methods:
         runs = result.final(method)
         for curves, dashed, label in (
@@ -112,7 +113,7 @@ def loss_figures(result: Outcome) -> Iterator[Figure]:
         yield Figure(
             "losses",
             "Loss while training",
-            "Mean loss a response token, averaged over seeds: on what is learned (dashed) and on held-out examples. "
+            f"Mean loss a {counted}, averaged over seeds: on what is learned (dashed) and on held-out examples. "
             "Lower is better; lines that lie on each other mean that the methods learn alike.",
             Axis("step"),
             Axis("nats a token"),

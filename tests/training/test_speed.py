@@ -1,16 +1,25 @@
 """Steps of all methods in turns, on a clock whose every reading is known."""
 
 import math
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
+import transformers
 from experiment_builders import make_experiment
 from scipy import stats
 
 from geoprobe.training import speed
+from geoprobe.training.examples import Tokens
+from geoprobe.training.model import LoadedBase
 from geoprobe.training.outcome import StepCost
+from geoprobe.training.setup import Setup
+from geoprobe.training.shape import ModelShape, memory_by_precision
 from geoprobe.training.speed import measure_steps
 from geoprobe.training.words import speed_line
 
@@ -75,3 +84,19 @@ def test_a_ratio_is_said_with_its_interval_or_not_at_all() -> None:
     )
     assert "too busy to say" in said(0.7, 1.3)
     assert "by whole runs: what else the machine did moves that" in speed_line(result, "hyplora")
+
+
+@pytest.mark.skipif(sys.platform != "linux" or torch.cuda.is_available(), reason="the process's peak is Linux's to say")
+def test_memory_estimated_from_the_shape_is_what_a_step_takes() -> None:
+    """The difference that more tokens make, measured and estimated, within a factor of two."""
+    sizes = {"vocab_size": 4000, "hidden_size": 128, "intermediate_size": 256, "num_hidden_layers": 4}
+    config = transformers.LlamaConfig(**sizes, num_attention_heads=4, num_key_value_heads=2)
+    model = transformers.LlamaForCausalLM(config).requires_grad_(False)
+    base = LoadedBase(model, SimpleNamespace(pad_token_id=0), False)
+    setup = Setup("tiny", "sums", ("mawps",), methods=("lora",), rank=4, dropout=0.0)
+    rng = np.random.default_rng(0)
+    examples = [Tokens(tuple(rng.integers(5, 4000, 250).tolist()), 1) for _ in range(10)]
+    few, many = (measure_steps(base, setup, examples[:count], rounds=2)[0] for count in (2, 10))
+    shape = ModelShape(model, None)
+    estimated = [memory_by_precision(shape, few.trainable_parameters, 250 * count)["float32"] for count in (2, 10)]
+    assert 0.5 < (many.memory - few.memory) / (estimated[1] - estimated[0]) < 2
