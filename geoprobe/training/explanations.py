@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from geoprobe.training.outcome import Outcome
+from geoprobe.training.protocol import is_earlier
 from geoprobe.training.words import name
 
 __all__ = [
@@ -60,6 +61,12 @@ _LEAKS = (
     "sets, none is found so, and 81% of questions are found again after every tenth word is replaced. A rewording in "
     "other words is not found, nor one story told with other numbers.",
 )
+_PROMPTS_ALONE = (
+    "This experiment looked at whole prompts alone: a question behind a system text, in an earlier turn or in a "
+    "response was not found. Word for word: the same words in the same order, without case and punctuation. Nearly: "
+    "one training example has at least half of the question's runs of four words, eight of them or more, and most "
+    "of its numbers."
+)
 _PROTOCOL = (
     "--budget paper makes every choice of the paper's that can be made. Three it does not make: alpha is matched by "
     "gradient, as the printed gains are not at equal alpha; examples of a batch are of like length, so that padding is "
@@ -88,8 +95,9 @@ def accuracy_methods(result: Outcome) -> tuple[str, ...]:
 def loss_methods(result: Outcome) -> tuple[str, ...]:
     """Of the verdict on loss."""
     matched = result.setup.get("match_scale", True) and len(result.methods) > 1
+    which = "all layers together start" if is_earlier(result.setup) else "the median layer starts"
     alpha = (
-        f"Alpha is each method's own: it is set so that the median layer starts with the gradient of "
+        f"Alpha is each method's own: it is set so that {which} with the gradient of "
         f"{name(result.methods[0])}'s; the table has it."
         if matched
         else "They share alpha, too."
@@ -133,9 +141,9 @@ def cost_methods(_: Outcome) -> tuple[str, ...]:
     return _COST
 
 
-def leak_methods(_: Outcome) -> tuple[str, ...]:
+def leak_methods(result: Outcome) -> tuple[str, ...]:
     """Of test questions among the training data."""
-    return _LEAKS
+    return _LEAKS if result.leaks is None or result.leaks.everywhere else (_PROMPTS_ALONE,)
 
 
 def protocol_methods(_: Outcome) -> tuple[str, ...]:

@@ -96,6 +96,8 @@ class LeakReport:
         Counts by set.
     ngram, threshold, fewest : int, float, int
         What counts as near.
+    everywhere : bool
+        Whether all that is learned from was looked at, and not whole prompts alone.
     """
 
     leaks: tuple[Leak, ...]
@@ -103,6 +105,7 @@ class LeakReport:
     ngram: int = NGRAM
     threshold: float = THRESHOLD
     fewest: int = FEWEST
+    everywhere: bool = False
 
     @property
     def found(self) -> bool:
@@ -170,7 +173,7 @@ def find_leaks(training: TrainingData, tasks: Sequence[LoadedTask]) -> LeakRepor
         for task in tasks
         for name in (task.task.name,)
     )
-    return LeakReport(tuple(leaks), counts)
+    return LeakReport(tuple(leaks), counts, everywhere=True)
 
 
 _PLACES: tuple[Literal["prompt", "response"], ...] = ("prompt", "response")

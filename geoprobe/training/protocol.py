@@ -11,9 +11,12 @@ from typing import Any
 
 from geoprobe.training.targets import PAPER_TARGETS
 
-__all__ = ["PAPER", "Beside", "PaperChoice", "beside_paper", "deviations"]
+__all__ = ["PAPER", "Beside", "PaperChoice", "beside_paper", "deviations", "is_earlier"]
 
 Choices = Mapping[str, Any]
+
+#: Stands among choices for whether they are of 0.2, which matched alpha and started K otherwise.
+_EARLIER = "of 0.2"
 
 
 @dataclass(frozen=True)
@@ -72,13 +75,14 @@ def _length(chosen: Choices) -> str:
 
 
 def _alpha(chosen: Choices) -> str:
-    matched = ", the others' by the median layer's gradient at the start" if chosen.get("match_scale", True) else ""
+    by = "the gradient of all layers" if chosen[_EARLIER] else "the median layer's gradient"
+    matched = f", the others' by {by} at the start" if chosen.get("match_scale", True) else ""
     return f"{chosen['alpha']:g} of {(chosen.get('methods') or ['all'])[0]}{matched}"
 
 
 def _curvature(chosen: Choices) -> str:
     return (
-        "chosen by layer from the norms of its inputs"
+        ("0.1 in units of the width" if chosen[_EARLIER] else "chosen by layer from the norms of its inputs")
         if chosen.get("curvature") is None
         else f"{chosen['curvature']:g} in units of the width"
     )
@@ -199,12 +203,17 @@ _BEFORE = {
 }
 
 
+def is_earlier(setup: Choices) -> bool:
+    """Whether choices are those of an experiment of 0.2, which matched alpha over all layers and started K at 0.1."""
+    return bool(setup) and "curvature_rate" not in setup
+
+
 def beside_paper(setup: Choices) -> tuple[Beside, ...]:
     """Every choice of the paper beside an experiment's, from the set-up as a report keeps it.
 
     Choices that it did not keep are left out.
     """
-    chosen = {**_BEFORE, **setup}
+    chosen = {**_BEFORE, **setup, _EARLIER: is_earlier(setup)}
     return tuple(
         Beside(one.what, one.paper, one.here(chosen), one.same(chosen)) for one in PAPER if one.field in chosen
     )

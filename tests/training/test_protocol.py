@@ -1,10 +1,14 @@
 """The paper's choices against the facts that were read in it and in its released code."""
 
+import dataclasses
 import re
 from pathlib import Path
 
 import pytest
+from experiment_builders import make_experiment
 
+from geoprobe.training.explanations import leak_methods, loss_methods
+from geoprobe.training.leaks import LeakReport, TaskLeaks
 from geoprobe.training.protocol import PAPER, beside_paper, deviations
 from geoprobe.training.setup import make_setup
 from geoprobe.training.tasks import TASKS
@@ -73,3 +77,20 @@ def test_an_experiment_from_before_these_choices_was_greedy_on_responses() -> No
     kept = {name: value for name, value in PAPERS.to_dict().items() if name not in ("beams", "loss", "checkpoint")}
     here = {one.what: one.here for one in beside_paper(kept)}
     assert (here["decoding"], here["loss on"], here["checkpoint evaluated"]) == ("greedy", "response", "last")
+
+
+def test_of_an_experiment_of_an_earlier_version_is_said_what_it_did() -> None:
+    """0.2.0 started K at 0.1, matched alpha over all layers, and looked for questions in whole prompts alone."""
+    now = {**PAPERS.to_dict(), "curvature": None}
+    before = {name: value for name, value in now.items() if name != "curvature_rate"}
+    here = [{one.what: one.here for one in beside_paper(setup)} for setup in (before, now)]
+    assert [choices["K at the start"] for choices in here] == [
+        "0.1 in units of the width",
+        "chosen by layer from the norms of its inputs",
+    ]
+    assert ["all layers" in choices["alpha"] for choices in here] == [True, False]
+    for setup, everywhere in ((before, False), (now, True)):
+        result = make_experiment(leaks=LeakReport((), (TaskLeaks("addsub", 9, 0, 0),), everywhere=everywhere))
+        result = dataclasses.replace(result, setup=setup)
+        assert ("all layers together" in loss_methods(result)[0]) == (not everywhere)
+        assert ("whole prompts alone" in leak_methods(result)[0]) == (not everywhere)
