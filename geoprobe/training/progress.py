@@ -118,7 +118,7 @@ class TrainingProgress(ProgressListener):
         if not 0 < share < 1:
             return ""
         minutes = (self._clock() - self._began) * (1 - share) / share / 60
-        left = f"{minutes:.0f} minutes" if minutes < 90 else f"{minutes / 60:.1f} hours"
+        left = counted(round(minutes), "minute") if minutes < 90 else f"{minutes / 60:.1f} hours"
         return f"; {share:.0%} of the experiment, about {left} left"
 
     def finished(self, facts: RunFacts) -> None:

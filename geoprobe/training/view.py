@@ -24,7 +24,7 @@ from geoprobe.training.explanations import (
 from geoprobe.training.figures import accuracy_figures, geometry_figures, loss_figures
 from geoprobe.training.methods import METHODS
 from geoprobe.training.outcome import Outcome
-from geoprobe.training.protocol import deviations
+from geoprobe.training.protocol import beside_paper, deviations
 from geoprobe.training.tables import (
     accuracy_tables,
     cost_table,
@@ -348,9 +348,15 @@ def _leaks(result: Outcome) -> Section:
     return Section("leaks", "Leaks", card, "", (), (), _shown(leak_tables(result)), leak_methods(result))
 
 
+#: Choices that differ from the paper's are told whole up to so many; more are named.
+_TOLD_WHOLE = 5
+
+
 def _protocol(result: Outcome) -> Section:
-    other = deviations(result.setup)
-    reason = f"In {counted(len(other), 'choice')}: {'; '.join(other)}." if other else "In none."
+    other = [one for one in beside_paper(result.setup) if not one.same]
+    few = len(other) <= _TOLD_WHOLE
+    listed = "; ".join(deviations(result.setup)) if few else ", ".join(one.what for one in other) + " (see the table)"
+    reason = f"In {counted(len(other), 'choice')}: {listed}." if other else "In none."
     card = Card("protocol", "Where does this differ from the paper's protocol?", "", escape(reason, 1500))
     tables = _shown((protocol_table(result),))
     return Section("protocol", "Protocol", card, "", (), (), tables, protocol_methods(result))
