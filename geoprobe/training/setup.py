@@ -40,7 +40,7 @@ def _option(default: Any, says: str, paper: str = "") -> Any:
 
 @dataclass(frozen=True)
 class Setup:
-    """The choices of one experiment; those of the paper by default.
+    """The choices of one experiment; of the presets in `BUDGETS`, ``paper`` is the paper's protocol.
 
     Parameters
     ----------
