@@ -26,9 +26,7 @@ def _finetune(
     ] = "gsm8k",
     tasks: Annotated[
         str | None,
-        typer.Option(
-            "--eval", help="Test sets by name, separated by commas.", show_default="paper: gsm8k,svamp,mawps,aqua"
-        ),
+        typer.Option("--eval", help="Test sets by name, separated by commas.", show_default="paper: all fifteen"),
     ] = None,
     from_scan: Annotated[
         Path | None, typer.Option(readable=False, help="A scan.json: its model, where none is given, and its verdicts.")

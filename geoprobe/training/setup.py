@@ -197,7 +197,8 @@ class Setup:
         return sorted(name for name in {*mine, *other} if mine.get(name, ...) != other.get(name, ...))
 
 
-#: What each preset changes. demo: ten minutes of two cores on a model of 135 million parameters; small: an hour.
+#: What each preset changes. paper: its protocol, as `geoprobe.training.protocol` lists it; demo: ten minutes of two
+#: cores on a model of 135 million parameters; small: an hour.
 BUDGETS: dict[str, dict[str, Any]] = {
     "paper": {
         # Math10K's test sets, and Commonsense170K's
