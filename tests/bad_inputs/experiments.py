@@ -134,13 +134,7 @@ EXPERIMENTS: dict[str, Case] = {
     "no base model": Case(f"finetune --train sums.jsonl {EVAL}", 2, "No model was given"),
     "a base model that is not there": Case(f"finetune nowhere/x --train sums.jsonl {EVAL} --offline", 3, "nowhere/x"),
     "a base model's name too long": Case(f"finetune {'x/' * 2500}x --train sums.jsonl {EVAL}", 3, "no model at"),
-    "a base model without an end token": Case(FINETUNE, 5, "has no end token"),
-    "a base model that is no language model": Case(
-        FINETUNE,
-        5,
-        "cannot be loaded to train it",
-        {"tiny/tokenizer_config.json": b'{"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "the"}'},
-    ),
+    "a base model that is no language model": Case(FINETUNE, 5, "cannot be loaded to train it"),
     "a scan that is not there": Case(f"finetune --from-scan nowhere.json --train sums.jsonl {EVAL}", 3, "no report at"),
     "a scan that is none": Case(
         f"finetune --from-scan a.json --train sums.jsonl {EVAL}", 5, "no geoprobe report", {"a.json": b"[]"}
