@@ -41,7 +41,8 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as error:
         if name not in ("finetune", "hyplora") or (error.name or "").startswith("geoprobe"):
             raise
-        hint = f"geoprobe.{name} needs {error.name}: {install_command('finetune')}."
+        missing = (error.name or "").partition(".")[0]
+        hint = f"geoprobe.{name} needs {missing}: {install_command('finetune')}."
         raise ModuleNotFoundError(hint, name=error.name) from error
     globals()[name] = value
     return value

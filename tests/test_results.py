@@ -76,7 +76,7 @@ def test_an_interval_is_of_95_percent_unless_said() -> None:
 
 
 def test_plot_names_the_figures_there_are(hyperbolicity_result: object) -> None:
-    names = "prompts, ladder, null, sizes, tree-most, tree-least, corpora"
+    names = "prompts, ladder, null, sizes, tree-most, tree-least, map-disk, map-plane"
     with pytest.raises(UsageError, match=f"no figure 'nope'.\nIt has: {names}"):
         hyperbolicity_result.plot("nope")  # type: ignore[attr-defined]
 

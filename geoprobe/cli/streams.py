@@ -57,6 +57,8 @@ def sound_streams() -> Iterator[None]:
     while (free := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass  # the lowest number that is free: one of the three, as long as one is closed
     os.close(free)
+    if sys.stderr is None:  # what is said there, some libraries take for an error
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # to the end of the program
     try:
         yield
     except OSError as error:

@@ -28,6 +28,7 @@ _TRAINING = (
     "adapters",
     "model",
     "null_experiment",
+    "targets",
     "plan",
     "real_model",
     "resume",

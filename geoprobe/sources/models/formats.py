@@ -121,6 +121,9 @@ def stored_gguf(file: GgufFile, path: Path) -> Stored:
     scale = file.metadata.get(f"{architecture}.embedding_scale")
     if scale is not None:
         config["embedding_multiplier"] = scale
+    depth = file.metadata.get(f"{architecture}.block_count")
+    if depth is not None:
+        config["num_hidden_layers"] = depth
     name = str(file.metadata.get("general.name", escaped_name(path.stem)))
     return Stored(file, config, partial(gguf_tokenizer, file), name)
 

@@ -39,6 +39,7 @@ def written(path: Path, kind: str, tokens: list[str], types: list[int], **more: 
 @pytest.mark.parametrize("prefix", [True, False])
 def test_a_sentencepiece_vocabulary_cuts_as_sentencepiece_does(kind: str, prefix: bool, tmp_path: Path) -> None:
     sentencepiece = pytest.importorskip("sentencepiece")
+    pytest.importorskip("google.protobuf")
     content = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter([*DOCUMENTS[:400], *HARD_TEXTS]),

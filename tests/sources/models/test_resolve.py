@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from geoprobe.sources.models.loading import open_model, open_tokenizer
 from geoprobe.sources.models.resolve import resolve_model
 from geoprobe.sources.models.states import open_states
 
+#: What takes a model; what runs it needs PyTorch.
+COMMANDS = (open_model, open_tokenizer, *((open_states,) if find_spec("torch") else ()))
 TABLE = np.random.default_rng(0).standard_normal((127, 16)).astype(np.float32)
 
 
@@ -122,7 +125,7 @@ def test_a_hub_id_is_one_to_every_command_and_a_folder_of_that_name_goes_before_
     "name", ["./nowhere", "a/b/c", "weights.gguf", "weights.GGUF", "m.safetensors", "~none/x", "v.vec"]
 )
 def test_what_is_not_there_and_no_hub_id_is_not_there_to_any_command(name: str) -> None:
-    for command in (open_model, open_tokenizer, open_states):
+    for command in COMMANDS:
         with pytest.raises(NotFoundError, match=f"There is no model at '{name}'"):
             command(name)
 
@@ -163,12 +166,13 @@ def adapter(path: Path, base: str = "owner/base") -> Path:
 @pytest.mark.parametrize("given", ["", "adapter_model.safetensors"])
 def test_an_adapter_is_said_to_be_one_and_its_base_is_not_asked_for(given: str, tmp_path: Path) -> None:
     place = adapter(tmp_path / "a") / given
-    for command in (open_model, open_tokenizer, open_states):
+    for command in COMMANDS:
         with pytest.raises(UsageError, match=r"holds an adapter \(LORA\) of owner/base, and no model"):
             command(place)
 
 
 def test_a_model_beside_an_adapter_is_scanned_and_not_run_as_another(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
     place = adapter(make_model(tmp_path / "m"))
     assert open_model(place).table().size == 127
     with pytest.raises(UsageError, match="holds an adapter"):
