@@ -251,6 +251,15 @@ def _end(number: int, _: object) -> None:
 def _end_later(hook: Callable[[Any], Any], lost: Any) -> None:
     """Ask again where the signal came while Python collected an object, from which no exception gets out."""
     if isinstance(lost.exc_value, _Ended):
-        threading.Timer(0.01, signal.raise_signal, [lost.exc_value.number]).start()
+        threading.Timer(0.01, _ask_again, [lost.exc_value.number]).start()
     else:
         hook(lost)
+
+
+def _ask_again(number: int) -> None:
+    """The signal to the main thread, which may wait for something."""
+    main_thread = threading.main_thread().ident
+    if main_thread is not None and hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(main_thread, number)
+    else:
+        signal.raise_signal(number)

@@ -75,7 +75,7 @@ with _ended_by_signals():
     kept = Kept()
     watched = weakref.ref(kept, ended)
     del kept
-    signal.sigtimedwait([], 10)
+    signal.sigtimedwait([], 30)
 print("went on")
 """
 
