@@ -169,7 +169,9 @@ def _of_claims(results: Sequence[Result]) -> str:
     for label, sentence in _CLAIM.items():
         claims = [result.claim for result in results if result.verdict.label == label]
         if claims:
-            parts.append(sentence.format(claims=" and that ".join(claims)))
+            parts.append(
+                sentence.format(claims=" and that ".join(filter(None, (", that ".join(claims[:-1]), claims[-1]))))
+            )
     return "; ".join(parts)
 
 
