@@ -57,7 +57,7 @@ def located(name: str, distribution: str, pattern: str, links: Path) -> Path | s
 
 def named(report: Report, name: str) -> Report:
     """The report under the model's own name: a configuration may name what it was trained from."""
-    source = replace(report.model.source, name=name)
+    source = replace(report.model.source, name=name, path=None)  # a link's, which is gone
     return replace(report, model=replace(report.model, source=source))
 
 

@@ -42,6 +42,14 @@ class ComparisonResult(Outcome, Rendered):
 
     stem: ClassVar[str] = "finetune"
 
+    def __repr__(self) -> str:
+        lines = [f"Experiment on {self.model.name}: {', '.join(self.methods)}, {len(self.final())} final runs"]
+        lines += [
+            f"  {one.method} against {one.reference}: accuracy {one.label}, loss {one.loss_label}"
+            for one in self.comparisons
+        ]
+        return "\n".join(lines)
+
     def __getitem__(self, method: str) -> MethodComparison:
         """The comparison of one method with the reference."""
         for comparison in self.comparisons:

@@ -63,5 +63,5 @@ def test_a_cloud_saves_what_its_null_saves_and_stresses_are_those_of_the_embeddi
 def test_what_curvature_saves_is_said_beside_what_it_saves_of_the_null() -> None:
     shown = word_map(TokenMap(("a", "b"), ((0.0, 0.0),) * 2, ((0.0, 0.0),) * 2, 0.1, 0.4, 0.05, 0.5))
     assert "saves 75% of the flat one's error" in shown.caption
-    assert "it saves 90%: what is saved here is no more than room." in shown.caption
+    assert "it saves 90%: only what is beyond that is not mere room." in shown.caption
     assert [figure.name for figure in shown.figures] == ["map-disk", "map-plane"]

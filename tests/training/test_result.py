@@ -346,3 +346,10 @@ def test_a_best_rate_at_the_end_of_those_tried_is_said_with_the_verdict(result: 
         assert cards[anchor].reason.endswith(
             "HypLoRA's rate is the highest of those tried, so a higher one may be better for it."
         )
+
+
+def test_what_is_printed_of_a_result_fits_a_screen(result: ComparisonResult) -> None:
+    lines = repr(result).splitlines()
+    assert lines[0] == f"Experiment on {result.model.name}: lora, hyplora, {len(result.final())} final runs"
+    (one,) = result.comparisons
+    assert lines[1:] == [f"  hyplora against lora: accuracy {one.label}, loss {one.loss_label}"]

@@ -114,12 +114,11 @@ def word_map(shown: TokenMap) -> WordMap:
             (shown.null_disk_stress, shown.null_plane_stress),
         )
     )
-    more = "more" if saved > null else "no more"
     caption = (
         f"The {len(shown.tokens)} most frequent words, placed so that distances come near those of their embeddings. "
         f"The hyperbolic plane has more room and saves {saved:.0%} of the flat one's error; of draws with the same "
-        f"covariance and norms, and no other structure, it saves {null:.0%}: what is saved here is {more} than room. "
-        "In the disk, straight lines are arcs, and the rim is infinitely far away."
+        f"covariance and norms, and no other structure, it saves {null:.0%}: only what is beyond that is not mere "
+        "room. In the disk, straight lines are arcs, and the rim is infinitely far away."
     )
     return WordMap(
         "Frequent words in the hyperbolic plane and in the flat one",
