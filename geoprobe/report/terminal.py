@@ -16,7 +16,7 @@ from rich.text import Text
 from geoprobe.report.conclusion import SAVED
 from geoprobe.report.text import escape, escape_all
 from geoprobe.report.view import Section, View, tone
-from geoprobe.stats.kernel import ON_FIRST_COMPILATION
+from geoprobe.stats.kernel import COMPILING, ON_FIRST_COMPILATION
 
 __all__ = ["Bars", "ScanProgress", "show_report"]
 
@@ -30,9 +30,6 @@ class Bars(Progress):
         """End the display, if there is one."""
         if not self.disable:
             super().stop()
-
-
-_COMPILING = "The first run compiles its numerical kernels, which takes a minute or two; later ones find them."
 
 
 class ScanProgress:
@@ -57,7 +54,7 @@ class ScanProgress:
             transient=True,
         )
         self._task: TaskID | None = None
-        self._told = () if quiet else (lambda: console.print(Text(_COMPILING, style="dim")),)
+        self._told = () if quiet else (lambda: console.print(Text(COMPILING, style="dim")),)
 
     def __enter__(self) -> Self:
         ON_FIRST_COMPILATION.extend(self._told)

@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 LOGGER = logging.getLogger(__name__)
 #: Called once in a process, when a kernel had to be compiled that no cache held: a first run takes long, and says why.
 ON_FIRST_COMPILATION: list[Callable[[], None]] = []
+COMPILING = "The first run compiles its numerical kernels, which takes a minute or two; later ones find them."
 _BUILDING = threading.RLock()
 
 
@@ -80,6 +82,8 @@ def _dispatcher(function: Callable[..., Any], options: dict[str, Any]) -> Any:
 def _compiled_first() -> None:
     for told in ON_FIRST_COMPILATION:
         told()
+    if not ON_FIRST_COMPILATION and "ipykernel" in sys.modules:  # a notebook, where nobody else listens
+        sys.stdout.write(f"{COMPILING}\n")
 
 
 @functools.cache

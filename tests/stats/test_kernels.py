@@ -80,6 +80,26 @@ def test_the_first_run_says_once_why_it_takes_long_and_later_ones_and_quiet_ones
     assert said[1:] == ["", ""]
 
 
+IN_A_NOTEBOOK = """
+import sys, types
+sys.modules["ipykernel"] = types.ModuleType("ipykernel")
+import numpy as np
+from geoprobe.stats.rank_kernels import ranks_within
+ranks_within(np.array([1, 0]), 2)
+"""
+
+
+def test_a_notebook_is_told_too(tmp_path):
+    said = subprocess.run(
+        [sys.executable, "-c", IN_A_NOTEBOOK],
+        env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert said.count("compiles its numerical kernels") == 1
+
+
 def _one_more(x):
     return x + 1
 
