@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,6 +25,7 @@ from geoprobe.cli.options import (
     formats_of,
 )
 from geoprobe.cli.scan import scan
+from geoprobe.cli.signals import ended_by_signals
 from geoprobe.cli.streams import print_json, sound_streams
 
 __all__ = ["main"]
@@ -206,60 +201,5 @@ def main(arguments: list[str] | None = None) -> Any:
         sys.stdout.reconfigure(errors="backslashreplace")
     # bitsandbytes, which peft imports, tells at every start of a kernel that it could not load
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-    with sound_streams(), _ended_by_signals():
+    with sound_streams(), ended_by_signals():
         return app(args=arguments, prog_name="geoprobe")
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let Ctrl-C, and a request to end, end the program in order: what is being written is finished or removed.
-
-    Not by `KeyboardInterrupt`, which typer takes for a failure where it comes before a command begins.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {each: signal.signal(each, _end) for each in (signal.SIGINT, signal.SIGTERM)}
-    hook = sys.unraisablehook
-    sys.unraisablehook = partial(_end_later, hook)
-    try:
-        yield
-    finally:
-        sys.unraisablehook = hook
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-
-class _Ended(SystemExit):
-    """The end that a signal asks for."""
-
-    said = False
-
-    def __init__(self, number: int) -> None:
-        super().__init__(128 + number)
-        self.number = number
-
-
-def _end(number: int, _: object) -> None:
-    if not _Ended.said:
-        _Ended.said = True
-        # not by print: the signal may have come in the midst of one
-        os.write(2, b"geoprobe: interrupted; what was to be written is there whole, or not at all.\n")
-    raise _Ended(number)
-
-
-def _end_later(hook: Callable[[Any], Any], lost: Any) -> None:
-    """Ask again where the signal came while Python collected an object, from which no exception gets out."""
-    if isinstance(lost.exc_value, _Ended):
-        threading.Timer(0.01, _ask_again, [lost.exc_value.number]).start()
-    else:
-        hook(lost)
-
-
-def _ask_again(number: int) -> None:
-    """The signal to the main thread, which may wait for something."""
-    main_thread = threading.main_thread().ident
-    if main_thread is not None and hasattr(signal, "pthread_kill"):
-        signal.pthread_kill(main_thread, number)
-    else:
-        signal.raise_signal(number)

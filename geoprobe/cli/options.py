@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from geoprobe.cli.signals import asked_to_end
 from geoprobe.cli.streams import check_output, is_of_streams, silence
 
 __all__ = [
@@ -120,6 +121,7 @@ def errors(debug: bool, *, printing: bool = False, interrupted: str = "") -> Ite
             check_output()
         yield
     except GeoprobeError as error:
+        _end_if_asked(interrupted)
         if debug:
             raise
         _say(f"geoprobe: {error.message}", error.hint)
@@ -131,6 +133,7 @@ def errors(debug: bool, *, printing: bool = False, interrupted: str = "") -> Ite
     except (typer.Exit, typer.Abort):
         raise
     except BaseException as error:
+        _end_if_asked(interrupted)
         if interrupted and isinstance(error, SystemExit) and error.code in _INTERRUPTED:
             _say(interrupted)
         if debug or not is_failure(error):
@@ -147,6 +150,15 @@ def errors(debug: bool, *, printing: bool = False, interrupted: str = "") -> Ite
             "Run again with --debug for the traceback, and report it with the command.",
         )
         raise typer.Exit(1) from None
+
+
+def _end_if_asked(how_to_go_on: str) -> None:
+    """End as a signal asked for, whatever error its exception has become on its way."""
+    number = asked_to_end()
+    if number is not None:
+        if how_to_go_on:
+            _say(how_to_go_on)
+        raise SystemExit(128 + number)
 
 
 def _is_gone() -> bool:

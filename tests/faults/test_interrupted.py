@@ -64,14 +64,14 @@ def test_a_scan_that_is_killed_leaves_every_file_whole(
 
 COLLECTED = """
 import os, signal, weakref
-from geoprobe.cli.app import _ended_by_signals
+from geoprobe.cli.signals import ended_by_signals
 
 class Kept: ...
 
 def ended(_):
     os.kill(os.getpid(), signal.SIGINT)
 
-with _ended_by_signals():
+with ended_by_signals():
     kept = Kept()
     watched = weakref.ref(kept, ended)
     del kept
@@ -84,4 +84,23 @@ def test_a_signal_during_the_collection_of_an_object_which_swallows_exceptions_e
     done = subprocess.run([sys.executable, "-c", COLLECTED], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 130
     assert done.stdout == ""
+    assert done.stderr == "geoprobe: interrupted; what was to be written is there whole, or not at all.\n"
+
+
+TURNED = """
+import os, signal
+from geoprobe.cli.options import errors
+from geoprobe.cli.signals import ended_by_signals
+
+with ended_by_signals(), errors(False):
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except SystemExit:
+        raise ImportError("initialization failed")
+"""
+
+
+def test_a_signal_during_the_loading_of_a_module_which_makes_another_error_of_it_ends_the_program_as_asked() -> None:
+    done = subprocess.run([sys.executable, "-c", TURNED], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 143
     assert done.stderr == "geoprobe: interrupted; what was to be written is there whole, or not at all.\n"
