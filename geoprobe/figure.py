@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -225,6 +226,8 @@ class Figure:
 
 #: Characters of a legend's entries that have room side by side.
 _LINE = 36
+#: Characters of a line below an axis.
+_AXIS_LINE = 40
 
 
 def floats(values: Iterable[float]) -> tuple[float, ...]:
@@ -233,7 +236,10 @@ def floats(values: Iterable[float]) -> tuple[float, ...]:
 
 
 def _finish_axis(ax: Axes, axis: Axis, which: Literal["x", "y"], most: int = 5) -> None:
-    getattr(ax, f"set_{which}label")(axis.label, parse_math=False)
+    label = axis.label
+    if which == "x" and len(label) > _AXIS_LINE:  # a longer one would leave the figure
+        label = fill(label, _AXIS_LINE)
+    getattr(ax, f"set_{which}label")(label, parse_math=False)
     if axis.scale == "log":
         getattr(ax, f"set_{which}scale")("log")
     elif which == "x":
