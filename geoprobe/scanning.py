@@ -174,12 +174,13 @@ def scan(
 
 def _made(report: Report, folder: Path) -> Report | None:
     """A report at or in the folder that is this one with its results."""
+    wanted = _circumstances(report)
     for saved in (folder / "scan.json", *sorted(folder.glob("*/scan.json"))):
         try:
             made = Report.load(saved)
         except GeoprobeError:
             continue  # none, or another version's
-        if _circumstances(made) == _circumstances(report):
+        if _circumstances(made) == wanted:
             return made
     return None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +31,6 @@ __all__ = [
 ]
 
 _LONGEST_LINE = 10_000
-_INTERRUPTED = (128 + signal.SIGINT, 128 + signal.SIGTERM)
 
 MODEL_PANEL, TEXT_PANEL, REPORT_PANEL, RUN_PANEL = "What is asked of the model", "Texts", "Report", "Run"
 
@@ -134,8 +132,6 @@ def errors(debug: bool, *, printing: bool = False, interrupted: str = "") -> Ite
         raise
     except BaseException as error:
         _end_if_asked(interrupted)
-        if interrupted and isinstance(error, SystemExit) and error.code in _INTERRUPTED:
-            _say(interrupted)
         if debug or not is_failure(error):
             raise
         if isinstance(error, OSError) and is_of_streams(error):

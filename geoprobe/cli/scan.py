@@ -147,11 +147,11 @@ def scan(
         from geoprobe.scanning import scan as run
 
         chosen = formats_of(formats)
-        if name is not None and len(models) > 1:
+        several = len(models) > 1
+        if name is not None and several:
             raise UsageError(f"--name {name} was given with {len(models)} models.", "Scan one, or leave --name out.")
         if taxonomy is not None:
             analyzer = with_option(analyzer, "taxonomy", taxonomy)
-        several = len(models) > 1
         base = out or Path("reports")
         check_folder(base)
 

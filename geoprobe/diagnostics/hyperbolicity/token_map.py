@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -136,26 +136,33 @@ def map_figures(shown: TokenMap) -> tuple[Figure, Figure]:
     """Both planes as still pictures, the most frequent words named."""
     turn = np.linspace(0, 2 * np.pi, 181)
     rim = Line(floats(np.cos(turn)), floats(np.sin(turn)), "", "muted")
-    curved = _still("map-disk", "hyperbolic", shown.tokens, shown.disk, (rim,))
-    flat = _still("map-plane", "flat", shown.tokens, shown.plane)
+    curved = (shown.disk_stress, shown.null_disk_stress)
+    flat = (shown.plane_stress, shown.null_plane_stress)
     return (
-        _losing(curved, shown.disk_stress, shown.null_disk_stress),
-        _losing(flat, shown.plane_stress, shown.null_plane_stress),
+        _still("map-disk", "hyperbolic", shown.tokens, shown.disk, curved, (rim,)),
+        _still("map-plane", "flat", shown.tokens, shown.plane, flat),
     )
 
 
-def _still(name: str, plane: str, tokens: tuple[str, ...], places: Places, under: tuple[Layer, ...] = ()) -> Figure:
+def _still(
+    name: str,
+    plane: str,
+    tokens: tuple[str, ...],
+    places: Places,
+    stresses: tuple[float, float],
+    under: tuple[Layer, ...] = (),
+) -> Figure:
+    """One plane with its stress and that of the null's draws; `under` is drawn first."""
     x, y = floats(x for x, _ in places), floats(y for _, y in places)
     around = Axis("", limits=(-1.05, 1.05), ticks=())
-    named = Labels(x[:NAMED], y[:NAMED], tokens[:NAMED], "", "ink")
-    layers = (*under, Points(x, y, "", "data", 4.0), named)
-    return Figure(name, f"Frequent words in the {plane} plane", "", around, around, layers, aspect=1.0)
-
-
-def _losing(figure: Figure, stress: float, null: float) -> Figure:
-    """The figure with its caption."""
-    return replace(
-        figure,
-        caption=f"The most frequent words, {NAMED} of them named, placed so that distances come near those of their "
-        f"embeddings. Kruskal's stress is {number(stress)}; of draws that keep covariance and norms {number(null)}.",
+    stress, null = map(number, stresses)
+    return Figure(
+        name,
+        f"Frequent words in the {plane} plane",
+        f"The most frequent words, {NAMED} of them named, placed so that distances come near those of their "
+        f"embeddings. Kruskal's stress is {stress}; of draws that keep covariance and norms {null}.",
+        around,
+        around,
+        (*under, Points(x, y, "", "data", 4.0), Labels(x[:NAMED], y[:NAMED], tokens[:NAMED], "", "ink")),
+        aspect=1.0,
     )

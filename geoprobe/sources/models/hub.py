@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from geoprobe.errors import BadDataError, NotFoundError
 from geoprobe.files import write_whole
@@ -76,25 +77,27 @@ class HubRepository:
 
     def has(self, file: str) -> bool:
         """Whether the repository holds a file, which is not fetched; offline, whether it is known to."""
-        from huggingface_hub import get_hf_file_metadata, hf_hub_url
         from huggingface_hub.errors import EntryNotFoundError
 
         if self.offline:
             return self.cached(file) is not None
         with self.asked(file):
             try:
-                patiently(lambda: get_hf_file_metadata(hf_hub_url(self.name, file, revision=self.commit)))
+                self._metadata(file)
             except EntryNotFoundError:
                 return False
             return True
 
     def size(self, file: str) -> int | None:
         """Bytes of a file, which is not fetched, where the hub says it."""
+        with self.asked(file):
+            found = self._metadata(file)
+            return None if found.size is None else int(found.size)
+
+    def _metadata(self, file: str) -> Any:
         from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
-        with self.asked(file):
-            found = patiently(lambda: get_hf_file_metadata(hf_hub_url(self.name, file, revision=self.commit)))
-            return None if found.size is None else int(found.size)
+        return patiently(lambda: get_hf_file_metadata(hf_hub_url(self.name, file, revision=self.commit)))
 
     @contextmanager
     def asked(self, file: str) -> Iterator[None]:
