@@ -24,7 +24,7 @@ from pyarrow import parquet
 
 Run = Callable[..., tuple[int, str, str]]
 #: Megabytes beyond what is there before, seconds, and bytes of disk that a bomb may cost.
-MEGABYTES, SECONDS = 400, 10
+MEGABYTES, SECONDS = 400, 30
 SCAN = "scan tiny --corpus good.txt"
 
 

@@ -34,7 +34,7 @@ STDIN = "standard input"
 BLOCK_BYTES = 1 << 20
 #: What is packed unpacks to this many times its size at most, beyond what is little in any case: text packs to a tenth,
 #: the same text over and over to a hundredth.
-_RATIO, _LITTLE = 1_000, 1 << 24
+_RATIO, _LITTLE = 1_000, 1 << 22
 
 
 @runtime_checkable
