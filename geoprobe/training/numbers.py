@@ -63,7 +63,10 @@ def _float(digits: str) -> float:
 
 #: What LaTeX and typesetters put between thousands, and a power of ten written out.
 _THOUSANDS = re.compile(
-    "(?<![\\d.,])\\d{1,3}(?:(?:\\{[,.]\\}|\\\\[,;:! ]|[\u00a0\u2007\u2009\u202f'\u2019])\\d{3}(?!\\d))+", re.ASCII
+    "(?<![\\d.,])\\d{1,3}(?:(?:\\{[,.]\\}|\\\\[,;:! ]|[\u00a0\u2007\u2009\u202f'\u2019])\\d{3}(?!\\d))+"
+    # behind a sign of money a common space does, too
+    r"|(?<=[$\u20ac\u00a3])\d{1,3}(?: \d{3}(?!\d))+",
+    re.ASCII,
 )
 _APART = re.compile(r"\D+", re.ASCII)
 _POWER_OF_TEN = re.compile(
