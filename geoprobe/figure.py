@@ -208,6 +208,8 @@ class Figure:
         _finish_axis(ax, self.y, "y")
         if self.x.limits is not None and self.x.limits == self.y.limits:
             ax.set_aspect("equal")  # one length in both directions
+        if self._is_forest and len(self.x.label) > _FOREST_LINE:  # it may reach below the names, not out of the figure
+            ax.set_xlabel(ax.get_xlabel(), loc="right", parse_math=False)
         ax.set_title(self.title, parse_math=False)
         ax.spines[["top", "right"]].set_visible(False)
         if any(layer.label for layer in self.layers):
@@ -228,6 +230,8 @@ class Figure:
 _LINE = 36
 #: Characters of a line below an axis.
 _AXIS_LINE = 40
+#: Characters that stand below a forest's axes, which its names leave half the figure.
+_FOREST_LINE = 22
 
 
 def floats(values: Iterable[float]) -> tuple[float, ...]:

@@ -8,7 +8,10 @@ from __future__ import annotations
 import io
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 import numpy as np
@@ -16,7 +19,10 @@ import numpy as np
 from geoprobe.figure import PALETTE, Axis, Density, Figure, Forest, Role, floats
 from geoprobe.scatter import UnpackedScatter, VocabularyScatter
 
-__all__ = ["FIGURE_INCHES", "ROLES", "density_figure", "figure_svg"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+__all__ = ["FIGURE_INCHES", "ROLES", "canvas_of", "density_figure", "figure_svg"]
 
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
@@ -57,25 +63,40 @@ def figure_svg(figure: Figure, *, prefix: str, themed: bool, width: float = FIGU
 @lru_cache(maxsize=64)  # drawing is slow, and HTML and PDF want the same figures one after the other
 def _drawn(figure: Figure, width: float) -> str:
     """The figure as matplotlib writes it."""
-    from matplotlib import style
     from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    canvas = canvas_of(figure, width)
+    FigureCanvasSVG(canvas)
+    buffer = io.StringIO()
+    with _styled():
+        canvas.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
+
+
+def canvas_of(figure: Figure, width: float) -> Canvas:
+    """A canvas of matplotlib with the figure on it, as reports draw it: without its title, which stands above."""
     from matplotlib.figure import Figure as Canvas
 
-    # whatever a matplotlibrc here says: it could change the bytes, or run TeX
+    with _styled():
+        rows = max((len(layer.names) for layer in figure.layers if isinstance(layer, Forest)), default=0)
+        height = max(width * figure.aspect, _ROW_INCHES * rows + 0.7)
+        canvas = Canvas(figsize=(width, height), layout="constrained")
+        figure.draw(canvas.subplots())
+        canvas.axes[0].set_title("")
+    return canvas
+
+
+@contextmanager
+def _styled() -> Iterator[None]:
+    """Reports' own style, whatever a matplotlibrc here says: it could change the bytes, or run TeX."""
+    from matplotlib import style
+
     with style.context(["default", _STYLE]), warnings.catch_warnings():
         # text stays text: whoever shows it brings the glyphs
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         # a label longer than the figure leaves no room to lay out: it is drawn as far as it goes
         warnings.filterwarnings("ignore", message="constrained_layout not applied")
-        rows = max((len(layer.names) for layer in figure.layers if isinstance(layer, Forest)), default=0)
-        height = max(width * figure.aspect, _ROW_INCHES * rows + 0.7)
-        canvas = Canvas(figsize=(width, height), layout="constrained")
-        FigureCanvasSVG(canvas)
-        figure.draw(canvas.subplots())
-        canvas.axes[0].set_title("")  # the page sets the title above the figure
-        buffer = io.StringIO()
-        canvas.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    return buffer.getvalue()
+        yield
 
 
 #: Names of a forest's rows need this much each, however narrow the figure.

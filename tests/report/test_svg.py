@@ -1,10 +1,16 @@
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 
+from geoprobe import Report
 from geoprobe.figure import Axis, Band, Bars, Figure, Forest, Line, Points, Rule
-from geoprobe.report.svg import figure_svg
+from geoprobe.report.svg import FIGURE_INCHES, canvas_of, figure_svg
+
+REPORTS = Path(__file__).parents[2] / "reports"
 
 FIGURE = Figure(
     "f",
@@ -72,3 +78,21 @@ def test_a_forest_names_its_rows() -> None:
     figure = Figure("f", "", "", Axis("x"), Axis(""), (Forest(("gsm8k", "$a$"), (1.0, 2.0), (0.0, 1.0), (2.0, 3.0)),))
     assert "gsm8k" in figure_svg(figure, prefix="p", themed=True)
     assert "$a$" in figure_svg(figure, prefix="p", themed=True)
+
+
+@pytest.mark.parametrize("path", sorted(REPORTS.glob("*/scan.json")), ids=lambda path: path.parent.name)
+def test_labels_of_axes_and_legends_of_kept_reports_are_whole(path: Path) -> None:
+    """Measured by another backend of matplotlib than the one that draws them."""
+    figures = [each for result in Report.load(path).results.values() for each in result.figures()]
+    drawn = [each for each in figures if isinstance(each, Figure)]
+    assert len(drawn) > 10
+    for figure in drawn:
+        canvas = canvas_of(figure, FIGURE_INCHES)
+        FigureCanvasAgg(canvas).draw()
+        axes = canvas.axes[0]
+        legend = axes.get_legend()
+        labels = [axes.xaxis.label, axes.yaxis.label, *([] if legend is None else legend.get_texts())]
+        for label in filter(Text.get_text, labels):
+            box = label.get_window_extent()
+            inside = box.x0 >= -1 and box.y0 >= -1 and box.x1 <= canvas.bbox.x1 + 1 and box.y1 <= canvas.bbox.y1 + 1
+            assert inside, (figure.title, label.get_text(), box.extents, canvas.bbox.extents)

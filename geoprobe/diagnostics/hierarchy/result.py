@@ -112,7 +112,7 @@ class HierarchyResult(Result):
         return (
             *estimate,
             *(finding.row() for finding in self.findings),
-            Row("taxonomy", self.taxonomy, note=f"SHA-256 {self.taxonomy_sha256[:16]}", key="taxonomy"),
+            Row("taxonomy", self.taxonomy, note=f"SHA-256 {self.taxonomy_sha256[:12]}", key="taxonomy"),
             Row("concepts", self.n_concepts, key="concepts"),
             Row("words that are one token", self.n_words, key="words"),
             Row("pairs of child and parent", self.n_pairs, note="first sense", key="pairs"),
