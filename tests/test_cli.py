@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -122,6 +123,13 @@ def test_help_and_version(run_cli: Run) -> None:
         assert option in stdout
     assert run_cli("--version")[1].startswith("geoprobe 0.")
     assert run_cli("report", "--help")[0] == 0
+
+
+@pytest.mark.parametrize("command", ["", "scan", "report", "compare", "count", "corpora", "finetune"])
+def test_help_has_no_names_of_pythons_types(run_cli: Run, command: str) -> None:
+    code, stdout, _ = run_cli(*command.split(), "--help")
+    assert code == 0
+    assert not re.findall(r"<\w+(?:\[\w+\])?>", stdout)
 
 
 def test_compare_writes_models_side_by_side(run_cli: Run, report: Report, tmp_path: Path) -> None:

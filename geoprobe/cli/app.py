@@ -12,6 +12,8 @@ import typer
 
 from geoprobe.cli.finetune import finetune
 from geoprobe.cli.options import (
+    Command,
+    Commands,
     CorpusOption,
     DataOption,
     DebugOption,
@@ -33,6 +35,7 @@ __all__ = ["main"]
 # readable=False, at every path, leaves the permission to read, which has an exit code of its own, to what reads
 app = typer.Typer(
     name="geoprobe",
+    cls=Commands,
     help="Geometric diagnostics for language models, each with an interval, a null model and a plain verdict.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -57,10 +60,10 @@ def _root(
     pass
 
 
-app.command()(scan)
+app.command(cls=Command)(scan)
 
 
-@app.command()
+@app.command(cls=Command)
 def report(
     saved: Annotated[
         Path, typer.Argument(metavar="JSON", readable=False, help="A saved scan.json or comparison.json.")
@@ -87,7 +90,7 @@ def report(
                 show_report(loaded.view(), paths)
 
 
-@app.command()
+@app.command(cls=Command)
 def count(
     inputs: Annotated[list[str], typer.Argument(metavar="MODEL", help="The model; with --merge, the counts files.")],
     out: Annotated[Path, typer.Option(readable=False, help="Counts file to write, ending in .parquet.")],
@@ -141,7 +144,7 @@ def count(
             typer.echo(f"{escape_all(str(out))}: {tokens:,} tokens, {len(found.tokens):,} different", err=True)
 
 
-@app.command()
+@app.command(cls=Command)
 def corpora(
     data: DataOption = None,
     json_output: Annotated[bool, typer.Option("--json", help="Print the list as JSON.")] = False,
@@ -160,7 +163,7 @@ def corpora(
             show_corpora(listed)
 
 
-@app.command()
+@app.command(cls=Command)
 def compare(
     scans: Annotated[
         list[Path], typer.Argument(metavar="SCAN.JSON...", readable=False, help="Saved scans of two or more models.")
@@ -191,7 +194,7 @@ def compare(
             print_json(comparison.to_json())
 
 
-app.command()(finetune)
+app.command(cls=Command)(finetune)
 
 
 def main(arguments: list[str] | None = None) -> Any:

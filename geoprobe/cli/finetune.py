@@ -123,10 +123,19 @@ def _options() -> Iterator[Choice]:
     return (choice for choice in choices() if choice.help)
 
 
+#: Where the help lists an option; those of no other panel say what is trained.
+_PANELS = {
+    "Texts and prompts": ("examples", "longest", "cutoff", "field", "template", "validation", "loss", "seed"),
+    "What is asked afterwards": ("questions", "max_new_tokens", "evaluation_batch", "answers", "beams", "checkpoint"),
+    "Run": ("micro_batch", "precision", "gradient_checkpointing", "four_bit", "threads", "save_every", "revision"),
+}
+_PANEL_OF = {name: panel for panel, names in _PANELS.items() for name in names}
+
+
 def _parameter(choice: Choice) -> inspect.Parameter:
     """A field as an option: numbers as such, several values as a list with commas, seeds as how many."""
     option, kind, default = "--" + choice.name.replace("_", "-"), choice.kind, None
-    panel = "What is trained"
+    panel = _PANEL_OF.get(choice.name, "What is trained")
     if choice.name == "seeds":
         declared = typer.Option(
             option, min=1, metavar="INTEGER", help=choice.help.replace("[", "\\["), rich_help_panel=panel

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from geoprobe.cli.signals import asked_to_end
 from geoprobe.cli.streams import check_output, is_of_streams, silence
@@ -17,6 +18,8 @@ __all__ = [
     "REPORT_PANEL",
     "RUN_PANEL",
     "TEXT_PANEL",
+    "Command",
+    "Commands",
     "CorpusOption",
     "DataOption",
     "DebugOption",
@@ -31,6 +34,31 @@ __all__ = [
 ]
 
 _LONGEST_LINE = 10_000
+#: What the help calls a value where its option does not say.
+_VALUES = {"<str>": "TEXT", "<path>": "PATH"}
+
+
+class _PlainHelp:
+    """Help that says TEXT, and nothing of flags and arguments, where typer has Python's names of types."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The parameters, as the help shows them."""
+        parameters: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for one in parameters:
+            if one.param_type_name == "argument":
+                one.display_type_rich = lambda ctx: None
+            elif one.metavar is None and hasattr(one, "display_type"):
+                one.metavar = "" if one.is_flag else _VALUES.get(one.display_type(ctx))
+        return parameters
+
+
+class Command(_PlainHelp, TyperCommand):
+    """A command of geoprobe."""
+
+
+class Commands(_PlainHelp, TyperGroup):
+    """All of them."""
+
 
 MODEL_PANEL, TEXT_PANEL, REPORT_PANEL, RUN_PANEL = "What is asked of the model", "Texts", "Report", "Run"
 
