@@ -63,7 +63,7 @@ audit: $(VENV)-wheel/.installed
 # RUNS of each reader of strangers' files
 RUNS ?= 200000
 fuzz: $(VENV)-fuzz/.installed
-	for reader in safetensors gguf report corpus counts vectors pieces tekken taxonomy pages header normalizer; do \
+	for reader in safetensors gguf report corpus counts vectors fasttext pieces tekken taxonomy pages header normalizer; do \
 	  $(VENV)-fuzz/bin/python tests/fuzz/fuzz.py $$reader -atheris_runs=$(RUNS) || exit 1; done
 
 lint: $(VENV)/.dev

@@ -2,6 +2,7 @@
 
 import json
 import os
+import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,32 @@ def make_model(folder: Path, *, dimension: int = 16, extra: dict[str, np.ndarray
     vectors = np.random.default_rng(0).standard_normal((len(words) + 1, dimension)).astype(np.float32)
     write_safetensors(folder / "model.safetensors", {"model.embed_tokens.weight": vectors, **(extra or {})})
     return folder
+
+
+def fasttext_model(
+    words: Sequence[bytes],
+    matrix: np.ndarray,
+    /,
+    *,
+    shortest: int = 3,
+    longest: int = 6,
+    buckets: int = 0,
+    label_words: Sequence[bytes] = (),
+    pruned: Sequence[tuple[int, int]] | None = None,
+    quantised: bool = False,
+    **changed: int,
+) -> bytes:
+    """A model as fastText writes it; `changed` are values of its beginning."""
+    head = {"magic": 793712314, "version": 12, "dimension": matrix.shape[1], "window": 5, "epoch": 1, "least": 1}
+    head |= {"negative": 5, "grams": 1, "loss": 1, "kind": 2, "buckets": buckets, "shortest": shortest}
+    head |= {"longest": longest, "rate": 100, "sample": 0.0, "entries": len(words) + len(label_words)}
+    head |= {"words": len(words), "labels": len(label_words), "seen": 99, "kept": -1 if pruned is None else len(pruned)}
+    listed = ((word, kind) for kind, names in enumerate((words, label_words)) for word in names)
+    entries = b"".join(word + struct.pack("<bqb", 0, 9, kind) for word, kind in listed)
+    table = b"".join(struct.pack("<2i", *pair) for pair in pruned or ())
+    output = np.zeros((2, matrix.shape[1]), np.float32)
+    matrices = (struct.pack("<?2q", quantised, *each.shape) + each.tobytes() for each in (matrix, output))
+    return struct.pack("<14id3i2q", *(head | changed).values()) + entries + table + b"".join(matrices)
 
 
 def make_corpus(path: Path) -> Path:

@@ -10,6 +10,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 from bad_inputs.case import EMBEDDING, Case, circle, model_with, pipe, raw_safetensors
+from builders import fasttext_model
 
 __all__ = ["MODELS"]
 
@@ -55,6 +56,11 @@ def whole_gguf(folder: Path, *, tokens: object = None, **metadata: object) -> No
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def fasttext(says: str, matrix: np.ndarray | None = None, word: bytes = b"a", **changed: int) -> Case:
+    matrix = np.ones((5, 2), np.float32) if matrix is None else matrix
+    return Case("scan m.bin", 5, says, {"m.bin": fasttext_model([word, b"the"], matrix, **{"buckets": 3, **changed})})
 
 
 MODELS: dict[str, Case] = {
@@ -258,5 +264,20 @@ MODELS: dict[str, Case] = {
     "fewer vectors than claimed": Case("scan v.txt", 5, "its first line says 3", {"v.txt": b"3 2\na 1 2\n"}),
     "vectors of a width without end": Case("scan v.txt", 5, "is not a word and", {"v.txt": b"3 99999999999\na 1 2\n"}),
     "a width that is a power": Case("scan v.txt", 5, "line 1, is not a word", {"v.txt": "3 \u00b2\na 1 2\n".encode()}),
+    "fastText's with words without end": fasttext("to hold 99,999,999 words", words=99_999_999, entries=99_999_999),
+    "fastText's with fewer entries than words": fasttext("2 words and 0 labels, 1 in all", entries=1),
+    "fastText's with words less than none": fasttext("-2 words", words=-2),
+    "fastText's of a later version": fasttext("version 99", version=99),
+    "fastText's with pieces and no row for them": fasttext("0 of them for pieces", buckets=0),
+    "fastText's with more buckets than rows": fasttext("2,000,000 of them for pieces", buckets=2_000_000),
+    "fastText's with buckets less than none": fasttext("-3 of them for pieces", buckets=-3),
+    "fastText's with pieces longer than any word": fasttext("pieces of up to 2,147,483,647 letters", longest=2**31 - 1),
+    "fastText's of two widths": fasttext("rows of 2 numbers", dimension=3),
+    "fastText's of no width": fasttext("rows of 0 numbers", np.ones((5, 0), np.float32)),
+    "fastText's with a word without end": fasttext("its word 0 does not end", word=b"x" * 2000),
+    "fastText's with a table of pieces longer than it": fasttext("it says to hold", kept=1 << 62),
+    "fastText's whose pieces were left out": fasttext("rows of 2 numbers", kept=0),
+    "fastText's of labels alone": fasttext("0 words and 2 labels", words=0, labels=2),
+    "fastText's with a word among its labels": fasttext("mixed at 1", words=1, labels=1),
     "vectors in a broken gzip": Case("scan v.txt.gz", 5, "not a text file of word", {"v.txt.gz": b"\x1f\x8b\x08junk"}),
 }

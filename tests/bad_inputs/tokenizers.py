@@ -105,6 +105,21 @@ TOKENIZERS: dict[str, Case] = {
     ),
     "a normalizer that panics": Case(SCAN, 5, "cannot encode", make=normalizer("AAAAAA==")),
     "a normalizer that panics at once": Case(SCAN, 5, "is not a tokenizer", make=normalizer("AAAA")),
+    "a normalizer of a kind that is a list": Case(
+        SCAN,
+        5,
+        "tokenizer",
+        make=changed_json("tiny/tokenizer.json", lambda data: data.update(normalizer={"type": []})),
+    ),
+    "an expression that is a list": Case(
+        SCAN,
+        5,
+        "tokenizer",
+        make=changed_json(
+            "tiny/tokenizer.json",
+            lambda data: data.update(normalizer={"type": "Replace", "pattern": {"Regex": []}, "content": "a"}),
+        ),
+    ),
     "a splitting without end": Case(
         SCAN.replace("good", "a"),
         5,

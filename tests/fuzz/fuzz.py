@@ -18,6 +18,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import atheris
+import numpy as np
 import pyarrow as pa
 from pyarrow import parquet
 
@@ -25,6 +26,7 @@ with atheris.instrument_imports(include=["geoprobe"]):
     import geoprobe.diagnostics.hierarchy.reading
     import geoprobe.sources.corpora
     import geoprobe.sources.counts_file
+    import geoprobe.sources.models.fasttext
     import geoprobe.sources.models.gguf
     import geoprobe.sources.models.safetensors
     import geoprobe.sources.models.word_vectors
@@ -87,6 +89,12 @@ def vectors(data: bytes) -> None:
     geoprobe.sources.models.word_vectors.read_word_vectors(file("v.txt", data))
 
 
+def fasttext(data: bytes) -> None:
+    opened, _ = geoprobe.sources.models.fasttext.read_fasttext(file("m.bin", data))
+    rows = opened.rows("vectors")
+    rows.read(0, min(rows.shape[0], 4))
+
+
 def pieces(data: bytes) -> None:
     load_tokenizer(file("tokenizer.model", b"\n" + data)).encode(["the cat"])
 
@@ -141,6 +149,7 @@ READERS: dict[str, Callable[[bytes], None]] = {
         corpus,
         counts,
         vectors,
+        fasttext,
         pieces,
         tekken,
         taxonomy,
@@ -156,7 +165,7 @@ def seeds(reader: str) -> Path:
     folder = FOLDER / "seeds"
     folder.mkdir()
     sys.path.insert(0, str(Path(__file__).parent.parent))
-    from builders import FEW, make_model, make_report
+    from builders import FEW, fasttext_model, make_model, make_report
 
     if reader == "safetensors":
         whole = (make_model(FOLDER / "m", dimension=2) / "model.safetensors").read_bytes()
@@ -200,12 +209,13 @@ def seeds(reader: str) -> Path:
     elif reader == "vectors":
         (folder / "glove").write_text("a 1 2\nb 3 4\n")
         (folder / "word2vec").write_text("2 2\na 1 2\nb 3 4\n")
+    elif reader == "fasttext":
+        (folder / "small").write_bytes(fasttext_model([b"a", b"the"], np.ones((5, 2), np.float32), buckets=3))
     return folder
 
 
 def _small_gguf(path: Path) -> bytes:
     import gguf
-    import numpy as np
 
     writer = gguf.GGUFWriter(str(path), "llama")
     writer.add_tokenizer_model("gpt2")

@@ -46,7 +46,7 @@ class StoredRows(Rows, Protocol):
 
     @property
     def stored(self) -> np.ndarray:
-        """(V, ...) the stored elements, not read until indexed."""
+        """(V, ...) the stored elements, not read until indexed; behind those of V, others that these are made of."""
 
 
 @runtime_checkable
@@ -205,8 +205,8 @@ def read_json(path: Path) -> dict[str, Any]:
 def digest(rows: StoredRows, at_hand: Bool[np.ndarray, " v"] | None = None) -> str:
     """SHA-256 of a matrix's bytes as stored, or of those rows that are at hand."""
     found = hashlib.sha256()
-    stored = rows.stored
-    for start in range(0, rows.shape[0], BLOCK_ROWS):
+    stored = rows.stored if at_hand is None else rows.stored[: len(at_hand)]
+    for start in range(0, len(stored), BLOCK_ROWS):
         block = stored[start : start + BLOCK_ROWS]
         found.update((block if at_hand is None else block[at_hand[start : start + BLOCK_ROWS]]).tobytes())
     return found.hexdigest()

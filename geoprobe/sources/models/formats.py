@@ -15,6 +15,7 @@ from typing import Any
 from geoprobe.errors import UsageError
 from geoprobe.files import escaped_name
 from geoprobe.sources.models.checkpoint import Checkpoint, SafetensorsFiles, read_json, shard_files
+from geoprobe.sources.models.fasttext import MAGIC, read_fasttext
 from geoprobe.sources.models.gguf import GgufFile, is_whole_or_first, open_gguf
 from geoprobe.sources.models.gguf_tokenizer import gguf_tokenizer
 from geoprobe.sources.models.pickled import PICKLED_SUFFIXES, PickledFiles
@@ -91,12 +92,6 @@ def _open_safetensors(files: tuple[Path, ...]) -> Stored:
 
 
 def _open_pickled(files: tuple[Path, ...]) -> Stored:
-    with files[0].open("rb") as file:
-        if file.read(4) == _FASTTEXT:
-            raise UsageError(
-                f"{files[0]} is a fastText model, whose words are sums of hashed pieces.",
-                "Give its vectors as text: the .vec file beside it, or one that fastText writes.",
-            )
     if is_binary_word2vec(files[0]):  # its files have the suffix of PyTorch's
         vectors, words = read_binary_word2vec(files[0])
         return Stored(vectors, {}, lambda: word_tokenizer(words))
@@ -141,6 +136,11 @@ def _open_array(files: tuple[Path, ...]) -> Stored:
     return Stored(read_array_file(files[0]), {}, no_words)
 
 
+def _open_fasttext(files: tuple[Path, ...]) -> Stored:
+    vectors, words = read_fasttext(files[0])
+    return Stored(vectors, {}, lambda: word_tokenizer(words))
+
+
 def _open_word_vectors(files: tuple[Path, ...]) -> Stored:
     vectors, words = read_word_vectors(files[0])
     return Stored(vectors, {}, lambda: word_tokenizer(words))
@@ -162,8 +162,6 @@ def _own_name(path: Path) -> str:
     return path.parent.resolve().name if standard else path.stem
 
 
-#: How a model of fastText's begins.
-_FASTTEXT = (793712314).to_bytes(4, "little")
 _SAFETENSORS, _PICKLED = "model.safetensors", "pytorch_model.bin"
 _STANDARD = re.compile(r"(model|pytorch_model|consolidated)\b", re.IGNORECASE)
 GGUF = Format(
@@ -191,6 +189,7 @@ FORMATS: tuple[Format, ...] = (
     ),
     GGUF,
     Format("NumPy", (".npy",), _open_array, lambda path: path.stem, begins=lambda head: head[:6] == b"\x93NUMPY"),
+    Format("fastText", (".ftz",), _open_fasttext, lambda path: path.stem, begins=lambda head: head[:4] == MAGIC),
     Format("word vectors", (".txt", ".vec", ".gz"), _open_word_vectors, lambda path: path.name),
 )
 #: Every suffix of a file that can be scanned.

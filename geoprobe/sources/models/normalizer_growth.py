@@ -116,7 +116,7 @@ def growth(normalizer: Any) -> float:
     """
     total, row = 1.0, 1
     for step in _steps(normalizer):
-        kind = step.get("type")
+        kind = str(step.get("type"))
         if kind in _BUILT_IN:
             row = max(row, _BUILT_IN[kind])
             continue
@@ -154,7 +154,7 @@ def _own(step: Mapping[str, Any]) -> float:
     text = pattern.get("String") if isinstance(pattern, Mapping) else pattern
     if isinstance(text, str) and text:
         return max(1.0, written / len(text))
-    finding = isinstance(pattern, Mapping) and pattern.get("Regex") in _FINDING
+    finding = isinstance(pattern, Mapping) and str(pattern.get("Regex")) in _FINDING
     return max(1, written) if finding else 1 + written  # nothing is found between any two characters
 
 

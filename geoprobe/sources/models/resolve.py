@@ -253,12 +253,13 @@ def _file(name: str, path: Path) -> ModelLocation:
             "Convert it to safetensors by transformers, and scan that.",
         )
     suffix = path.suffix.lower()
-    if suffix == ".kv":
+    content = _by_content(path) if suffix == ".bin" else None  # of several programs
+    format = content or next((format for format in FORMATS if suffix in format.suffixes), None) or _by_content(path)
+    if format is None and (suffix == ".kv" or _is_pickle(path)):
         raise UsageError(
-            f"{path} is a pickle of gensim's, which is never opened.",
+            f"{path} is a pickle, as gensim writes them, which is never opened.",
             "Save its vectors by gensim's save_word2vec_format, and scan that.",
         )
-    format = next((format for format in FORMATS if suffix in format.suffixes), None) or _by_content(path)
     if format is None:
         raise UsageError(
             f"The model file {path} is a {path.suffix or 'suffixless'} file, which cannot be scanned.",
@@ -266,6 +267,11 @@ def _file(name: str, path: Path) -> ModelLocation:
         )
     check_not_sparse(path)
     return ModelLocation(name, format.label(path), format, (path,))
+
+
+def _is_pickle(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) in {bytes((0x80, protocol)) for protocol in range(2, 6)}
 
 
 def _by_content(path: Path) -> Format | None:

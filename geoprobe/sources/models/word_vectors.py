@@ -15,6 +15,7 @@ from jaxtyping import Float32
 
 from geoprobe.data import ArrayRows
 from geoprobe.errors import BadDataError
+from geoprobe.sources.models.checkpoint import StoredRows
 from geoprobe.sources.models.vocabulary import MAX_TOKENS
 
 __all__ = [
@@ -51,11 +52,11 @@ class WordVectors:
     """One matrix, and the file it is of: a checkpoint of a single tensor."""
 
     source: str
-    matrix: np.ndarray
+    vectors: StoredRows
 
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
         """The one matrix's shape."""
-        return {"vectors": self.matrix.shape}
+        return {"vectors": self.vectors.shape}
 
     def names(self) -> frozenset[str]:
         """The one name."""
@@ -65,14 +66,13 @@ class WordVectors:
         """The file."""
         return self.source
 
-    def rows(self, name: str) -> StoredArray:
+    def rows(self, name: str) -> StoredRows:
         """The matrix."""
-        return StoredArray(self.matrix, _TYPES[self.matrix.dtype.name])
+        return self.vectors
 
     def array(self, name: str) -> Float32[np.ndarray, "..."]:
         """The matrix whole."""
-        with np.errstate(over="ignore"):
-            return np.asarray(self.matrix, dtype=np.float32)
+        return self.vectors.read(0, self.vectors.shape[0])
 
 
 def read_array_file(path: Path) -> WordVectors:
@@ -92,7 +92,7 @@ def read_array_file(path: Path) -> WordVectors:
             f"{path} holds an array of shape {matrix.shape} and type {matrix.dtype}, not a matrix of floats.",
             "Save a matrix, a row a token.",
         )
-    return WordVectors(path.name, matrix)
+    return WordVectors(path.name, StoredArray(matrix, _TYPES[matrix.dtype.name]))
 
 
 def read_word_vectors(path: Path) -> tuple[WordVectors, tuple[str, ...]]:
@@ -141,7 +141,7 @@ def read_word_vectors(path: Path) -> tuple[WordVectors, tuple[str, ...]]:
     if not blocks or (last is not None and len(words) != last - 1):
         claimed = "" if last is None else f", and its first line says {last - 1:,}"
         raise BadDataError(f"{path} holds {len(words):,} word vectors{claimed}.", "Download it again.")
-    return WordVectors(path.name, np.concatenate(blocks)), tuple(words)
+    return WordVectors(path.name, StoredArray(np.concatenate(blocks))), tuple(words)
 
 
 def is_binary_word2vec(path: Path) -> bool:
@@ -181,7 +181,7 @@ def read_binary_word2vec(path: Path) -> tuple[WordVectors, tuple[str, ...]]:
                 )
             words.append(word.decode("utf-8", errors="replace"))
             vectors[row] = np.frombuffer(content, dtype="<f4")
-    return WordVectors(path.name, vectors), tuple(words)
+    return WordVectors(path.name, StoredArray(vectors)), tuple(words)
 
 
 def _is_count(field: str) -> bool:

@@ -162,8 +162,7 @@ def test_word2vecs_binary_format_is_its_layout(tmp_path: Path) -> None:
 
 
 def test_what_is_no_table_of_words_is_said(tmp_path: Path) -> None:
-    (tmp_path / "f.bin").write_bytes((793712314).to_bytes(4, "little") + b"x" * 99)
-    (tmp_path / "g.kv").write_bytes(b"\x80\x04")
-    for name, message in {"f.bin": "is a fastText model", "g.kv": "is a pickle of gensim's"}.items():
-        with pytest.raises(UsageError, match=message):
+    for name in ("g.kv", "g.wordvectors"):
+        (tmp_path / name).write_bytes(b"\x80\x04")
+        with pytest.raises(UsageError, match=r"is a pickle, as gensim writes them.*\n.*save_word2vec_format"):
             open_model(tmp_path / name)
