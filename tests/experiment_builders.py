@@ -46,7 +46,8 @@ def make_record(
         validation_loss=loss,
         gradient_norm=0.29,
         unmatched_gradient_norm=0.014 if hyperbolic else 0.29,
-        alpha=640.0 if hyperbolic else 64.0,
+        alpha=(390.0 if purpose == "alpha" else 640.0) if hyperbolic else 64.0,
+        other_alpha=390.0 if hyperbolic else None,
         trainable_parameters=4_884_480 + 60 * hyperbolic,
         geometry_parameters=60 * hyperbolic,
         tokens=60_000,
@@ -69,6 +70,7 @@ def make_experiment(
     methods=("lora", "hyplora"),
     seeds=(0, 1, 2),
     gain: float = 0.0,
+    at_other_alpha: float | None = None,
     accuracy: float = 0.3,
     tasks=TASKS,
     hostile: bool = False,
@@ -76,7 +78,7 @@ def make_experiment(
     failed=(),
     scan=None,
 ) -> ComparisonResult:
-    """An experiment in which every method but the first gains so much accuracy."""
+    """An experiment in which every method but the first gains so much accuracy, and at another alpha so much."""
     records = [
         make_record(method, 0, 0, tasks=tasks, purpose="sweep", rate=rate)
         for method in methods
@@ -90,6 +92,8 @@ def make_experiment(
             else:
                 lift = gain if method != methods[0] else 0.0
                 records.append(make_record(method, seed, lift, tasks=tasks, accuracy=accuracy))
+                if at_other_alpha is not None and method != methods[0]:
+                    records.append(make_record(method, seed, at_other_alpha, tasks=tasks, purpose="alpha"))
     base = BaseFacts(
         {name: marks(np.random.default_rng(1).random(count) < accuracy / 6) for name, _, count in tasks},
         {},

@@ -21,6 +21,7 @@ _TONES = {
     "supported": "yes",
     "helps": "yes",
     "weak": "partly",
+    "depends on alpha": "partly",
     "not supported": "no",
     "no detectable difference": "no",
     "contradicted": "against",

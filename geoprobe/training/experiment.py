@@ -6,7 +6,7 @@ import math
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from geoprobe.errors import GeoprobeError
@@ -33,6 +33,7 @@ __all__ = [
     "Experiment",
     "RunWorker",
     "Start",
+    "alpha_runs",
     "chosen_rates",
     "failed_run",
     "final_runs",
@@ -86,6 +87,17 @@ def final_runs(setup: Setup, rates: Mapping[str, float | None], examples: int) -
         for seed in setup.seeds
         for method in setup.methods
         if (rate := rates[method]) is not None
+    )
+
+
+def alpha_runs(
+    setup: Setup, final: Sequence[Run], alphas: Mapping[tuple[str, int], MatchedAlpha]
+) -> tuple[tuple[Run, MatchedAlpha], ...]:
+    """Final runs once more by the other matching of alpha, where it is another alpha; none where that is not asked."""
+    return tuple(
+        (replace(run, purpose="alpha"), alpha.at_other())
+        for run in final
+        if setup.alpha_check and (alpha := alphas[run.method, run.seed]).differs
     )
 
 
@@ -321,6 +333,7 @@ class RunWorker:
                 adapter=adapter,
                 held_out_losses=done.held_out_losses,
                 tested_step=done.tested_step if setup.checkpoint == "best" else None,
+                other_alpha=alpha.other,
             )
             return facts, evaluation
 

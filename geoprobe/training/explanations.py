@@ -80,6 +80,18 @@ _SCAN = (
 )
 
 
+_CHECKED = (
+    " That is one of several ways to match, and it can decide the verdict. So each method was trained again at the "
+    "alpha by the norm over all layers, which few layers make, and its loss compared again; a verdict that is not the "
+    "same at both is alpha's as much as the method's. This makes helps and hurts rarer, never more frequent, and a "
+    "true difference that can only just be seen is often called so too: more seeds mend that."
+)
+_UNCHECKED = (
+    " That is one of several ways to match, and it can decide the verdict: whether it does was not checked "
+    "(--alpha-check trains each method again at another)."
+)
+
+
 def accuracy_methods(result: Outcome) -> tuple[str, ...]:
     """Of the verdict on accuracy."""
     rules = _RULES.get(str(result.setup.get("answers", "stated")), _RULES["stated"])
@@ -102,6 +114,8 @@ def loss_methods(result: Outcome) -> tuple[str, ...]:
         if matched
         else "They share alpha, too."
     )
+    if matched:
+        alpha += _CHECKED if any(one.alpha_check for one in result.comparisons) else _UNCHECKED
     rate = (
         "All try the same learning rates, and each trains with that of its own lowest loss on training examples that "
         "are held out for that alone."

@@ -13,7 +13,15 @@ from geoprobe.files import folder_name, given_path, what_is_at
 from geoprobe.report.scan import Report
 from geoprobe.training.distributed import join_processes, rank, wait
 from geoprobe.training.engines import open_engine
-from geoprobe.training.experiment import PACKAGES, Experiment, chosen_rates, final_runs, final_steps, sweep_runs
+from geoprobe.training.experiment import (
+    PACKAGES,
+    Experiment,
+    alpha_runs,
+    chosen_rates,
+    final_runs,
+    final_steps,
+    sweep_runs,
+)
 from geoprobe.training.inputs import Inputs, command_of, read_inputs
 from geoprobe.training.outcome import TaskFacts
 from geoprobe.training.progress import QUESTION, ProgressListener, TrainingProgress
@@ -132,7 +140,9 @@ def finetune(
         rates = chosen_rates(setup, runs)
         listener.chosen(rates)
         final = final_runs(setup, rates, start.training.examples)
-        runs += works.runs([(run, alphas[run.method, run.seed]) for run in final])
+        tested = list(works.runs([(run, alphas[run.method, run.seed]) for run in final]))
+        done = [run for run, facts in zip(final, tested, strict=True) if facts.status == "finished"]
+        runs += [*tested, *works.runs(alpha_runs(setup, done, alphas))]
     if not any(run.status == "finished" and run.purpose == "final" for run in runs):
         first = next((run for run in runs if run.error), None)
         raise GeoprobeError(
@@ -194,8 +204,8 @@ def _check_integrations(names: Sequence[str]) -> None:
 def _weight(setup: Setup, experiment: Experiment, examples: int) -> float:
     """What all runs weigh, in steps."""
     sweep = sum(run.steps for run in sweep_runs(setup, examples))
-    finals = len(setup.methods) * len(setup.seeds)
-    return sweep + finals * final_steps(setup, examples) + (finals + 1) * experiment.questions * QUESTION
+    finals, again = len(setup.methods) * len(setup.seeds), setup.alpha_checks
+    return sweep + (finals + again) * final_steps(setup, examples) + (finals + 1) * experiment.questions * QUESTION
 
 
 def _asked(inputs: Inputs) -> str:

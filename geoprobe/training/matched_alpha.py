@@ -3,7 +3,8 @@
 At B = 0 the gradient of B is proportional to alpha, so one measurement of each method gives the alpha that matches
 exactly. Without it, the convention for the scale decides more than the method does. Layers are matched by their median:
 the norm over all of them is mostly that of a few (on SmolLM2 one matrix has 43% of HypLoRA's square), and an alpha that
-matches it leaves most layers with two thirds of LoRA's step.
+matches it leaves most layers with two thirds of LoRA's step. What a verdict owes to this choice is seen at the other
+one, the alpha that matches that norm.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
@@ -49,6 +50,8 @@ class MatchedAlpha:
     curvatures, beyond : dict of str to float
         Of a hyperbolic method K at the start by layer, measured on the first batch unless it was given, and the share
         of that batch's tokens which are longer than the maps are exact for.
+    other : float or None
+        The alpha with which all layers together start with the reference's norm; None where nothing was matched.
     """
 
     method: str
@@ -59,6 +62,19 @@ class MatchedAlpha:
     layer_gradient_norms: dict[str, float] = field(default_factory=dict)
     curvatures: dict[str, float] = field(default_factory=dict)
     beyond: dict[str, float] = field(default_factory=dict)
+    other: float | None = None
+
+    @property
+    def differs(self) -> bool:
+        """Whether another matching gives another alpha."""
+        return self.other not in (None, self.alpha)
+
+    def at_other(self) -> MatchedAlpha:
+        """The method scaled by the other matching."""
+        assert self.other is not None
+        ratio = self.other / self.alpha
+        layers = {name: norm * ratio for name, norm in self.layer_gradient_norms.items()}
+        return replace(self, alpha=self.other, gradient_norm=self.gradient_norm * ratio, layer_gradient_norms=layers)
 
 
 def match_alpha(
@@ -85,19 +101,22 @@ def match_alpha(
             f"The gradient of {method}'s B matrices is {norm} on the first batch of seed {seed}.",
             "Are the model's weights or the training data damaged?",
         )
-    ratio = 1.0
+    ratio, other = 1.0, None
     if reference is not None:
         known = reference.layer_gradient_norms
-        ratios = [known[name] / own for name, own in layers.items() if own and name in known]
+        by_norm = reference.gradient_norm / norm
         # what an earlier version saved has the norm over all layers only
-        ratio = statistics.median(ratios or [reference.gradient_norm / norm])
-    # between equal gradients there is rounding only, and an alpha that was asked for is kept
-    if abs(ratio - 1) < _ROUNDING:
-        ratio = 1.0
+        ratio = statistics.median(
+            [known[name] / own for name, own in layers.items() if own and name in known] or [by_norm]
+        )
+        # between equal gradients there is rounding only, and an alpha that was asked for is kept
+        if abs(ratio - 1) < _ROUNDING:
+            ratio = 1.0
+        other = setup.alpha * (ratio if abs(by_norm / ratio - 1) < _ROUNDING else by_norm)
     matched = {name: own * ratio for name, own in layers.items()}
     curvatures = {space.layer: space.started_at for space in spaces}
     beyond = {space.layer: space.beyond for space in spaces if space.beyond is not None}
-    return MatchedAlpha(method, seed, setup.alpha * ratio, norm * ratio, norm, matched, curvatures, beyond)
+    return MatchedAlpha(method, seed, setup.alpha * ratio, norm * ratio, norm, matched, curvatures, beyond, other)
 
 
 def _at_the_start(

@@ -6,8 +6,9 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import fmean, median
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from geoprobe.training.evaluate import written_answers
 from geoprobe.training.examples import Prepared, prepare, prompt_ids
 from geoprobe.training.experiment import final_runs, final_steps, sweep_runs
 from geoprobe.training.inputs import Inputs, read_inputs
+from geoprobe.training.matched_alpha import MatchedAlpha, match_alpha
 from geoprobe.training.model import LoadedBase, load_base, training_device
 from geoprobe.training.protocol import deviations
 from geoprobe.training.records import Run
@@ -30,6 +32,7 @@ from geoprobe.training.speed import measure_steps
 from geoprobe.training.targets import find_targets
 from geoprobe.training.tasks import LoadedTask
 from geoprobe.training.train import ordered_examples
+from geoprobe.training.view import MANY_BEYOND
 
 __all__ = ["MethodPlan", "Plan", "plan_finetune"]
 
@@ -57,6 +60,8 @@ class MethodPlan:
         Of training, where it was measured.
     peak_memory : int or None
         Bytes here: of the model, and of a micro-batch in proportion to the one that was measured.
+    start : MatchedAlpha or None
+        Alpha, K and the share of tokens that are beyond the maps' limit, by the examples of one such step.
     """
 
     method: str
@@ -65,6 +70,7 @@ class MethodPlan:
     memory: dict[str, int]
     tokens_per_second: float | None = None
     peak_memory: int | None = None
+    start: MatchedAlpha | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,8 @@ class Plan:
         Asked of every model, by test set.
     sweep, final : int
         Runs to choose the rates, and runs that are evaluated.
+    again : int
+        Of these, trained again at another matching of alpha: fewer where both matchings give one.
     sweep_steps, final_steps : int
         Optimizer steps of each.
     tokens : int
@@ -108,6 +116,7 @@ class Plan:
     questions: dict[str, int]
     sweep: int
     final: int
+    again: int
     sweep_steps: int
     final_steps: int
     tokens: int
@@ -135,7 +144,8 @@ class Plan:
             f"layers       {layers}",
             f"questions    {asked}",
             f"runs         {sweep}{counted(self.final, 'run')} of {counted(self.final_steps, 'step')} of "
-            f"{counted(self.setup.batch, 'example')}",
+            f"{counted(self.setup.batch, 'example')}"
+            + (f", and up to {self.again:,} as long at another alpha" if self.again else ""),
             f"tokens       {self.tokens:,} in all",
             *(line for plan in self.methods for line in _method_lines(plan)),
             f"GPU          about {hours} in bfloat16 ({_REACHED:.0%} of its peak, estimated from the model's shape)",
@@ -163,6 +173,15 @@ def _method_lines(plan: MethodPlan) -> tuple[str, ...]:
     ]
     if plan.tokens_per_second is not None and plan.peak_memory is not None:
         lines.append(f"             here: {plan.tokens_per_second:,.0f} tokens/s, about {_gib(plan.peak_memory)}")
+    start = plan.start
+    if start is not None and start.other is not None:
+        lines.append(f"             alpha about {start.alpha:.3g}, or {start.other:.3g} by the norm over all layers")
+    if start is not None and start.curvatures:
+        values, beyond = start.curvatures.values(), fmean(start.beyond.values())
+        lines.append(
+            f"             K about {min(values):.2g} to {max(values):.2g} by layer, median {median(values):.2g}; "
+            f"{beyond:.1%} of tokens beyond the maps' limit"
+        )
     return tuple(lines)
 
 
@@ -211,7 +230,8 @@ def plan_finetune(
     methods = _methods(shape, setup, prepared)
     sweep = sweep_runs(setup, len(prepared.training))
     final = final_runs(setup, dict.fromkeys(setup.methods, setup.rates[0]), len(prepared.training))
-    work = _work(inputs, shape, prepared, (*sweep, *final))
+    again = [replace(run, purpose="alpha") for run in final if run.method != setup.methods[0] and setup.alpha_checks]
+    work = _work(inputs, shape, prepared, (*sweep, *final, *again))
     warnings = [*inputs.warnings, *targets.notes]
     seconds: tuple[float, float] | None = None
     if _fits(shape, setup):
@@ -222,6 +242,7 @@ def plan_finetune(
             warnings.append(f"The model has no weights that could be loaded: {error.message}")
         else:
             methods, seconds = _measured(base, setup, prepared, methods, work, len(final), say)
+            warnings += [warning for plan in methods for warning in _too_long(plan)]
     return Plan(
         setup=setup,
         parameters=shape.parameters,
@@ -232,6 +253,7 @@ def plan_finetune(
         questions={task.task.name: len(task.questions) for task in inputs.asked},
         sweep=len(sweep),
         final=len(final),
+        again=len(again),
         sweep_steps=sweep[0].steps if sweep else 0,
         final_steps=final_steps(setup, len(prepared.training)),
         tokens=sum(work.learned.values()),
@@ -270,11 +292,11 @@ class _Work:
 def _work(inputs: Inputs, shape: ModelShape, prepared: Prepared, runs: Sequence[Run]) -> _Work:
     setup = inputs.setup
     learned = {run: sum(len(example.ids) for example in ordered_examples(prepared, setup, run)) for run in runs}
-    held_out = {"final": prepared.validation, "sweep": prepared.choosing}
-    once = {kind: sum(len(example.ids) for example in examples) for kind, examples in held_out.items()}
+    held_out = {"sweep": prepared.choosing}
+    once = {run: sum(len(one.ids) for one in held_out.get(run.purpose, prepared.validation)) for run in runs}
     validations = {run: 1 + (run.steps // setup.validate_every if setup.validate_every else 0) for run in runs}
     # a forward pass is a third of a step, adapters' own gradients being small
-    validated = {run: validations[run] * once[run.purpose] / 3 for run in runs}
+    validated = {run: validations[run] * once[run] / 3 for run in runs}
     chat = setup.template == "chat"
     asked = []
     for task in inputs.asked:
@@ -333,6 +355,10 @@ def _measured(
     costs = {cost.method: cost for cost in measure_steps(base, setup, few, rounds=_ROUNDS)}
     padded = len(few) * max(len(example.ids) for example in few)
     model = base.model.get_memory_footprint()
+    starts: dict[str, MatchedAlpha] = {}
+    for method in setup.methods:
+        reference = starts.get(setup.methods[0]) if setup.match_scale else None
+        starts[method] = match_alpha(base, setup, method, setup.seeds[0], few, reference)
     measured = tuple(
         MethodPlan(
             plan.method,
@@ -341,6 +367,7 @@ def _measured(
             plan.memory,
             costs[plan.method].tokens_per_second,
             int(model + max(costs[plan.method].memory, 0) * max(1.0, _largest(setup, prepared) / padded)),
+            starts[plan.method],
         )
         for plan in methods
     )
@@ -358,6 +385,17 @@ def _measured(
         trained = prompts + writing * setup.beams * min(asked.longest, work.answer)
         answering += asked.questions * (prompts + writing * setup.beams * asked.longest + finals * trained)
     return measured, (training, answering)
+
+
+def _too_long(plan: MethodPlan) -> tuple[str, ...]:
+    """A warning where much of what a method does is its maps' straight continuation."""
+    share = fmean(plan.start.beyond.values()) if plan.start is not None and plan.start.beyond else 0.0
+    if share <= MANY_BEYOND:
+        return ()
+    return (
+        f"{share:.0%} of {plan.method}'s inputs are longer than its maps are exact for: leave K to be measured, or "
+        "raise it by --curvature.",
+    )
 
 
 def _answering(model: Any, base: LoadedBase, setup: Setup, task: LoadedTask) -> tuple[float, float]:

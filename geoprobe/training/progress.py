@@ -124,6 +124,8 @@ class TrainingProgress(ProgressListener):
     def finished(self, facts: RunFacts) -> None:
         """A training is over."""
         title = f"{facts.method}, seed {facts.seed}, rate {facts.learning_rate:g}"
+        if facts.purpose == "alpha":
+            title += f", alpha {facts.alpha:.3g}"
         if facts.status == "failed":
             self._say(f"{title}: failed. {facts.error}")
             return

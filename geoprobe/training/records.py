@@ -25,7 +25,8 @@ __all__ = [
     "unread",
 ]
 
-Purpose = Literal["sweep", "final"]
+#: Why it is trained: to choose the rate, to be tested, or to see what its loss owes to alpha.
+Purpose = Literal["sweep", "final", "alpha"]
 Status = Literal["finished", "failed"]
 
 
@@ -47,8 +48,8 @@ class Run:
     @property
     def title(self) -> str:
         """What a person is shown."""
-        sweep = " (to choose the rate)" if self.purpose == "sweep" else ""
-        return f"{self.method}, seed {self.seed}, rate {self.learning_rate:g}{sweep}"
+        why = {"sweep": " (to choose the rate)", "alpha": " (at another alpha)"}.get(self.purpose, "")
+        return f"{self.method}, seed {self.seed}, rate {self.learning_rate:g}{why}"
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ class RunFacts:
     learning_rate : float
         The peak.
     purpose : str
-        ``sweep`` (to choose the rate) or ``final``.
+        ``sweep`` (to choose the rate), ``final``, or ``alpha`` (at another matching of alpha).
     status : str
         ``finished`` or ``failed``.
     error : str or None
@@ -173,7 +174,7 @@ class RunFacts:
     hidden_delta : dict of str to float
         Mean relative δ of the final hidden layer after training, by task.
     rights, likelihood_rights : dict of str to str
-        As of `BaseFacts`; empty in sweeps.
+        As of `BaseFacts`; of final runs alone.
     unread : dict of str to int
         By set, answers in which nothing of the wanted kind was found.
     adapter : str or None
@@ -186,6 +187,8 @@ class RunFacts:
         By set, how many answers each rule read; empty where it was not kept.
     tested_step : int or None
         The step of the weights that were tested and saved; None where it was the last, or was not kept.
+    other_alpha : float or None
+        Alpha by the other matching; None where nothing was matched, or where it was not kept.
     """
 
     method: str
@@ -217,6 +220,7 @@ class RunFacts:
     held_out_losses: tuple[float, ...] = ()
     read_by: dict[str, dict[str, int]] = field(default_factory=dict)
     tested_step: int | None = None
+    other_alpha: float | None = None
 
     @property
     def tokens_per_second(self) -> float:

@@ -106,6 +106,9 @@ class Setup:
         log K's learning rate over that of the matrices.
     match_scale : bool
         Set each method's alpha so that its median layer starts with the gradient norm of the reference's.
+    alpha_check : bool
+        Train each method but the first once more with every seed, at the alpha that matches the norm over all layers,
+        and compare losses again: where the verdict is another, it depends on alpha.
     seed : int
         Of the validation split and the samples, the same for all runs.
     threads : int or None
@@ -173,6 +176,7 @@ class Setup:
     )
     curvature_rate: PositiveNumber = _option(1.0, "log K's learning rate over that of the matrices.")
     match_scale: bool = _option(True, "Start the median layer of all methods with one gradient norm.")
+    alpha_check: bool = _option(False, "Train again at another alpha: does the loss's verdict depend on it?")
     seed: FromZero = _option(0, "Of samples and the validation split.")
     threads: Positive | None = _option(None, "PyTorch's threads on a CPU.")
     field: str | None = _option(None, "QUESTION,RESPONSE: columns of the training data.")
@@ -187,6 +191,11 @@ class Setup:
         """Refuse what makes no sense, by name and value."""
         _check(self)
 
+    @property
+    def alpha_checks(self) -> int:
+        """Trainings at another matching of alpha, at most: none where both matchings give one."""
+        return (len(self.methods) - 1) * len(self.seeds) if self.alpha_check and self.match_scale else 0
+
     def to_dict(self) -> dict[str, Any]:
         """Builtin types only, as JSON gives them back."""
         return dict(msgspec.json.decode(msgspec.json.encode(self)))
@@ -200,6 +209,7 @@ class Setup:
 #: What each preset changes. paper: its protocol, as `geoprobe.training.protocol` lists it; demo: ten minutes of two
 #: cores on a model of 135 million parameters; small: an hour.
 BUDGETS: dict[str, dict[str, Any]] = {
+    # every training there is hours of a GPU, so none is made again at another alpha unless it is asked for
     "paper": {
         # Math10K's test sets, and Commonsense170K's
         "tasks": (
@@ -226,6 +236,7 @@ BUDGETS: dict[str, dict[str, Any]] = {
         "save_every": 10,
         "longest": 96,
         "template": "plain",
+        "alpha_check": True,
         "questions": 80,
         "max_new_tokens": 96,
         "evaluation_batch": 40,
@@ -244,6 +255,7 @@ BUDGETS: dict[str, dict[str, Any]] = {
         "save_every": 10,
         "longest": 96,
         "template": "plain",
+        "alpha_check": True,
         "questions": 40,
         "max_new_tokens": 64,
         "evaluation_batch": 40,

@@ -12,9 +12,22 @@ from geoprobe.stats.multiplicity import holm
 from geoprobe.stats.paired import Difference, McNemar, mcnemar, paired_accuracy, paired_losses
 from geoprobe.training.records import RunFacts
 
-__all__ = ["ALL", "LEVEL", "RULE", "Label", "MethodComparison", "SeedTest", "SetDifference", "compare_runs"]
+__all__ = [
+    "ALL",
+    "LEVEL",
+    "LOSS_RULE",
+    "RULE",
+    "AlphaCheck",
+    "Label",
+    "LossLabel",
+    "MethodComparison",
+    "SeedTest",
+    "SetDifference",
+    "compare_runs",
+]
 
 Label = Literal["helps", "hurts", "no detectable difference", "no verdict"]
+LossLabel = Label | Literal["depends on alpha"]
 #: The name under which all sets together go.
 ALL = "all"
 LEVEL = 0.05
@@ -24,6 +37,11 @@ RULE = (
     "two-level bootstrap (seeds, questions) lies above 0, hurts if below, else no detectable difference. With several "
     "methods the p-values are corrected by Holm, and likewise those of the single sets. No verdict where no seed was "
     "finished by both methods. One seed never gives helps or hurts: it cannot tell a method from the luck of its seed."
+)
+LOSS_RULE = (
+    "Of the difference in loss, likewise: helps if its interval lies below 0, hurts if above. Where each method was "
+    "trained again at another matching of alpha, the verdict is made there too, and where it is another: depends on "
+    "alpha."
 )
 
 
@@ -65,6 +83,27 @@ class SetDifference:
 
 
 @dataclass(frozen=True)
+class AlphaCheck:
+    """The losses compared once more, with the method trained at another matching of alpha.
+
+    Parameters
+    ----------
+    alpha, other_alpha : float
+        Of the experiment's matching and of the other; means over the seeds.
+    label, other_label : str
+        The verdict at each.
+    loss : Difference
+        At the other matching: the comparison's own where both give one alpha.
+    """
+
+    alpha: float
+    other_alpha: float
+    label: Label
+    other_label: Label
+    loss: Difference
+
+
+@dataclass(frozen=True)
 class MethodComparison:
     """One method against the reference.
 
@@ -83,7 +122,9 @@ class MethodComparison:
     loss : Difference or None
         In loss on held-out examples (nats a response token), method less reference: below 0 is better.
     loss_label : str
-        Its verdict, after Holm's correction over the methods.
+        Its verdict, after Holm's correction over the methods: ``depends on alpha`` where another matching has another.
+    alpha_check : AlphaCheck or None
+        What is said of the loss at another matching of alpha; None where that was not tried with every seed.
     """
 
     method: str
@@ -93,7 +134,8 @@ class MethodComparison:
     overall: SetDifference | None
     tasks: tuple[SetDifference, ...]
     loss: Difference | None
-    loss_label: Label
+    loss_label: LossLabel
+    alpha_check: AlphaCheck | None = None
 
 
 def compare_runs(
@@ -109,7 +151,7 @@ def compare_runs(
     Parameters
     ----------
     runs : sequence of RunFacts
-        Of the experiment; what is no finished final run is left out.
+        Of the experiment; what is not finished, or of the sweep, is left out.
     methods, tasks : sequence of str
         In order; the first method is the reference.
     seed : int
@@ -122,16 +164,22 @@ def compare_runs(
     tuple of MethodComparison
         One for each method but the first.
     """
-    final = {(run.method, run.seed): run for run in runs if run.purpose == "final" and run.status == "finished"}
+    finished = [run for run in runs if run.status == "finished"]
+    final = {(run.method, run.seed): run for run in finished if run.purpose == "final"}
+    # where both matchings give one alpha, the final run is what the other would give
+    again = {place: run for place, run in final.items() if run.alpha is not None and run.alpha == run.other_alpha}
+    again |= {(run.method, run.seed): run for run in finished if run.purpose == "alpha"}
     tokens = np.array(held_out_tokens, dtype=np.float64)
     compared = [
-        _compare(final, method, methods[0], tasks, tokens, (seed, place)) for place, method in enumerate(methods[1:])
+        _compare(final, again, method, methods[0], tasks, tokens, (seed, place))
+        for place, method in enumerate(methods[1:])
     ]
     return _corrected(compared)
 
 
 def _compare(
     final: dict[tuple[str, int], RunFacts],
+    again: dict[tuple[str, int], RunFacts],
     method: str,
     reference: str,
     tasks: Sequence[str],
@@ -159,14 +207,36 @@ def _compare(
     if shared:
         before, after = (np.concatenate([rights[task][side] for task in shared], axis=1) for side in (0, 1))
         overall = _difference(ALL, before, after, seeds, np.random.default_rng((*seed, len(tasks))))
+    of_losses = (*seed, len(tasks) + 1)
+    loss = _loss(pairs, tokens, of_losses)
+    check = None
+    if loss is not None and all((method, s) in again for s in seeds):
+        other = [(final[reference, s], again[method, s]) for s in seeds]
+        check = _alpha_check(loss, _loss(other, tokens, of_losses), pairs, other)
+    return MethodComparison(method, reference, seeds, "no verdict", overall, sets, loss, "no verdict", check)
+
+
+def _loss(pairs: Sequence[tuple[RunFacts, RunFacts]], tokens: np.ndarray, seed: tuple[int, ...]) -> Difference | None:
     losses = [
         np.subtract(b.held_out_losses, a.held_out_losses)
         for a, b in pairs
         if len(a.held_out_losses) == len(b.held_out_losses) == len(tokens) > 0
     ]
     losses = [difference for difference in losses if np.isfinite(difference).all()]
-    loss = paired_losses(np.stack(losses), tokens, np.random.default_rng((*seed, len(tasks) + 1))) if losses else None
-    return MethodComparison(method, reference, seeds, "no verdict", overall, sets, loss, "no verdict")
+    return paired_losses(np.stack(losses), tokens, np.random.default_rng(seed)) if losses else None
+
+
+def _alpha_check(
+    loss: Difference,
+    other: Difference | None,
+    pairs: Sequence[tuple[RunFacts, RunFacts]],
+    others: Sequence[tuple[RunFacts, RunFacts]],
+) -> AlphaCheck | None:
+    """The check with no labels yet; None where fewer seeds have losses at the other matching."""
+    if other is None or other.seeds != loss.seeds:
+        return None
+    alpha, other_alpha = (float(np.mean([run.alpha or 0.0 for _, run in of])) for of in (pairs, others))
+    return AlphaCheck(alpha, other_alpha, "no verdict", "no verdict", other)
 
 
 def _difference(
@@ -191,17 +261,23 @@ def _corrected(compared: list[MethodComparison]) -> tuple[MethodComparison, ...]
     """Labels, after Holm's correction: over the methods, over all single sets, and over the losses."""
     overall = _holm([method.overall.difference if method.overall else None for method in compared])
     losses = _holm([method.loss for method in compared])
+    others = _holm([method.alpha_check.loss if method.alpha_check else method.loss for method in compared])
     sets = iter(_holm([one.difference for method in compared for one in method.tasks]))
     labelled = []
-    for method, p, q in zip(compared, overall, losses, strict=True):
+    for method, p, q, other in zip(compared, overall, losses, others, strict=True):
         whole = None if method.overall is None else _labelled(method.overall, p)
+        label: Label = "no verdict" if method.loss is None else _label(method.loss, q, better=-1)
+        check = method.alpha_check
+        if check is not None:
+            check = replace(check, label=label, other_label=_label(check.loss, other, better=-1))
         labelled.append(
             replace(
                 method,
                 overall=whole,
                 label="no verdict" if whole is None else whole.label,
                 tasks=tuple(_labelled(one, next(sets)) for one in method.tasks),
-                loss_label="no verdict" if method.loss is None else _label(method.loss, q, better=-1),
+                loss_label="depends on alpha" if check is not None and check.label != check.other_label else label,
+                alpha_check=check,
             )
         )
     return tuple(labelled)

@@ -33,7 +33,7 @@ from geoprobe.training.tables import (
     loss_tables,
     protocol_table,
 )
-from geoprobe.training.verdict import RULE
+from geoprobe.training.verdict import LOSS_RULE, RULE
 from geoprobe.training.words import (
     accuracy_reason,
     borne_out,
@@ -62,6 +62,7 @@ _VERDICTS = (
         "no detectable difference",
         "luck alone could give this; a difference smaller than the bound named may still be there",
     ),
+    ("depends on alpha", "of the loss: another way of matching alpha has another verdict, so none is the method's own"),
     ("no verdict", "nothing could be compared"),
 )
 _GLOSSARY = (
@@ -169,6 +170,8 @@ def _warnings(result: Outcome) -> Iterator[str]:
         why = run.error or "no reason given"
         if run.purpose == "final":
             yield f"A run failed and is left out, with its partner: {what} ({why})"
+        elif run.purpose == "alpha":
+            yield f"A run at another alpha failed, so whether the verdict depends on it is not known: {what} ({why})"
         elif run.diverged:
             yield f"A run to choose the learning rate failed, and that rate is not taken: {what} ({why})"
         else:
@@ -252,7 +255,7 @@ def _loss(result: Outcome) -> Section:
         reason += edge
         card = Card("loss", f"Do they learn the training data better than {reference}?", "", reason, answers=answers)
     figures = tuple(loss_figures(result))
-    return Section("loss", "Loss", card, "", (), figures, _shown(loss_tables(result)), loss_methods(result))
+    return Section("loss", "Loss", card, LOSS_RULE, (), figures, _shown(loss_tables(result)), loss_methods(result))
 
 
 def _scan(result: Outcome) -> Section:

@@ -9,7 +9,7 @@ from geoprobe.results import counted, number
 from geoprobe.stats.paired import Difference
 from geoprobe.training.methods import METHODS
 from geoprobe.training.outcome import Outcome
-from geoprobe.training.verdict import MethodComparison, SetDifference
+from geoprobe.training.verdict import AlphaCheck, MethodComparison, SetDifference
 
 __all__ = [
     "accuracy_reason",
@@ -95,6 +95,12 @@ def loss_line(difference: Difference) -> str:
     return f"{line} (95% interval {number(difference.low)} to {number(difference.high)})"
 
 
+_ONE_ALPHA = (
+    " But what the loss says depends on how alpha is matched, and questions were asked at one matching alone: this may "
+    "be alpha's doing, not the method's."
+)
+
+
 def accuracy_reason(compared: MethodComparison) -> str:
     """The verdict on accuracy in a sentence or two."""
     method, reference, overall = name(compared.method), name(compared.reference), compared.overall
@@ -108,6 +114,7 @@ def accuracy_reason(compared: MethodComparison) -> str:
             f"{method} answers {points(abs(difference.value))} points {more} of the questions right than {reference}: "
             f"{percent(overall.method_accuracy)} against {percent(overall.reference_accuracy)} ({asked}), "
             "and luck of seeds and questions does not explain it."
+            + (_ONE_ALPHA if compared.loss_label == "depends on alpha" else "")
         )
     if overall.method_accuracy == overall.reference_accuracy == 0:
         opening = f"Neither {method} nor {reference} answers any question right ({asked}), so accuracy shows nothing."
@@ -152,17 +159,42 @@ def loss_reason(compared: MethodComparison) -> str:
         f"{method}'s loss on held-out training examples is {number(abs(loss.value))} nats a token {side} than "
         f"{reference}'s ({counted(loss.seeds, 'seed')}"
     )
+    check = compared.alpha_check
+    label = compared.loss_label if check is None else check.label
     if not loss.questions:
-        label = {"helps": "lower", "hurts": "higher"}.get(compared.loss_label)
-        said = f"It was called {label} by seeds alone" if label else "Seeds alone explain it"
-        return f"{opening}). {said}, in an experiment that did not keep each example's loss: others may differ."
-    opening += f", {counted(loss.questions, 'example')})"
-    if compared.loss_label in ("helps", "hurts"):
-        return f"{opening}, more than seeds and examples differ by."
-    if loss.detectable is None:
-        return f"{opening}; one seed cannot tell that from luck."
-    bound = "" if loss.equivalent is None else f" They differ by less than {number(loss.equivalent)} (95% confidence)."
-    return f"{opening}, which luck of seeds and examples explains.{bound}"
+        called = {"helps": "lower", "hurts": "higher"}.get(label)
+        said = f"It was called {called} by seeds alone" if called else "Seeds alone explain it"
+        said = f"). {said}, in an experiment that did not keep each example's loss: others may differ."
+    else:
+        said = f", {counted(loss.questions, 'example')})"
+        if label in ("helps", "hurts"):
+            said += ", more than seeds and examples differ by."
+        elif loss.detectable is None:
+            said += "; one seed cannot tell that from luck."
+        else:
+            said += ", which luck of seeds and examples explains."
+            if loss.equivalent is not None:
+                said += f" They differ by less than {number(loss.equivalent)} (95% confidence)."
+    return f"{opening}{said} {_at_other_alpha(check)}"
+
+
+def _at_other_alpha(check: AlphaCheck | None) -> str:
+    """What becomes of the verdict on loss at another matching of alpha."""
+    if check is None:
+        return "Whether that depends on alpha was not checked."
+    if check.alpha == check.other_alpha:
+        return f"Alpha is {number(check.alpha)} by either way of matching it."
+    side = "lower" if check.loss.value < 0 else "higher"
+    there = (
+        f"with alpha matched by the norm over all layers ({number(check.other_alpha)} in place of "
+        f"{number(check.alpha)}), where it is {number(abs(check.loss.value))} {side}"
+    )
+    if check.loss.detectable is None:
+        return f"One seed cannot tell that from luck {there}, either."
+    if check.label == check.other_label:
+        return f"The verdict is the same {there}."
+    luck = "which luck explains" if check.other_label == "no detectable difference" else "more than luck gives"
+    return f"The verdict is another {there}, {luck}: it depends on alpha."
 
 
 def learned_by_heart(result: Outcome) -> str:

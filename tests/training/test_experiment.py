@@ -13,6 +13,7 @@ import geoprobe.training.experiment as module
 from geoprobe.training.experiment import (
     Experiment,
     RunWorker,
+    alpha_runs,
     chosen_rates,
     final_runs,
     final_steps,
@@ -94,6 +95,31 @@ def test_a_sweep_asks_no_question(experiment: Callable[..., Experiment], base: A
     assert record.rights == record.hidden_delta == {}
     assert record.validation_loss is not None
     assert record.adapter is None
+
+
+def test_a_run_at_another_alpha_gives_the_held_out_losses_of_that_alpha_and_asks_nothing(
+    experiment: Callable[..., Experiment], base: Any, prepared: Any
+) -> None:
+    worker, listener = _worker(experiment(), base, prepared), Listening()
+    alphas = {(alpha.method, alpha.seed): alpha for alpha in worker.matched_alphas(listener)}
+    run = Run("hyplora", 0, 1e-2, "final", 4)
+    ((again, other),) = alpha_runs(replace(worker.experiment.setup, alpha_check=True), [run], alphas)
+    assert (again, other.alpha) == (replace(run, purpose="alpha"), alphas["hyplora", 0].other)
+    first, record = worker.run(run, alphas["hyplora", 0], listener), worker.run(again, other, listener)
+    assert (record.purpose, record.alpha, record.other_alpha) == ("alpha", other.alpha, other.alpha)
+    assert (record.rights, record.hidden_delta, record.adapter) == ({}, {}, None)
+    assert len(record.held_out_losses) == len(first.held_out_losses) == len(prepared.validation)
+    assert record.held_out_losses != first.held_out_losses
+    assert [curve.start for curve in record.curvatures] == [curve.start for curve in first.curvatures]
+    assert worker.run(again, other, listener) == record
+
+
+def test_no_run_is_made_again_unasked_or_where_both_matchings_give_one_alpha() -> None:
+    run, setup = Run("dora", 0, 1e-2, "final", 4), replace(SETUP, alpha_check=True)
+    unmatched, same, another = (MatchedAlpha("dora", 0, 8.0, 1.0, 1.0, other=other) for other in (None, 8.0, 9.0))
+    assert alpha_runs(setup, [run], {("dora", 0): unmatched}) == alpha_runs(setup, [run], {("dora", 0): same}) == ()
+    assert alpha_runs(SETUP, [run], {("dora", 0): another}) == ()
+    assert len(alpha_runs(setup, [run], {("dora", 0): another})) == 1
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_the_command_trains_compares_and_writes_a_report(
 ) -> None:
     out = tmp_path / "out"
     asked = ("finetune", tiny_model, "--train", training_file, "--eval", "addsub,aqua", "--data", test_sets)
-    code, printed, told = run_cli(*asked, *OPTIONS, "--out", out, "--format", "html,json,md", "--json")
+    code, printed, told = run_cli(*asked, *OPTIONS, "--alpha-check", "--out", out, "--format", "html,json,md", "--json")
     assert code == 0, told
     assert sorted(path.name for path in out.glob("*.*")) == [
         "finetune.json",
@@ -58,8 +58,15 @@ def test_the_command_trains_compares_and_writes_a_report(
     ]
     assert printed == (out / "finetune.json").read_text()
     result = ComparisonResult.load(out / "finetune.json")
-    assert len(result.runs) == 4 + 4
+    assert len(result.runs) == 4 + 4 + 2
     (comparison,) = result.comparisons
+    check = comparison.alpha_check
+    assert check is not None
+    again = [run for run in result.runs if run.purpose == "alpha"]
+    assert [(run.method, run.seed) for run in again] == [("hyplora", 0), ("hyplora", 1)]
+    assert check.other_alpha == pytest.approx(statistics.mean(run.alpha or 0.0 for run in again))
+    assert {run.learning_rate for run in again} == {run.learning_rate for run in result.final("hyplora")}
+    assert f", alpha {again[0].alpha:.3g}, 4 steps: validation loss" in told
     assert (comparison.method, comparison.reference, comparison.seeds) == ("hyplora", "lora", (0, 1))
     norms = {scale["method"]: scale["layer_gradient_norms"] for scale in json.loads((out / "scales.json").read_text())}
     ratios = [norms["hyplora"][name] / norm for name, norm in norms["lora"].items() if norm]
@@ -67,7 +74,7 @@ def test_the_command_trains_compares_and_writes_a_report(
     rates = re.search(r"learning rates: lora (\S+), hyplora (\S+)", told)
     assert rates is not None
     assert {run.learning_rate for run in result.final("lora")} == {float(rates[1])}
-    assert told.count("validation loss") >= 8
+    assert told.count("validation loss") >= 10
     assert result.command.startswith(f"geoprobe finetune {tiny_model.name} --train {training_file.name}")
     assert "--seeds 2 --rates 0.001,0.01" in result.command
     code, _, told = run_cli("report", out / "finetune.json", "--out", tmp_path / "again", "--format", "html")

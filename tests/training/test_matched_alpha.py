@@ -26,6 +26,23 @@ def _norms(
         return torch.stack([matrix.grad.norm() for matrix in b_matrices(model).values()])
 
 
+def test_the_other_matching_gives_the_norm_over_all_layers_and_dora_has_no_other_alpha(
+    base: Any, prepared: Any, make: Callable[..., Any]
+) -> None:
+    setup, examples = make(), prepared.training[:4]
+    lora = match_alpha(base, setup, "lora", 5, examples, None)
+    hyplora = match_alpha(base, setup, "hyplora", 5, examples, lora)
+    assert hyplora.differs
+    other = hyplora.at_other()
+    plain = _norms(base, setup, "lora", setup.alpha, examples)
+    norms = _norms(base, setup, "hyplora", other.alpha, examples, hyplora.curvatures)
+    assert float(norms.norm()) == pytest.approx(float(plain.norm()), rel=1e-3)
+    assert other.gradient_norm == pytest.approx(float(norms.norm()), rel=1e-3)
+    assert list(other.layer_gradient_norms.values()) == pytest.approx(norms.tolist(), rel=1e-3)
+    dora = match_alpha(base, setup, "dora", 5, examples, lora)
+    assert (lora.other, dora.other, dora.differs) == (None, setup.alpha, False)
+
+
 @pytest.mark.parametrize("micro_batch", [None, 2])
 def test_the_matched_alpha_gives_the_references_gradient(
     base: Any, prepared: Any, make: Callable[..., Any], micro_batch: int | None

@@ -1,7 +1,9 @@
 """A plan says what the experiment then does, and writes nothing."""
 
 import json
+import re
 import shutil
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +44,35 @@ def test_a_plan_counts_runs_steps_tokens_and_parameters(
     said = "\n".join(plan.lines())
     assert "4 runs of 3 steps to choose the learning rate, 4 runs of 6 steps of 4 examples" in said
     assert "hyplora      2,570 trainable parameters, 10 of them curvatures and scales" in said
+    assert "up to 2 as long at another alpha" not in said
+    assert re.search(r"alpha about \S+, or \S+ by the norm over all layers", said)
+    start = plan.methods[1].start
+    assert start is not None
+    least, most = min(start.curvatures.values()), max(start.curvatures.values())
+    assert f"K about {least:.2g} to {most:.2g} by layer" in said
+    assert "% of tokens beyond the maps' limit" in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_runs_at_another_alpha_are_counted_with_their_tokens(
+    tiny_model: Path, training_file: Path, test_sets: Path
+) -> None:
+    once = plan_finetune(tiny_model, train=training_file, data=test_sets, **CHOICES)
+    asked = plan_finetune(tiny_model, train=training_file, data=test_sets, alpha_check=True, **CHOICES)
+    assert (once.again, asked.again) == (0, 2)
+    # 4 methods and seeds at two rates of 3 steps, 4 of 6, and again 2 of 6
+    assert 2 * 6 * 4 * 20 < asked.tokens - once.tokens < 2 * 6 * 4 * 60
+    assert "of 4 examples, and up to 2 as long at another alpha" in "\n".join(asked.lines())
+
+
+def test_many_inputs_beyond_the_limit_of_the_maps_are_warned_of(
+    tiny_model: Path, training_file: Path, test_sets: Path
+) -> None:
+    plan = plan_finetune(tiny_model, train=training_file, data=test_sets, curvature=1e-4, **CHOICES)
+    (warning,) = [warning for warning in plan.warnings if "longer than its maps are exact for" in warning]
+    start = plan.methods[1].start
+    assert start is not None
+    assert warning.startswith(f"{statistics.mean(start.beyond.values()):.0%} of hyplora's inputs")
 
 
 def test_leaks_are_refused_as_in_the_run(tiny_model: Path, test_sets: Path) -> None:

@@ -334,6 +334,62 @@ def test_a_loss_compared_before_each_examples_was_kept_says_so(result: Compariso
     assert "did not keep each example's loss" in card.reason
 
 
+def loss_card(each: ComparisonResult) -> str:
+    return next(section.card.reason for section in each.view().sections if section.anchor == "loss")
+
+
+@pytest.mark.parametrize(
+    ("gain", "other", "label", "said"),
+    [
+        (
+            0.3,
+            0.3,
+            "helps",
+            "The verdict is the same with alpha matched by the norm over all layers (390 in place of 640)",
+        ),
+        (0.3, 0.0, "depends on alpha", "higher, which luck explains: it depends on alpha."),
+        (0.0, -0.3, "depends on alpha", "higher, more than luck gives: it depends on alpha."),
+        (0.3, None, "helps", "Whether that depends on alpha was not checked."),
+    ],
+)
+def test_what_the_verdict_on_loss_owes_to_alpha_is_said_and_shown(
+    gain: float, other: float | None, label: str, said: str
+) -> None:
+    each = make_experiment(gain=gain, at_other_alpha=other)
+    assert each["hyplora"].loss_label == label
+    assert said in loss_card(each)
+    rows = [table.rows for section in each.view().sections for table in section.tables if "matchings" in table.title]
+    assert [[row[1] for row in of] for of in rows] == [["median layer", "all layers' norm"]] * (other is not None)
+    accuracy = next(section.card for section in each.view().sections if section.anchor == "accuracy")
+    caveat = "questions were asked at one matching alone" in accuracy.reason
+    assert caveat == (accuracy.verdict == "helps" and label == "depends on alpha")
+
+
+def test_one_seed_is_told_at_both_alphas_and_settles_nothing() -> None:
+    each = make_experiment(seeds=(0,), at_other_alpha=-0.3)
+    assert each["hyplora"].loss_label == "no detectable difference"
+    assert "One seed cannot tell that from luck with alpha matched by the norm over all layers" in loss_card(each)
+
+
+def test_a_result_saved_before_alpha_was_checked_opens_and_says_so() -> None:
+    data = make_experiment(gain=0.3).to_dict()
+    for part in data["comparisons"]:
+        del part["alpha_check"]
+    for run in data["runs"]:
+        del run["other_alpha"]
+    assert "Whether that depends on alpha was not checked." in loss_card(ComparisonResult.from_dict(data))
+
+
+def test_a_run_at_another_alpha_that_failed_is_told() -> None:
+    each = make_experiment(at_other_alpha=0.0)
+    lost = tuple(
+        dataclasses.replace(run, status="failed", error="killed") if (run.purpose, run.seed) == ("alpha", 1) else run
+        for run in each.runs
+    )
+    said = words(dataclasses.replace(each, runs=lost))
+    assert "A run at another alpha failed, so whether the verdict depends on it is not known" in said
+
+
 def test_a_best_rate_at_the_end_of_those_tried_is_said_with_the_verdict(result: ComparisonResult) -> None:
     cards = {section.anchor: section.card for section in result.view().sections}
     assert "may be better" not in cards["accuracy"].reason + cards["loss"].reason

@@ -147,6 +147,112 @@ def test_sweeps_are_not_compared() -> None:
     assert found.label == "no verdict"
 
 
+#: Differences in loss of three seeds that are told from luck in either direction, or not at all.
+DIFFERENCES = {
+    "helps": (-0.10, -0.11, -0.09),
+    "no detectable difference": (0.02, -0.03, 0.01),
+    "hurts": (0.10, 0.09, 0.11),
+}
+
+
+def at_two_alphas(first: str, other: str, method: str = "hyplora") -> list[RunFacts]:
+    """Final runs of LoRA and a method, and the method at another alpha."""
+    made = [marked("lora", seed, {}, 0.8) for seed in range(3)]
+    for seed in range(3):
+        final = dataclasses.replace(marked(method, seed, {}, 0.8 + DIFFERENCES[first][seed]), alpha=57.0)
+        again = marked(method, seed, {}, 0.8 + DIFFERENCES[other][seed])
+        made += [
+            dataclasses.replace(final, other_alpha=39.0),
+            dataclasses.replace(again, purpose="alpha", alpha=39.0, other_alpha=39.0),
+        ]
+    return made
+
+
+@pytest.mark.parametrize("other", DIFFERENCES)
+@pytest.mark.parametrize("first", DIFFERENCES)
+def test_a_verdict_on_loss_that_another_alpha_does_not_share_depends_on_alpha(first: str, other: str) -> None:
+    """All combinations; the labels of each alpha are those that the same losses get by themselves."""
+    made = at_two_alphas(first, other)
+    (found,) = compare_runs(made, ("lora", "hyplora"), NAMES, held_out_tokens=TOKENS)
+    assert found.loss_label == (first if first == other else "depends on alpha")
+    check = found.alpha_check
+    assert check is not None
+    assert (check.label, check.other_label, check.alpha, check.other_alpha) == (first, other, 57.0, 39.0)
+    assert check.loss.value == pytest.approx(np.mean(DIFFERENCES[other]))
+    finals = [run for run in made if run.purpose == "final"]
+    (alone,) = compare_runs(finals, ("lora", "hyplora"), NAMES, held_out_tokens=TOKENS)
+    assert (alone.loss_label, alone.loss, alone.alpha_check) == (first, found.loss, None)
+
+
+@pytest.mark.parametrize("lost", [{"status": "failed"}, {"held_out_losses": ()}, {"purpose": "sweep"}])
+def test_an_alpha_that_was_not_tried_with_every_seed_says_nothing(lost: dict[str, object]) -> None:
+    made = at_two_alphas("helps", "hurts")
+    made[-1] = dataclasses.replace(made[-1], **lost)  # type: ignore[arg-type]
+    (found,) = compare_runs(made, ("lora", "hyplora"), NAMES, held_out_tokens=TOKENS)
+    assert (found.loss_label, found.alpha_check) == ("helps", None)
+
+
+def test_where_both_matchings_give_one_alpha_the_final_runs_are_the_check() -> None:
+    made = [dataclasses.replace(run, alpha=39.0) for run in at_two_alphas("helps", "hurts") if run.purpose == "final"]
+    (found,) = compare_runs(made, ("lora", "hyplora"), NAMES, held_out_tokens=TOKENS)
+    assert found.loss_label == "helps"
+    assert found.alpha_check is not None
+    assert found.alpha_check.loss == found.loss
+
+
+def test_losses_at_the_other_alpha_are_corrected_over_the_methods_too() -> None:
+    made = at_two_alphas("helps", "helps")
+    made += [run for run in at_two_alphas("hurts", "no detectable difference", "dora") if run.method == "dora"]
+    found = compare_runs(made, ("lora", "dora", "hyplora"), NAMES, held_out_tokens=TOKENS)
+    assert [one.loss_label for one in found] == ["depends on alpha", "helps"]
+    raw = [one.alpha_check.loss.pvalue or 0.0 for one in found if one.alpha_check]
+    labels = ["no detectable difference" if p > 0.05 else "helps" for p in holm(raw)]
+    assert [one.alpha_check.other_label for one in found if one.alpha_check] == labels
+
+
+#: Nats a token: of a seed's own luck, of its luck at one alpha, of an example's and of both.
+LUCK = {"seed": 0.004, "alpha": 0.003, "example": 0.03, "both": 0.05}
+
+
+def simulated(true: tuple[float, float], rng: np.random.Generator, seeds: int = 3) -> tuple[str, str]:
+    """The verdict on loss with and without a check of alpha, where the method truly differs so at each matching."""
+    examples = rng.normal(0, LUCK["example"], 40)
+    made = [marked("lora", seed, {}) for seed in range(seeds)]
+    made = [dataclasses.replace(run, held_out_losses=(0.0,) * 40) for run in made]
+    for seed in range(seeds):
+        own = rng.normal(0, LUCK["seed"])
+        for purpose, difference in zip(("final", "alpha"), true, strict=True):
+            luck = own + rng.normal(0, LUCK["alpha"])
+            losses = difference + luck + examples + rng.normal(0, LUCK["both"], 40)
+            run = RunFacts("hyplora", seed, 3e-4, purpose, "finished", held_out_losses=tuple(losses.tolist()))
+            made.append(run)
+    (found,) = compare_runs(made, ("lora", "hyplora"), (), held_out_tokens=(50,) * 40)
+    assert found.alpha_check is not None
+    return found.loss_label, found.alpha_check.label
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", [3, 6])
+def test_checking_alpha_makes_false_verdicts_rarer_and_keeps_true_ones(seeds: int) -> None:
+    """Simulated experiments: no difference, one at both matchings, one at the first alone, and opposite ones."""
+    rng, count = np.random.default_rng(0), 80
+
+    def shares(*true: float) -> tuple[dict[str, float], dict[str, float]]:
+        checked, alone = zip(*(simulated((true[0], true[1]), rng, seeds) for _ in range(count)), strict=True)
+        names = {*checked, *alone}
+        return tuple({name: labels.count(name) / count for name in names} for labels in (checked, alone))  # type: ignore[return-value]
+
+    checked, alone = shares(0, 0)
+    false = [sum(found.get(label, 0) for label in ("helps", "hurts")) for found in (checked, alone)]
+    assert false[0] <= false[1] <= stats.binom.ppf(0.999, count, 0.05) / count
+    checked, alone = shares(-0.05, -0.05)
+    assert checked["helps"] >= alone["helps"] - 0.1 > 0.8
+    checked, alone = shares(-0.05, 0)
+    assert checked.get("helps", 0) <= 0.1 < 0.8 < alone["helps"]
+    checked, _ = shares(-0.05, 0.05)
+    assert checked["depends on alpha"] >= 0.9
+
+
 @pytest.mark.slow
 def test_an_experiment_without_a_difference_says_so_nineteen_times_in_twenty() -> None:
     """The whole verdict with two methods against the reference: Holm keeps both together at 5%."""
