@@ -107,7 +107,7 @@ def test_a_record_is_what_a_run_gave_with_its_predictions_in_files_of_their_own(
     )
     store.save(RUN, facts, {"mawps": (), "addsub": PREDICTIONS})
     saved = json.loads((store.folder(RUN) / "record.json").read_text())
-    assert list(saved)[-6:-2] == ["hidden_delta", "predictions", "adapter", "diverged"]
+    assert list(saved)[-7:-3] == ["hidden_delta", "predictions", "adapter", "diverged"]
     assert saved["predictions"] == ["mawps", "addsub"]
     assert store.record(RUN) == facts
 
