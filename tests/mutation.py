@@ -2,36 +2,43 @@
 
 Mutants are cosmic-ray's: another operator, another comparison, a number off by one, a condition negated, a loop left
 out. A seeded sample of them is tested, each in a copy of the checkout: by the tests of its own module first, and, if it
-survives these, by all of its package's. A mutant whose tests take three times as long as without it counts as noticed.
-Prints what survived, and exits 1 where fewer than 85% were noticed.
+survives these, by all that import it by whatever way, the nearest first. A mutant whose tests take three times as long
+as without it counts as noticed. Prints what survived, and exits 1 where fewer than 85% were noticed.
 
     python tests/mutation.py --python .venv/bin/python --sample 300
 """
 
 import argparse
+import ast
+import difflib
+import json
 import math
 import os
 import random
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from cosmic_ray.commands.init import _all_work_items as work_items
-from cosmic_ray.mutating import mutate_and_test
-from cosmic_ray.testing import run_tests
-from cosmic_ray.work_item import MutationSpec, TestOutcome
+from cosmic_ray.mutating import use_mutation
+from cosmic_ray.plugins import get_operator
+from cosmic_ray.work_item import MutationSpec
 
 ROOT = Path(__file__).parent.parent
-MUTATED = ("geoprobe/stats/**/*.py",)
+MUTATED = "geoprobe/stats"
+TESTS = "tests/stats"
 LEAST = 0.85
 TIMES = 3
+#: Exit codes of pytest: all passed, and none are there that are not slow.
+UNNOTICED = (0, 5)
 #: Bits of a float are an error of type that any test sees, and a compiled function with another decorator, or none, is
 #: the same function; `|` stands in annotations, and `is` is as good as `==` where there is one None.
 USELESS = re.compile(
@@ -52,7 +59,7 @@ class Outcome:
 
 def mutants(pattern: str) -> list[MutationSpec]:
     """Every useful mutant of the modules that the pattern finds."""
-    paths = [path.relative_to(ROOT) for each in MUTATED for path in sorted(ROOT.glob(each)) if path.stem != "__init__"]
+    paths = [path.relative_to(ROOT) for path in sorted((ROOT / MUTATED).rglob("*.py")) if path.stem != "__init__"]
     chosen = [path for path in paths if re.search(pattern, path.as_posix())]
     every = [item.mutations[0] for item in work_items(chosen, {})]
     lines = {path: path.read_text("utf-8").splitlines() for path in chosen}
@@ -64,67 +71,129 @@ def mutants(pattern: str) -> list[MutationSpec]:
     ]
 
 
-def tests_of(module: Path) -> list[str]:
-    """What tests a module: its own file if there is one, then its package's."""
-    folder = ROOT / "tests" / module.parent.relative_to("geoprobe")
-    names = {module.stem, module.stem.removesuffix("_kernels")}
-    if not folder.is_dir():  # the nulls' tests stand beside the others
-        names.add(folder.name)
-        folder = folder.parent
-    own = [str(path.relative_to(ROOT)) for name in sorted(names) if (path := folder / f"test_{name}.py").exists()]
-    wide = str(folder.relative_to(ROOT))
-    if folder.name == "stats":  # without the packages below it, which have modules of their own
-        wide += " --ignore tests/stats/powerlaw --ignore tests/stats/hyperbolicity"
-    return [" ".join(own), wide] if own else [wide]
+def module_of(name: str) -> Path | None:
+    """The file of a module or package, if it is one of the statistics or a helper of their tests."""
+    path = Path(*name.split("."))
+    if not path.is_relative_to(MUTATED) and not path.is_relative_to(TESTS):
+        return None
+    return next((each for each in (path.with_suffix(".py"), path / "__init__.py") if (ROOT / each).exists()), None)
+
+
+def names_in(path: Path) -> Iterator[tuple[str, str]]:
+    """Module and name of everything that a file imports from somewhere."""
+    for node in ast.walk(ast.parse((ROOT / path).read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            package = ".".join(path.parts[: -node.level]) if node.level else ""
+            source = ".".join(part for part in (package, node.module) if part)
+            yield from ((source, alias.name) for alias in node.names)
+
+
+@cache
+def imported(path: Path) -> frozenset[Path]:
+    """Files that a file imports; of a package, where the name comes from, and not all that the package imports."""
+    found: set[Path | None] = set()
+    for source, name in names_in(path):
+        whole, part = module_of(source), module_of(f"{source}.{name}")
+        if part is None and whole is not None and whole.name == "__init__.py":
+            part = next((module_of(origin) for origin, given in names_in(whole) if given == name), whole)
+        found.add(part or whole)
+    return frozenset(each for each in found if each is not None and each != path)
+
+
+@cache
+def steps_to(test: Path) -> dict[Path, int]:
+    """How many imports away each module is from a file of tests."""
+    steps, edge = {test: 0}, [test]
+    while edge:
+        following = {path for each in edge for path in imported(each)} - steps.keys()
+        steps |= dict.fromkeys(following, steps[edge[0]] + 1)
+        edge = sorted(following)
+    return steps
+
+
+@cache
+def tests_of(module: Path) -> tuple[tuple[str, ...], ...]:
+    """What tests a module: the files of its name, if there are any, then others that import it, the nearest first."""
+    every = sorted(path.relative_to(ROOT) for path in (ROOT / TESTS).rglob("test_*.py"))
+    reaching = sorted((path for path in every if module in steps_to(path)), key=lambda path: steps_to(path)[module])
+    named = {f"test_{name}" for name in (module.stem, module.stem.removesuffix("_kernels"), module.parent.name)}
+    own = [path for path in reaching if path.stem in named]
+    return tuple(tuple(map(str, group)) for group in (own, [path for path in reaching if path not in own]) if group)
 
 
 class Worker:
-    """A copy of the checkout, one a process."""
+    """A copy of the checkout and a process that runs its tests, one a process."""
 
     folder: Path
-    python: str
+    runs: "subprocess.Popen[str]"
 
     @classmethod
     def begin(cls, python: str, scratch: str) -> None:
         cls.folder = Path(tempfile.mkdtemp(dir=scratch))
-        cls.python = python
         for name in ("geoprobe", "tests"):
             shutil.copytree(ROOT / name, cls.folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "pyproject.toml", cls.folder)
+        (cls.folder / "cache").mkdir()
         os.chdir(cls.folder)
+        command = [python, "tests/mutation_runs.py"]
+        cls.runs = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     @classmethod
-    def command(cls, tests: str) -> str:
-        return f"{cls.python} -m pytest -x -q -p no:cacheprovider {tests}"
+    def run(cls, tests: Sequence[str], limit: float, cache: str = "cache") -> dict[str, Any]:
+        """Exit code (None: the limit was reached) and seconds of tests."""
+        assert cls.runs.stdin is not None
+        assert cls.runs.stdout is not None
+        request = {"tests": tests, "cache": str(cls.folder / cache), "limit": limit}
+        cls.runs.stdin.write(json.dumps(request) + "\n")
+        cls.runs.stdin.flush()
+        answer: dict[str, Any] = json.loads(cls.runs.stdout.readline())
+        return answer
+
+    @classmethod
+    @cache
+    def seconds(cls, test: str) -> float:
+        """What a file of tests takes with everything in place; kernels are compiled the first time."""
+        answer = cls.run([test], 3600)
+        if answer["code"] not in UNNOTICED:
+            raise RuntimeError(f"{test} fails without any mutant:\n{Path('output.txt').read_text()}")
+        return float(answer["seconds"])
 
 
-def seconds(tests: str) -> float:
-    """What tests take with everything in place, and nothing compiled."""
-    with tempfile.TemporaryDirectory(dir=Worker.folder) as cache:
-        os.environ["NUMBA_CACHE_DIR"] = cache
-        began = time.monotonic()
-        outcome, output = run_tests(Worker.command(tests), 3600)
-    if outcome is not TestOutcome.SURVIVED:
-        raise RuntimeError(f"{tests} fails without any mutant:\n{output}")
-    return time.monotonic() - began
+@cache
+def compiled_anew(module: Path) -> frozenset[str]:
+    """Names of modules whose compiled kernels hold the module's: numba's cache looks at each file by itself."""
+    paths = [path.relative_to(ROOT) for path in (ROOT / MUTATED).rglob("*.py")]
+    return frozenset(path.stem for path in paths if module in steps_to(path))
 
 
-def tried(mutant: MutationSpec, taken: Mapping[str, float]) -> Outcome:
+def cache_without(module: Path) -> str:
+    """A cache of compiled kernels without those that hold the module's."""
+    stale = compiled_anew(module)
+
+    def ignored(_: str, names: list[str]) -> list[str]:
+        return [name for name in names if name.split(".")[0] in stale and name.endswith((".nbi", ".nbc"))]
+
+    shutil.rmtree("fresh", ignore_errors=True)
+    shutil.copytree("cache", "fresh", copy_function=os.link, ignore=ignored)
+    return "fresh"
+
+
+def tried(mutant: MutationSpec) -> Outcome:
     """Test one mutant."""
-    late, diff = False, ""
-    for tests in tests_of(mutant.module_path):
-        # numba's cache of a function does not notice that another that it calls has changed
-        fresh = mutant.module_path.stem.endswith("_kernels")
-        cache = Path(tempfile.mkdtemp(dir=Worker.folder)) if fresh else Worker.folder / "cache"
-        os.environ["NUMBA_CACHE_DIR"] = str(cache)
-        result = mutate_and_test([mutant], Worker.command(tests), 30 + TIMES * taken[tests])
-        if fresh:
-            shutil.rmtree(cache)
-        diff = "\n".join(line for line in (result.diff or "").splitlines() if re.match(r"[+-](?![+-])", line))
-        if result.test_outcome is not TestOutcome.SURVIVED:
-            late = result.output == "timeout"
-            return Outcome(mutant, True, late, diff)
-    return Outcome(mutant, False, late, diff)
+    path = mutant.module_path
+    operator = get_operator(mutant.operator_name)(**mutant.operator_args)
+    stat = path.stat()
+    code, diff = 0, ""
+    for tests in tests_of(path):
+        limit = 30 + TIMES * sum(map(Worker.seconds, tests))
+        with use_mutation(path, operator, mutant.occurrence) as (before, after):
+            code = Worker.run(tests, limit, cache_without(path) if path.stem.endswith("_kernels") else "cache")["code"]
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        lines = difflib.unified_diff(before.splitlines(), after.splitlines(), n=0, lineterm="")
+        diff = "\n".join(line for line in lines if re.match(r"[+-](?![+-])", line))
+        if code not in UNNOTICED:
+            break
+    return Outcome(mutant, code not in UNNOTICED, code is None, diff)
 
 
 def wilson(hits: int, of: int, z: float = 1.96) -> tuple[float, float]:
@@ -137,13 +206,11 @@ def wilson(hits: int, of: int, z: float = 1.96) -> tuple[float, float]:
 
 def outcomes(sample: Sequence[MutationSpec], python: str, workers: int) -> Iterator[Outcome]:
     """Outcomes, in the sample's order."""
-    needed = sorted({tests for mutant in sample for tests in tests_of(mutant.module_path)})
     with (
         tempfile.TemporaryDirectory() as scratch,
         ProcessPoolExecutor(workers, initializer=Worker.begin, initargs=(python, scratch)) as pool,
     ):
-        taken = dict(zip(needed, pool.map(seconds, needed), strict=True))
-        yield from pool.map(partial(tried, taken=taken), sample)
+        yield from pool.map(tried, sample)
 
 
 def main() -> None:
@@ -164,7 +231,7 @@ def main() -> None:
             line = outcome.mutant.start_pos[0]
             sys.stdout.write(f"{outcome.mutant.module_path}:{line} survived\n{outcome.diff}\n")
             sys.stdout.flush()
-        if len(found) % 10 == 0:
+        if len(found) % 5 == 0:
             sys.stderr.write(f"{sum(each.noticed for each in found)} of {len(found)} noticed so far\n")
     noticed, late = sum(each.noticed for each in found), sum(each.late for each in found)
     low, high = wilson(noticed, len(found))

@@ -52,6 +52,49 @@ def test_distances_have_the_law_of_random_directions_with_the_same_norms():
         assert np.std(one) == pytest.approx(np.std(other), rel=0.25)
 
 
+@pytest.mark.parametrize(("n", "dimension", "spread"), [(40, 200, 0.4), (60, 12, 0.3), (30, 30, 0.0)])
+def test_a_null_holds_the_geometry_that_it_names(n, dimension, spread):
+    """Frames, axes, norms and the dimensions that a length is measured in, each by its definition with numpy."""
+    points = cloud(n, dimension, spread, 1.0, RNG(6))
+    null = elliptical_null(points)
+    weights = 1 - null.share
+    assert weights.sum() == pytest.approx(1)
+    np.testing.assert_allclose(null.frame.T @ null.frame, np.eye(n - 1), atol=1e-12)
+    np.testing.assert_allclose(null.frame.T @ np.sqrt(weights), 0, atol=1e-12)  # 1/s, to which all rows are orthogonal
+    np.testing.assert_allclose(null.axes @ null.axes.T, np.eye(len(null.axes)), atol=1e-7)
+    centred = points - weights @ points
+    np.testing.assert_allclose(null.mean, weights @ points)
+    np.testing.assert_allclose(centred @ null.axes.T @ null.axes, centred, atol=1e-7)
+    np.testing.assert_allclose(null.norms, np.linalg.norm(centred, axis=1))
+    rank = min(n - 1, dimension)
+    assert len(null.axes) == len(null.roots) == rank
+    assert (null.roots**2).sum() == pytest.approx(n)
+    assert null.kept.sum() == pytest.approx(min(n / 2, 0.95 * rank), rel=0.01)
+    # the rows over their lengths have these singular values
+    own = centred * np.sqrt(weights)[:, None]
+    values = np.linalg.svd(own / np.sqrt((own**2).sum() / n), compute_uv=False)[:rank]
+    np.testing.assert_allclose(np.sort(null.roots), np.sort(values), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("n", "dimension"), [(40, 400), (60, 12)])
+def test_lengths_are_those_at_which_every_row_is_as_long_among_the_others(n, dimension):
+    """Leave-one-out Mahalanobis lengths by numpy's inverse of the others' covariance, row by row."""
+    points = cloud(n, dimension, 0.4, 1.0, RNG(7))
+    null = elliptical_null(points)
+    weights = 1 - null.share
+    lengths = []
+    ridge = float(np.mean(null.roots**2 * (1 / null.kept - 1)))
+    unit = n / (((points - null.mean) ** 2).sum(axis=1) @ weights)
+    for left in range(n):
+        others, own = np.delete(points, left, axis=0), np.delete(weights, left)
+        mean = own @ others / own.sum()
+        covariance = (others - mean).T * own @ (others - mean) * unit
+        gap = points[left] - mean
+        lengths.append(gap @ np.linalg.solve(covariance + ridge * np.eye(dimension), gap) * weights[left])
+    assert np.std(np.log(lengths)) < 0.005
+    assert np.std(np.log(np.linalg.norm(points - points.mean(axis=0), axis=1) ** 2)) > 0.3
+
+
 def test_covariance_is_kept_on_average():
     rng = RNG(3)
     points = cloud(300, 8, 0.0, 2.0, rng)

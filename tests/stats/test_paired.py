@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy import integrate, stats
+from scipy import integrate, optimize, stats
 from scipy.special import expit, logit
 
 from geoprobe.stats.paired import (
@@ -333,6 +333,54 @@ def test_the_examples_part_of_the_interval_is_the_ratio_estimators_of_a_textbook
     assert found.low is not None
     assert found.high is not None
     assert (found.high - found.low) / 2 == pytest.approx(1.96 * error, rel=0.03)
+
+
+def test_few_examples_widen_the_interval_to_students_on_their_effective_number() -> None:
+    """Seeds alike, so that examples make all the noise; a third of these weighs as good as nothing."""
+    one = stats.norm.ppf((np.arange(8) + 0.5) / 8)
+    tokens = np.full(8, 50.0)
+    found = paired_losses(np.tile(one, (30, 1)), tokens, np.random.default_rng(0), replicates=40_000)
+    assert found.low is not None
+    assert found.high is not None
+    half = stats.t.ppf(0.975, 7) * one.std(ddof=1) / np.sqrt(8)
+    assert (found.high - found.low) / 2 == pytest.approx(half, rel=0.04)
+    light = paired_losses(
+        np.tile(np.append(one, np.zeros(4)), (30, 1)),
+        np.append(tokens, np.full(4, 1e-9)),
+        np.random.default_rng(0),
+        replicates=40_000,
+    )
+    assert light.high is not None
+    assert light.high == pytest.approx(
+        stats.t.ppf(0.975, 7) / stats.norm.ppf(0.975) * 1.96 * one.std() / 8**0.5, rel=0.1
+    )
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_what_two_methods_differ_by_less_than_is_the_farther_end_of_the_90_percent_interval_by_scipy(sign: int) -> None:
+    rng = np.random.default_rng(9)
+    differences = sign * rng.normal(0.02, 0.01, 6)
+    interval = stats.ttest_1samp(differences, 0).confidence_interval(0.9)
+    assert paired_means(differences, rng).equivalent == pytest.approx(max(-interval.low, interval.high))
+    one = sign * rng.choice([-1, 0, 0, 0, 1, 1], 600)
+    found = paired_accuracy(np.tile(one < 0, (9, 1)), np.tile(one > 0, (9, 1)), rng)
+    expected = abs(one.mean()) + stats.norm.ppf(0.95) * one.std() / np.sqrt(600)
+    assert found.equivalent == pytest.approx(expected, rel=0.03)
+
+
+@pytest.mark.parametrize("seeds", [3, 6])
+def test_the_range_of_the_detectable_difference_is_between_the_80_percent_limits_of_the_seeds_variance(
+    seeds: int,
+) -> None:
+    """Where seeds make all the noise it goes with their deviation: its limits by scipy's chi-squared, times power's."""
+    differences = np.random.default_rng(10).normal(0, 1, seeds)
+    found = paired_means(differences, np.random.default_rng(0))
+    freedom = seeds - 1
+    # the deviation at which a t test of so many has a power of 80% is the one that scipy's noncentral t says
+    shift = optimize.brentq(lambda at: stats.nct.sf(stats.t.ppf(0.975, freedom), freedom, at) - 0.8, 0.1, 30)
+    error = differences.std(ddof=1) / np.sqrt(seeds)
+    limits = [error * shift * np.sqrt(freedom / stats.chi2.ppf(share, freedom)) for share in (0.9, 0.1)]
+    assert (found.detectable_low, found.detectable_high) == pytest.approx(limits, rel=0.03)
 
 
 def test_losses_of_another_number_of_examples_are_refused() -> None:

@@ -3,7 +3,7 @@ import pytest
 from scipy import integrate, stats
 from scipy.optimize import minimize_scalar
 
-from geoprobe.stats.radial import fit_radial, radial_bootstrap, radial_goodness, zeta_on_interval
+from geoprobe.stats.radial import RadialFit, fit_radial, radial_bootstrap, radial_goodness, zeta_on_interval
 
 
 def drawn(zeta: float, low: float, high: float, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -58,6 +58,47 @@ def test_a_true_law_passes_and_normal_radii_do_not() -> None:
     assert radial_goodness(law, 99, rng) > 0.05
     assert radial_goodness(bell, 99, rng) == 0.01
     assert radial_bootstrap(np.ones(20), 3, rng).tolist() == pytest.approx([np.nan] * 3, nan_ok=True)
+
+
+@pytest.mark.parametrize("zeta", [-3.0, 1e-12, 2.0])
+def test_the_distance_from_the_fit_is_scipys_kolmogorov_smirnov_statistic(zeta: float) -> None:
+    radii = 1 + 2 * np.random.default_rng(3).beta(2, 2, 60)
+    if abs(zeta) < 1:  # symmetric radii have a flat law
+        radii = np.concatenate([radii, radii.min() + radii.max() - radii])
+    elif zeta < 0:
+        radii = 4 - radii**0.5
+    fitted = fit_radial(radii)
+    assert fitted is not None
+    assert (fitted.low, fitted.high, fitted.n) == (radii.min(), radii.max(), radii.size)
+    width = fitted.high - fitted.low
+    law = stats.uniform(fitted.low, width)
+    if abs(fitted.zeta) > 1e-6:
+        away = stats.truncexpon(b=abs(fitted.zeta) * width, scale=1 / abs(fitted.zeta))
+        rising = fitted.zeta > 0
+        cdf = (lambda r: away.sf(fitted.high - r)) if rising else (lambda r: away.cdf(r - fitted.low))
+    else:
+        cdf = law.cdf
+    assert fitted.ks == pytest.approx(stats.kstest(radii, cdf).statistic, abs=1e-9)
+
+
+@pytest.mark.parametrize("zeta", [-8.0, 0.0, 1e-12, 5.0])
+def test_p_of_the_fit_is_the_share_of_scipys_samples_that_lie_as_far_from_their_own(zeta: float) -> None:
+    low, high, n, rng = 1.0, 3.0, 40, np.random.default_rng(4)
+    distances = []
+    for _ in range(400):
+        again = fit_radial(rng.uniform(low, high, n) if abs(zeta) < 1e-9 else drawn(zeta, low, high, n, rng))
+        assert again is not None
+        distances.append(again.ks)
+    for level in (0.3, 0.8):
+        fitted = RadialFit(zeta, low, high, float(np.quantile(distances, level)), n)
+        assert radial_goodness(fitted, 499, rng) == pytest.approx(1 - level, abs=0.1)
+
+
+def test_resampled_rates_scatter_as_those_of_fresh_samples() -> None:
+    rng = np.random.default_rng(5)
+    fresh = [fit_radial(drawn(3.0, 1, 3, 400, rng)) for _ in range(200)]
+    again = radial_bootstrap(drawn(3.0, 1, 3, 400, rng), 200, rng)
+    assert again.std(ddof=1) == pytest.approx(np.std([each.zeta for each in fresh if each], ddof=1), rel=0.25)
 
 
 def test_radii_that_are_equal_or_too_few_have_no_law() -> None:

@@ -4,7 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from geoprobe.stats.resampling import bootstrap_mean, bootstrap_ratio_of_groups, monte_carlo_pvalue
+from geoprobe.stats.resampling import (
+    bootstrap_mean,
+    bootstrap_ratio_of_groups,
+    draw_until_clear,
+    monte_carlo_pvalue,
+    monte_carlo_test,
+    student_mean,
+)
 
 
 def test_bootstrap_interval_matches_the_normal_theory_of_a_large_sample() -> None:
@@ -85,3 +92,67 @@ def test_pvalues_are_uniform_under_the_null() -> None:
     rng = np.random.default_rng(2)
     draws = [monte_carlo_pvalue(rng.standard_normal(), rng.standard_normal(99), "less") for _ in range(2000)]
     assert np.mean(np.array(draws) <= 0.05) == pytest.approx(0.05, abs=0.015)
+
+
+def test_an_interval_of_a_ratio_is_that_of_its_linear_parts_by_normal_theory() -> None:
+    rng = np.random.default_rng(4)
+    below = rng.uniform(1, 9, 3000)
+    above = 0.5 * below + rng.standard_normal(3000)
+    found = bootstrap_ratio_of_groups(above, below, np.arange(3000), rng, replicates=4000, level=0.8)
+    ratio = above.sum() / below.sum()
+    error = (above - ratio * below).std(ddof=1) / below.mean() / np.sqrt(3000)
+    np.testing.assert_allclose(found, stats.norm.interval(0.8, ratio, error), atol=0.1 * error)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.95])
+def test_students_interval_of_a_mean_is_scipys(level: float) -> None:
+    values = np.array([1.0, 4.0, 4.5, 9.0])
+    expected = stats.ttest_1samp(values, 0).confidence_interval(level)
+    assert student_mean(values, level=level) == pytest.approx((expected.low, expected.high))
+    assert student_mean(values[:2]) == pytest.approx(stats.ttest_1samp(values[:2], 0).confidence_interval(0.95))
+    assert student_mean(values[:1]) is None
+
+
+def test_a_test_gives_scipys_z_of_the_observed_value_among_the_draws() -> None:
+    null = np.array([3.0, 5.0, 4.0, 9.0])
+    found = monte_carlo_test(2.0, null, "less")
+    assert found.z == pytest.approx(stats.zmap(2.0, null, ddof=1))
+    assert (found.observed, found.null_mean, found.null_sd) == (2.0, 5.25, pytest.approx(np.std(null, ddof=1)))
+    assert found.pvalue == 1 / 5
+    two = monte_carlo_test(2.0, null[:2], "greater")
+    assert (two.z, two.pvalue) == (pytest.approx(-2 / np.sqrt(2)), 1.0)
+    one = monte_carlo_test(2.0, null[:1], "less")
+    assert (one.z, one.null_sd, one.pvalue) == (None, 0.0, 0.5)
+    assert monte_carlo_test(2.0, np.full(9, 2.0), "less").z is None
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_drawing_that_stops_early_rejects_what_all_draws_would_and_draws_no_more_than_a_batch_too_many(
+    seed: int,
+) -> None:
+    """Against the whole null, of which the draws are the first: at the level, above it, and far from it."""
+    rng = np.random.default_rng(seed)
+    most, batch, level = int(rng.integers(19, 130)), int(rng.integers(1, 30)), float(rng.choice([0.05, 0.1, 0.3]))
+    whole = rng.integers(0, 40, most).astype(float)
+    observed = float(rng.integers(0, 9))
+    sizes: list[int] = []
+
+    def draw(count: int) -> np.ndarray:
+        sizes.append(count)
+        return whole[sum(sizes) - count : sum(sizes)]
+
+    drawn = draw_until_clear(observed, draw, most, level=level, batch=batch)
+    np.testing.assert_array_equal(drawn, whole[: drawn.size])
+    rejected = (1 + (whole <= observed).sum()) / (1 + most) <= level
+    assert (monte_carlo_pvalue(observed, drawn, "less") <= level) == rejected
+    assert all(size == batch for size in sizes[:-1])
+    low = np.cumsum(whole <= observed)  # the draw at which no rest could reject any more
+    clear = np.flatnonzero((1 + low) / (1 + most) > level)
+    needed = int(clear[0]) + 1 if clear.size else most
+    assert needed <= drawn.size < needed + batch
+    assert drawn.size == min(most, -(-needed // batch) * batch)
+
+
+def test_by_default_twenty_are_drawn_at_a_time_at_five_percent() -> None:
+    assert draw_until_clear(0.0, np.zeros, 199).size == 20
+    assert draw_until_clear(0.0, np.ones, 199).size == 199

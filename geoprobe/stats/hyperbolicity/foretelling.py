@@ -25,7 +25,7 @@ CLUSTERS = (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 18, 20, 24, 28, 32, 36, 
 DIMENSIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 #: Shares of the pairs that are told from all others.
 PAIRS = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
-#: A point nearer to the mean than this share of the median distance counts as if it were there.
+#: A point whose squared distance to the mean is below this share of the median one counts as if it had that.
 NEAREST = 0.3
 
 Similarity = Float[np.ndarray, "n n"]

@@ -1,10 +1,21 @@
 """Which account of some points foretells the other half of their coordinates, on points whose nature is known."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
+from scipy import stats
 
 from geoprobe.stats import spaces
-from geoprobe.stats.hyperbolicity.foretelling import foretelling
+from geoprobe.stats.hyperbolicity.foretelling import (
+    _cosines,
+    _flat,
+    _gain,
+    _halves,
+    _standardised,
+    _starless,
+    foretelling,
+)
 
 RNG = np.random.default_rng
 
@@ -85,3 +96,77 @@ def test_too_few_points_or_dimensions_are_refused():
 
 def test_points_that_coincide_have_no_gain():
     assert foretelling(np.ones((20, 8)), RNG(0)).gain <= 0
+
+
+def symmetric(n, rng):
+    values = np.triu(rng.standard_normal((n, n)), 1)
+    return values + values.T
+
+
+def test_a_star_is_taken_off_as_by_numpys_least_squares():
+    distances = symmetric(9, RNG(1))
+    pairs = np.array(list(combinations(range(9), 2)))
+    ends = np.zeros((len(pairs), 9))
+    np.put_along_axis(ends, pairs, 1.0, axis=1)
+    arms = np.linalg.lstsq(ends, distances[tuple(pairs.T)])[0]
+    rest, found = _starless(distances)
+    np.testing.assert_allclose(found, arms)
+    np.testing.assert_allclose(rest[tuple(pairs.T)], distances[tuple(pairs.T)] - ends @ arms)
+    np.testing.assert_array_equal(np.diag(rest), 0)
+
+
+def test_what_is_left_of_a_similarity_is_scipys_z_score_of_it_over_the_root_of_the_pairs():
+    values = symmetric(9, RNG(2)) + np.arange(9) + np.arange(9)[:, None]
+    above = np.triu_indices(9, 1)
+    found = _standardised(values, above)
+    clean = values * (1 - np.eye(9))
+    np.testing.assert_allclose(found, stats.zscore(_starless(clean)[0][above]) / np.sqrt(36), atol=1e-12)
+    star = np.arange(9.0) + np.arange(9.0)[:, None]
+    np.testing.assert_array_equal(_standardised(star, above), 0)
+
+
+def test_the_gain_is_the_difference_of_partial_correlations_by_regression():
+    rng = RNG(3)
+    wanted, tree, other = stats.zscore(rng.standard_normal((3, 50)) + rng.standard_normal(50), axis=1) / np.sqrt(50)
+
+    def partial(one, given):
+        left = [each - given * (given @ each) for each in (one, wanted)]
+        return np.corrcoef(*left)[0, 1]
+
+    found = _gain(float(tree @ wanted), float(other @ wanted), float(tree @ other))
+    assert found == pytest.approx(partial(tree, other) - partial(other, tree), abs=1e-12)
+    assert _gain(1.0, 0.5, 0.5) == pytest.approx(1.0)  # an exact tree: nothing is left for the other to know
+
+
+@pytest.mark.parametrize("shape", [(20, 9), (9, 9), (9, 20)])
+def test_both_halves_together_have_the_inner_products_of_the_rows(shape):
+    rows = RNG(4).standard_normal(shape)
+    first, second = _halves(rows, RNG(5))
+    assert (first.shape[1], second.shape[1]) == (shape[1] // 2, shape[1] - shape[1] // 2)
+    np.testing.assert_allclose(first @ first.T + second @ second.T, rows @ rows.T, atol=1e-12)
+    assert (np.linalg.norm(first, axis=1) > 0).all()
+    again, _ = _halves(rows, RNG(6))
+    assert not np.allclose(first @ first.T, again @ again.T)  # turned another way
+
+
+def test_a_flat_account_is_the_mean_of_pairs_inside_and_between_counted_one_by_one():
+    cosines = symmetric(8, RNG(7)) + 5 * np.eye(8)
+    labels = np.array([0, 1, 1, 0, 2, 0, 1, 3])
+    pairs = list(combinations(range(8), 2))
+    between = np.mean([cosines[i, j] for i, j in pairs if labels[i] != labels[j]])
+    found = _flat(cosines, labels)
+    for i, j in pairs:
+        own = [cosines[a, b] for a, b in pairs if labels[a] == labels[b] == labels[i]]
+        assert found[i, j] == pytest.approx(np.mean(own) - between if labels[i] == labels[j] else 0, abs=1e-12)
+
+
+def test_cosines_are_numpys_about_the_mean_where_there_are_many_points():
+    rows = RNG(8).standard_normal((400, 3)) + 2
+    centred = rows - rows.mean(axis=0)
+    squares = (centred**2).sum(axis=1)
+    # those nearer to the mean count as if they were as far away as this
+    lengths = np.sqrt(np.maximum(squares, 0.3 * np.median(squares)))
+    assert (lengths**2 > squares).sum() > 20
+    apart = ~np.eye(400, dtype=bool)
+    expected = centred @ centred.T / lengths / lengths[:, None]
+    np.testing.assert_allclose(_cosines(rows)[apart], expected[apart], atol=0.03)

@@ -1,8 +1,11 @@
+from math import comb
+
 import numpy as np
 import pytest
 
 from geoprobe.stats.hyperbolicity import delta_plot, euclidean_distances, four_point_batch
-from geoprobe.stats.hyperbolicity.holland import EXACT_POINTS, draw_triples
+from geoprobe.stats.hyperbolicity.four_point_kernels import sampled_sums
+from geoprobe.stats.hyperbolicity.holland import EXACT_POINTS, draw_triples, flat_spread, triangular_blocks
 
 from .reference import KINDS, brute_delta, brute_holland, brute_shares, random_metric
 
@@ -124,10 +127,54 @@ def test_sampled_standard_error_holds_points_and_sampling():
     exact = delta_plot(distances)
     fine = delta_plot(distances, samples=20_000)
     rough = [delta_plot(distances, samples=100, rng=np.random.default_rng(i)) for i in range(40)]
-    assert fine.standard_error == pytest.approx(exact.standard_error, rel=0.2)
-    spread = np.std([run.mean for run in rough])
-    expected = np.hypot(exact.standard_error, spread)
-    assert np.median([run.standard_error for run in rough]) == pytest.approx(expected, rel=0.35)
+    for value, error in (("mean", "standard_error"), ("ratio", "ratio_standard_error")):
+        of_points = getattr(exact, error)
+        assert getattr(fine, error) == pytest.approx(of_points, rel=0.2)
+        expected = np.hypot(of_points, np.std([getattr(run, value) for run in rough]))
+        assert np.median([getattr(run, error) for run in rough]) == pytest.approx(expected, rel=0.35)
+
+
+def test_sums_over_triples_with_all_fourth_points_equal_a_loop():
+    rng = np.random.default_rng(4)
+    distances = random_metric("any", 9, rng)
+    triples = draw_triples(9, 7, rng)
+    by_triple, by_point, squares, counted = (
+        np.full((7, 3), np.nan),
+        np.zeros((3, 9)),
+        np.zeros(4),
+        np.zeros((20, 4), dtype=np.int64),
+    )
+    sampled_sums(distances, triples, 1e-12, by_triple, by_point, squares, counted)
+    values = np.zeros((3, 7, 9))
+    for t, triple in enumerate(triples):
+        for fourth in set(range(9)) - set(triple.tolist()):
+            four = np.array([*triple, fourth])
+            ((gap, spread),) = brute_shares(distances[np.ix_(four, four)])
+            values[:, t, fourth] = gap / spread, gap, spread
+    np.testing.assert_allclose(by_triple, values.sum(axis=2).T, rtol=1e-12)
+    np.testing.assert_allclose(by_point, values.sum(axis=1), rtol=1e-12)
+    ratio, gap, spread = values.reshape(3, -1)
+    np.testing.assert_allclose(squares, [(ratio**2).sum(), (gap**2).sum(), (spread**2).sum(), gap @ spread], rtol=1e-12)
+    # a triple's own three points are no fourth points
+    apart = ratio[spread > 0]
+    np.testing.assert_array_equal(counted.sum(axis=1), np.histogram(apart, 20, (0, 1))[0])
+
+
+@pytest.mark.parametrize(("n", "target"), [(30, 1000), (30, 10**9), (12, 1), (3, 5)])
+def test_blocks_cover_all_quadruples_once_and_hold_no_more_than_their_target(n, target):
+    blocks = triangular_blocks(n, target)
+    assert [start for start, _ in blocks] == [0, *(stop for _, stop in blocks[:-1])]
+    assert blocks[-1][1] == n
+    held = [comb(stop, 4) - comb(start, 4) for start, stop in blocks]
+    assert sum(held) == comb(n, 4)
+    for (start, stop), many, after in zip(blocks, held, [*held[1:], 0], strict=True):
+        assert many <= target or stop == start + 1
+        assert not after or many + comb(stop + 1, 4) - comb(stop, 4) > target  # one more would be too many
+
+
+def test_below_a_millionth_of_a_millionth_of_the_diameter_a_quadruple_is_a_star():
+    assert flat_spread(2e5) == pytest.approx(2e-7, rel=1e-12)
+    assert 0 < flat_spread(0.0) < 1e-300
 
 
 def test_large_matrices_are_sampled_and_one_thread_gives_the_same_bits(on_one_thread):

@@ -3,6 +3,7 @@ from itertools import pairwise
 import networkx as nx
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.optimize import approx_fprime
 from scipy.spatial.distance import pdist, squareform
 
@@ -15,7 +16,8 @@ from geoprobe.stats.hyperbolicity import (
     stress_of_points,
 )
 from geoprobe.stats.hyperbolicity import embedding_kernels as kernels
-from geoprobe.stats.hyperbolicity.embedding import _refined
+from geoprobe.stats.hyperbolicity.embedding import Embedding, _refined
+from geoprobe.stats.hyperbolicity.embedding_stress import Stress
 
 
 def embed(distances, dimension, space):
@@ -216,3 +218,20 @@ def test_euclidean_distances_of_points_are_what_stress_of_points_embeds():
 def test_a_minimum_is_found_on_both_sides_of_the_best_grid_point(least, best):
     found = _refined(lambda log: (log - np.log(least)) ** 2, (1.0, 1.2, 2.0, 4.0), best)
     assert found == pytest.approx(least, rel=1e-3)
+
+
+def test_z_and_p_of_the_gain_are_scipys_z_score_and_a_count_by_hand():
+    flat, hyperbolic, spherical = (
+        Embedding("euclidean", 2, value, 0.0, np.zeros((4, 2))) for value in (0.5, 0.2, 0.45)
+    )
+    null = np.array([[0.4, 0.3, 0.4], [0.5, 0.1, 0.2], [0.8, 0.4, 0.8], [1e-9, 0.0, 0.0]])
+    found = Stress(2, flat, hyperbolic, spherical, null)
+    gains = np.array([[0.25, 0.0], [0.8, 0.6], [0.5, 0.0], [0.0, 0.0]])  # an exact flat fit leaves nothing to gain
+    np.testing.assert_allclose(found.null_gain, gains, atol=1e-12)
+    np.testing.assert_allclose(found.gain, [0.6, 0.1])
+    np.testing.assert_allclose(
+        found.z, [stats.zmap(own, of, ddof=1).item() for own, of in zip((0.6, 0.1), gains.T, strict=True)]
+    )
+    np.testing.assert_array_equal(found.pvalue, [2 / 5, 2 / 5])
+    assert np.isnan(Stress(2, flat, hyperbolic, spherical, null[:1]).z).all()
+    assert np.isfinite(Stress(2, flat, hyperbolic, spherical, null[:2]).z).all()

@@ -5,9 +5,12 @@ import math
 
 import numpy as np
 import pytest
+from scipy.special import xlogy
+from scipy.stats import power_divergence
 
 from geoprobe.stats.powerlaw import SourceTest, assess_source
-from geoprobe.stats.powerlaw.source import BENT_BETTER, BROKEN_BETTER, CRITICAL
+from geoprobe.stats.powerlaw.rates import CountClasses, fit_bent, fit_broken, fit_exponential, fit_power, probabilities
+from geoprobe.stats.powerlaw.source import BENT_BETTER, BROKEN_BETTER, CRITICAL, _distance, _groups
 
 
 def zipf_text(s: float, q: float, ranks: int, tokens: int, seed: int) -> np.ndarray:
@@ -94,3 +97,52 @@ def test_a_drift_is_excluded_by_both_ends_of_its_interval() -> None:
     assert not BASE.steady(0.4)
     assert not dataclasses.replace(BASE, drift_low=-math.inf).steady(0.5)
     assert not dataclasses.replace(BASE, pvalue=0.04).holds
+
+
+def test_groups_are_the_smallest_that_lead_one_to_expect_five_types_counted_from_the_top() -> None:
+    expected = np.array([40.0, 12.0, 4.0, 3.0, 1.0, 5.0, 2.0, 2.9, 0.2])
+    # from the end 0.2 + 2.9 + 2 and 5 reach five, then 1 + 3 + 4; what is left at the start joins the last
+    assert _groups(expected).tolist() == [0, 1, 2, 5, 6]
+    assert _groups(np.array([2.0, 4.0, 6.0, 7.0])).tolist() == [0, 2, 3]
+    assert _groups(np.array([2.0, 2.0, 6.0])).tolist() == [0]
+
+
+def test_the_distance_is_scipys_likelihood_ratio_of_the_groups() -> None:
+    rng = np.random.default_rng(6)
+    expected = rng.uniform(2, 30, 12)
+    types = rng.multinomial(round(expected.sum()), expected / expected.sum()).astype(float)
+    types[4:6] = 0  # a group without a type adds nothing
+    groups = np.array([0, 2, 4, 6, 9])
+    seen, likely = np.add.reduceat(types, groups), np.add.reduceat(expected, groups)
+    ratio = power_divergence(seen, likely * seen.sum() / likely.sum(), lambda_="log-likelihood").statistic
+    scale = 2 * seen.sum() * np.log(seen.sum() / likely.sum())  # scipy wants equal sums
+    assert _distance(types, expected, groups) == pytest.approx(ratio + scale)
+
+
+@pytest.mark.parametrize("bent", [False, True])
+def test_ratios_are_of_multinomial_likelihoods_and_the_drifts_interval_ends_where_one_falls_by_its_quantile(
+    bent: bool,
+) -> None:
+    # with few enough types a mild bend is no rival, and its interval is sought
+    counts = lognormal_text(3.0, 400, 3_000, 5) if bent else zipf_text(1.0, 2.7, 50_000, 8_000, 7)
+    test = assess_source(counts, replicates=0).tests[0]
+    assert not test.rivals
+    classes = CountClasses.of(1, int(counts.max()))
+    types = classes.tally(counts)
+    power = fit_power(classes, types)
+    bend = fit_bent(classes, types, power)
+    extent = power.high - max(power.low, 0.0)
+
+    def loglikelihood(law: object) -> float:
+        return float(xlogy(types, probabilities(classes, law)).sum())  # type: ignore[arg-type]
+
+    best = loglikelihood(power)
+    assert test.bent == pytest.approx(2 * (loglikelihood(bend) - best), abs=1e-6)
+    assert test.broken == pytest.approx(2 * (loglikelihood(fit_broken(classes, types, power)) - best), abs=1e-6)
+    exponential = loglikelihood(fit_exponential(classes, types, power))
+    assert test.exponential == pytest.approx(2 * (best - exponential), abs=1e-6)
+    assert test.drift == pytest.approx(bend.bend * extent)
+    assert test.drift_low < test.drift < test.drift_high
+    for end in (test.drift_low, test.drift_high):
+        fixed = loglikelihood(fit_bent(classes, types, bend, bend=end / extent))
+        assert 2 * (loglikelihood(bend) - fixed) == pytest.approx(3.841, abs=0.15)
