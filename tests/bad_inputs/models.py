@@ -273,6 +273,16 @@ MODELS: dict[str, Case] = {
     "fastText's with buckets less than none": fasttext("-3 of them for pieces", buckets=-3),
     "fastText's with pieces longer than any word": fasttext("pieces of up to 2,147,483,647 letters", longest=2**31 - 1),
     "fastText's of two widths": fasttext("rows of 2 numbers", dimension=3),
+    "fastText's with rows without end": Case(
+        "scan m.bin",
+        5,
+        "rows of 2 numbers",
+        {
+            "m.bin": fasttext_model([b"a"], np.ones((4, 2), np.float32)).replace(
+                struct.pack("<2q", 4, 2), struct.pack("<2q", 1 << 60, 2)
+            )
+        },
+    ),
     "fastText's of no width": fasttext("rows of 0 numbers", np.ones((5, 0), np.float32)),
     "fastText's with a word without end": fasttext("its word 0 does not end", word=b"x" * 2000),
     "fastText's with a table of pieces longer than it": fasttext("it says to hold", kept=1 << 62),

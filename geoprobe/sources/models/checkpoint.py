@@ -30,6 +30,7 @@ __all__ = [
     "in_two_files",
     "read_json",
     "shard_files",
+    "stored_shape",
     "weight_map",
 ]
 
@@ -81,6 +82,11 @@ class RemoteCheckpoint(Checkpoint, Protocol):
 
     def shape_of(self, name: str) -> tuple[int, ...]:
         """A tensor's shape, asked for where need be."""
+
+
+def stored_shape(checkpoint: Checkpoint, name: str) -> tuple[int, ...]:
+    """A tensor's shape, asked for where need be."""
+    return checkpoint.shape_of(name) if isinstance(checkpoint, RemoteCheckpoint) else checkpoint.shapes()[name]
 
 
 @dataclass(frozen=True)

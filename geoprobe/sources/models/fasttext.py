@@ -203,7 +203,8 @@ def _rows(path: Path, content: mmap.mmap) -> FastTextRows:
         )
     rows, columns = _MATRIX.unpack_from(content, at := at + 1)
     pieces = longest > 0 and (version, kind) != _WITHOUT_PIECES
-    if kept >= 0 or columns != dimension or columns < 1 or buckets < pieces or rows < words + buckets * pieces:
+    fits = 0 < columns == dimension and words + buckets * pieces <= rows <= len(content) // (4 * columns)
+    if kept >= 0 or not fits or buckets < pieces:
         raise ValueError(f"it says to hold {rows:,} rows of {columns:,} numbers, {buckets:,} of them for pieces")
     lengths = range(max(shortest, 1), longest + 1 if pieces else 0)
     added = (int(np.diff(spans).sum()) + 2 * words) * len(lengths) * columns

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from geoprobe.errors import BadDataError
-from geoprobe.sources.models.checkpoint import Checkpoint, StoredRows
+from geoprobe.sources.models.checkpoint import Checkpoint, StoredRows, stored_shape
 
 __all__ = ["PackedRows", "SharedRows", "packed_rows", "row_extent", "shared_rows"]
 
@@ -121,12 +121,12 @@ def packed_rows(
     checkpoint: Checkpoint, name: str, config: Mapping[str, Any], where: str
 ) -> tuple[PackedRows, str] | None:
     """MLX's rows of a matrix with scales and biases beside it, and how they are stored; None for any other."""
-    described, sizes = _packing(checkpoint, name, config), checkpoint.shapes()
+    described = _packing(checkpoint, name, config)
     if described is None:
         return None
     bits, group = described
     base = name.removesuffix("weight")
-    rows, words = sizes[name]
+    rows, words = stored_shape(checkpoint, name)
     width = words * _WORD_BITS // bits if bits in _BITS else 0
     expected = (rows, width // group) if width and width % group == 0 else ()
     scale, bias = checkpoint.array(f"{base}scales"), checkpoint.array(f"{base}biases")
@@ -176,9 +176,8 @@ def shared_rows(checkpoint: Checkpoint, name: str, rows: StoredRows) -> tuple[Sh
 
 def row_extent(checkpoint: Checkpoint, name: str, config: Mapping[str, Any]) -> tuple[int, int]:
     """(V, d) of a matrix as values, without reading it."""
-    sizes = checkpoint.shapes()
-    rows, width = sizes[name]
-    if name == "embeddings" and "mapping" in sizes:
-        return sizes["mapping"][0], width
+    rows, width = stored_shape(checkpoint, name)
+    if name == "embeddings" and "mapping" in checkpoint.names():
+        return stored_shape(checkpoint, "mapping")[0], width
     described = _packing(checkpoint, name, config)
     return (rows, width) if described is None or not described[0] else (rows, width * _WORD_BITS // described[0])

@@ -13,7 +13,7 @@ from jaxtyping import Float64
 from geoprobe.data import EmbeddingTable, ModelSource, Rows, SampledRows
 from geoprobe.errors import BadDataError
 from geoprobe.sources.models.architectures import lookup_scale, output_by_name, text_configs, vocabulary_size
-from geoprobe.sources.models.checkpoint import Checkpoint, RemoteCheckpoint, StoredRows, digest
+from geoprobe.sources.models.checkpoint import Checkpoint, RemoteCheckpoint, StoredRows, digest, stored_shape
 from geoprobe.sources.models.grouped import row_extent
 from geoprobe.sources.models.quantised import dequantised
 from geoprobe.sources.models.tokenizer import Tokenizer
@@ -175,9 +175,9 @@ class OpenedModel:
         return False, matrix
 
     def _shape_of(self, name: str) -> tuple[int, ...] | None:
-        if isinstance(self.checkpoint, RemoteCheckpoint):
-            return self.checkpoint.shape_of(name)
-        return self.checkpoint.shapes().get(name)
+        """A matrix's shape as values; None for a tensor that is no matrix."""
+        matrix = len(stored_shape(self.checkpoint, name)) == 2
+        return row_extent(self.checkpoint, name, self.config) if matrix else None
 
     @property
     def _tied(self) -> bool | None:
