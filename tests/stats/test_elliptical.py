@@ -95,6 +95,17 @@ def test_lengths_are_those_at_which_every_row_is_as_long_among_the_others(n, dim
     assert np.std(np.log(np.linalg.norm(points - points.mean(axis=0), axis=1) ** 2)) > 0.3
 
 
+def test_a_point_at_the_mean_is_drawn_as_one_a_tenth_as_long_as_the_others():
+    points = cloud(100, 24, 0.0, 2.0, RNG(8))
+    points[0] = np.delete(points, 0, axis=0).mean(axis=0)
+    null = elliptical_null(points)
+    assert null.exponent > 0.5
+    usual = np.sqrt((null.norms[1:] ** 2).mean())
+    assert null.norms[0] == pytest.approx(0.1 * usual, rel=0.05)
+    drawn = np.linalg.norm(null.draw(60, RNG(9)), axis=2)
+    assert np.median(drawn[:, 0]) == pytest.approx(0.1 * usual, rel=0.5)
+
+
 def test_covariance_is_kept_on_average():
     rng = RNG(3)
     points = cloud(300, 8, 0.0, 2.0, rng)

@@ -103,6 +103,15 @@ def test_scale_free_graph_has_the_edges_of_its_growth():
     assert degrees.min() >= 3
 
 
+def test_new_points_of_a_scale_free_tree_join_others_in_proportion_to_their_degrees():
+    """Of four points the third joins either of the first two, and half of the fourth ones make a star of the path."""
+    rng = _rng(6)
+    trees = [spaces.scale_free_graph(4, rng) == 1 for _ in range(1500)]
+    error = np.sqrt(0.25 / 1500)
+    assert np.mean([joined[2, 0] for joined in trees]) == pytest.approx(0.5, abs=4 * error)
+    assert np.mean([joined.sum(axis=1).max() == 3 for joined in trees]) == pytest.approx(0.5, abs=4 * error)
+
+
 def test_random_graph_has_its_mean_degree():
     distances = spaces.random_graph(300, 8.0, _rng())
     assert len(distances) >= 295

@@ -1,5 +1,7 @@
 """Influences against the jackknife, subjects where they were made, and the design effect against fresh corpora."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -87,3 +89,49 @@ def test_the_same_seed_gives_the_same_subjects_and_many_documents_are_sampled() 
     first, again = (subjects_of(ids, starts, rows, np.random.default_rng(5)) for _ in range(2))
     np.testing.assert_array_equal(first, again)
     assert np.allclose(np.linalg.norm(first, axis=1).round(6) % 1, 0)  # of length 1, or not known
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_influences_are_their_definition_pair_by_pair(ties: bool) -> None:
+    rng = np.random.default_rng(6)
+    x, y = rng.integers(0, 6 if ties else 10**6, (2, 25))
+    first, second = ((stats.rankdata(side) - 0.5) / 25 - 0.5 for side in (x, y))
+    raw = first * second
+    for one in range(25):
+        for other in range(25):
+            raw[one] += ((x[other] > x[one]) + (x[other] == x[one]) / 2) * second[other] / 25
+            raw[one] += ((y[other] > y[one]) + (y[other] == y[one]) / 2) * first[other] / 25
+    expected = (raw - raw.mean()) / np.std(first) / np.std(second)
+    np.testing.assert_allclose(spearman_influence(x, y), expected, atol=1e-12)
+
+
+def test_subjects_are_numpys_singular_vectors_of_the_deviations_from_independence() -> None:
+    rng = np.random.default_rng(7)
+    ids, starts, _ = corpus(rng, 4, types=90, documents=30, length=80)
+    rows = np.setdiff1d(np.unique(ids), [3, 50])  # others are not looked at
+    counts = np.array([np.bincount(ids[a:b], minlength=90)[rows] for a, b in pairwise(starts)])
+    expected = counts.sum(axis=1, keepdims=True) * counts.sum(axis=0) / counts.sum()
+    _, sizes, right = np.linalg.svd((counts - expected) / np.sqrt(expected), full_matrices=False)
+    subjects = sizes > 1.05 * (np.sqrt(30) + np.sqrt(rows.size))
+    assert 1 <= subjects.sum() < 10
+    directions = right[subjects].T * sizes[subjects]
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    found = subjects_of(ids, starts, rows, rng)
+    assert found.shape == directions.shape
+    np.testing.assert_allclose(found @ found.T, directions @ directions.T, atol=1e-6)  # up to signs
+
+
+def test_the_effect_is_the_sum_over_pairs_weighted_by_squared_cosines() -> None:
+    rng = np.random.default_rng(8)
+    influence = rng.standard_normal(12) + 3
+    subjects = rng.standard_normal((12, 3))
+    subjects /= np.linalg.norm(subjects, axis=1, keepdims=True)
+    subjects[[2, 7]] = 0  # of unknown subject: each for itself
+    pairs = sum(
+        influence[i] * influence[j] * (float(i == j) if not subjects[i].any() else (subjects[i] @ subjects[j]) ** 2)
+        for i in range(12)
+        for j in range(12)
+    )
+    assert subject_effect(influence, subjects) == pytest.approx(pairs / (influence @ influence), abs=1e-4)
+    assert subject_effect(np.array([1.0, -1.0]), np.ones((2, 1))) == 1  # never below that of independent types
+    assert subject_effect(np.zeros(2), np.ones((2, 1))) == 1

@@ -17,8 +17,6 @@ EXACT_POINTS = 256
 SAMPLED_QUADRUPLES = 50_000_000
 """Quadruples read by default beyond that."""
 
-FEWEST_TRIPLES = 2_000
-
 FINE_BINS = 4_000
 """Resolution of the quantiles: one bin is 1/4000."""
 
@@ -115,7 +113,7 @@ def delta_plot(
         moments, histogram = _read_all(matrix, flat)
         quadruples = comb(n, 4)
     else:
-        triples = samples if samples is not None else max(FEWEST_TRIPLES, SAMPLED_QUADRUPLES // n)
+        triples = samples if samples is not None else SAMPLED_QUADRUPLES // n
         generator = rng if rng is not None else np.random.default_rng(0)
         moments, histogram = _read_sample(matrix, draw_triples(n, triples, generator), flat)
         quadruples = triples * (n - 3)

@@ -187,6 +187,13 @@ def test_large_matrices_are_sampled_and_one_thread_gives_the_same_bits(on_one_th
     assert many.histogram.sum() == pytest.approx(1.0)
 
 
+def test_above_256_points_fifty_million_quadruples_are_read_by_default():
+    found = delta_plot(random_metric("any", 257, np.random.default_rng(0)))
+    assert (found.exact, found.quadruples) == (False, 50_000_000 // 257 * 254)
+    assert len(found.histogram) == 50
+    assert found.quantile_levels.tolist() == [0.05, 0.25, 0.5, 0.75, 0.95]
+
+
 def test_triples_are_distinct_and_uniform():
     triples = draw_triples(5, 60_000, np.random.default_rng(0))
     codes, counts = np.unique(triples @ np.array([25, 5, 1]), return_counts=True)

@@ -4,7 +4,7 @@ import networkx as nx
 import numpy as np
 import pytest
 from scipy import stats
-from scipy.optimize import approx_fprime
+from scipy.optimize import approx_fprime, minimize
 from scipy.spatial.distance import pdist, squareform
 
 from geoprobe.stats import spaces
@@ -106,6 +106,26 @@ def test_gradients_equal_finite_differences(kind, width):
     gradient = np.empty_like(theta)
     kernels.stress_within(kind, theta, distances, -9.0, 9.0, gradient)
     np.testing.assert_allclose(gradient, approx_fprime(theta, value, 1e-7), atol=1e-5 * np.abs(gradient).max())
+
+
+@pytest.mark.parametrize(("kind", "width"), [(0, 3), (-1, 3), (1, 4)])
+@pytest.mark.parametrize("steps", [8, 25])
+def test_so_many_steps_of_descent_come_as_far_as_scipys_with_the_same_memory(kind, width, steps):
+    gained = []
+    for seed in range(16):
+        distances = _flat(14, 6, _rng(seed))
+        start = _rng(10 + seed).standard_normal(14 * width + abs(kind))
+
+        def value(at, distances=distances):
+            gradient = np.empty_like(at)
+            return kernels.stress_within(kind, at.copy(), distances, -9.0, 9.0, gradient), gradient
+
+        options = {"maxiter": steps, "maxcor": 10, "ftol": 0, "gtol": 0}
+        peer = minimize(value, start, jac=True, method="L-BFGS-B", options=options).fun
+        own = kernels.descend(kind, start, distances, -9.0, 9.0, steps)
+        assert own == pytest.approx(value(start)[0], rel=1e-9)  # of where it moved to
+        gained.append(np.log(own / peer))
+    assert np.mean(gained) < 0.2
 
 
 def test_another_unit_changes_nothing_but_the_unit():

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from scipy.integrate import quad
+from scipy.optimize import minimize
 from scipy.stats import poisson
 
 from geoprobe.stats.powerlaw.rates import (
@@ -16,7 +17,7 @@ from geoprobe.stats.powerlaw.rates import (
     fit_power,
     probabilities,
 )
-from geoprobe.stats.powerlaw.source_kernels import AT, KINK
+from geoprobe.stats.powerlaw.source_kernels import AT, BEND, BETA, HIGH, KINK, LOW, maximise
 
 
 def counts_of(rates: np.ndarray, seed: int) -> np.ndarray:
@@ -115,3 +116,44 @@ def test_rates_exponential_in_rank_have_no_exponent() -> None:
     power = fit_power(classes, types)
     assert power.beta == pytest.approx(0.0, abs=0.05)
     assert power.loglikelihood - fit_exponential(classes, types, power).loglikelihood < 2
+
+
+@pytest.mark.parametrize("free", [[BETA, LOW, HIGH], [BETA, LOW, HIGH, BEND], [BETA, LOW, HIGH, KINK, AT]])
+@pytest.mark.parametrize("seed", [5, 6])
+def test_the_simplex_goes_the_way_of_scipys(free: list[int], seed: int) -> None:
+    """Nelder and Mead's moves from the same simplex, by scipy, over a likelihood written from the definition."""
+    counts = counts_of(np.exp(np.random.default_rng(seed).normal(0.5, 1.6, 1500)), seed)
+    classes = CountClasses.of(1, int(counts.max()))
+    types = classes.tally(counts)
+    top = math.log(counts.max())
+    base = np.array([0.7, -2.0, top, 0.02, 0.2, 0.4 * top]) * np.isin(np.arange(6), [*free, AT])
+    steps = np.array([0.2, 1.5, -0.4, 0.03, 0.3, 0.5])
+
+    def cost(point: np.ndarray) -> float:
+        at = base.copy()
+        at[free] = point
+        at[LOW] = max(at[LOW], classes.cells[0])
+        bottom, room = max(at[LOW], 0.0), 0.15 * (at[HIGH] - max(at[LOW], 0.0))
+        outside = at[HIGH] > classes.cells[-1] or at[LOW] > at[HIGH] - 0.05 or np.abs(at[[BETA, BEND, KINK]]).max() > 30
+        if outside or (at[KINK] and not bottom + room <= at[AT] <= at[HIGH] - room):
+            return 1e300
+        chances = probabilities(classes, RateLaw(at, math.nan))[types > 0]
+        return -float(types[types > 0] @ np.log(chances))
+
+    start = base[free]
+    simplex = np.vstack([start, start + np.diag(steps[free])])
+    options = {"initial_simplex": simplex, "xatol": 2e-3, "fatol": 1e-3, "maxiter": 250 * len(free)}
+    peer = minimize(cost, start, method="Nelder-Mead", options=options)
+    found, value = maximise(
+        np.array(free),
+        base,
+        steps,
+        types,
+        *(classes.cells, classes.y, classes.weights, classes.chances),
+        classes.bands,
+        1,
+    )
+    np.testing.assert_allclose(found[free], peer.x, rtol=1e-6, atol=1e-6)
+    assert value == pytest.approx(-peer.fun, rel=1e-10)
+    rest = np.setdiff1d(np.arange(6), free)
+    np.testing.assert_array_equal(found[rest], base[rest])
