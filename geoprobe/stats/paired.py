@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import stats
 
-__all__ = ["Difference", "McNemar", "mcnemar", "paired_accuracy", "paired_losses", "paired_means"]
+__all__ = ["Difference", "McNemar", "mcnemar", "paired_accuracy", "paired_losses"]
 
 _LEVEL, _POWER = 0.95, 0.8
 
@@ -34,7 +34,7 @@ class Difference:
         The smallest true difference that an experiment of this size would find in 80% of repetitions, on what this one
         shows of its noise. None with one seed.
     seeds, questions
-        How many; of losses, `questions` are held-out examples, 0 where their own luck was not measured.
+        How many; of losses, `questions` are held-out examples, 0 in older reports, which left out their own luck.
     seed_share
         Share of the variance of `value` that comes from seeds.
     detectable_low, detectable_high
@@ -223,50 +223,6 @@ def _crossed(
         _share(noise),
         *_detectable_range(noise, seeds, rng),
         float(max(abs(ordered[2 * tail - 1]), abs(ordered[-2 * tail]))),
-    )
-
-
-def paired_means(differences: Float[np.ndarray, " s"], rng: np.random.Generator) -> Difference:
-    """Mean of a difference that each seed gives once, such as that of two validation losses.
-
-    Parameters
-    ----------
-    differences
-        (s,) method less reference.
-    rng
-        Source of randomness, for the detectable difference.
-
-    Returns
-    -------
-    Difference
-        With Student's interval and the paired t test.
-
-    Raises
-    ------
-    ValueError
-        If there is no seed.
-    """
-    seeds = differences.size
-    if not seeds:
-        raise ValueError("There is no seed; at least one is needed.")
-    value = float(differences.mean())
-    if seeds < 2:
-        return Difference(value, None, None, None, None, seeds, 0)
-    error = float(differences.std(ddof=1) / np.sqrt(seeds))
-    quantile = float(stats.t.ppf((1 + _LEVEL) / 2, seeds - 1))
-    pvalue = float(2 * stats.t.sf(abs(value) / error, seeds - 1)) if error else float(value == 0)
-    noise = _Noise(error**2, 0.0, 0.0)
-    return Difference(
-        value,
-        value - quantile * error,
-        value + quantile * error,
-        pvalue,
-        _detectable(noise, seeds, rng),
-        seeds,
-        0,
-        1.0,
-        *_detectable_range(noise, seeds, rng),
-        abs(value) + float(stats.t.ppf(_LEVEL, seeds - 1)) * error,
     )
 
 

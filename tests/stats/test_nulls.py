@@ -92,20 +92,6 @@ def test_row_rotation_with_norms_restores_each_norm():
     np.testing.assert_allclose(np.linalg.norm(turned, axis=1), np.linalg.norm(points, axis=1), rtol=1e-12)
 
 
-@pytest.mark.parametrize("shape", [(5, 30), (30, 5), (1, 4), (6, 6)])
-def test_reduced_points_keep_every_inner_product(shape):
-    points = np.random.default_rng(1).standard_normal(shape)
-    reduced = nulls.reduced_points(points)
-    assert reduced.shape == (shape[0], min(shape))
-    np.testing.assert_allclose(reduced @ reduced.T, points @ points.T, atol=1e-12)
-
-
-def test_reduced_points_of_repeated_rows_stay_repeated():
-    points = np.random.default_rng(1).standard_normal((4, 30))[[0, 1, 2, 3, 1, 0]]
-    distances = hyp.euclidean_distances(nulls.reduced_points(points))
-    np.testing.assert_allclose(distances, hyp.euclidean_distances(points), atol=1e-12)
-
-
 def test_token_classes_are_the_octaves_of_the_counts():
     counts = np.array([0, 1, 2, 3, 4, 7, 8, 1023, 1024])
     assert nulls.token_classes(counts).labels.tolist() == [0, 1, 2, 2, 3, 3, 4, 10, 11]

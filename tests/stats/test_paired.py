@@ -6,12 +6,12 @@ from scipy.special import expit, logit
 from geoprobe.stats.paired import (
     Difference,
     _detectable,
+    _detectable_range,
     _half_widths,
     _Noise,
     mcnemar,
     paired_accuracy,
     paired_losses,
-    paired_means,
 )
 
 
@@ -68,16 +68,6 @@ def test_the_difference_is_the_mean_over_seeds_and_questions_counted_by_hand() -
     found = paired_accuracy(reference, method, np.random.default_rng(0))
     assert found.value == 3 / 8
     assert (found.seeds, found.questions) == (2, 4)
-
-
-def test_a_difference_of_means_matches_scipys_paired_t_test() -> None:
-    rng = np.random.default_rng(1)
-    first, second = rng.normal(0.8, 0.01, (2, 5))
-    found = paired_means(second - first, rng)
-    expected = stats.ttest_rel(second, first)
-    interval = expected.confidence_interval(0.95)
-    assert found.pvalue == pytest.approx(expected.pvalue)
-    assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
 
 
 def test_where_seeds_make_all_the_noise_the_interval_is_students() -> None:
@@ -139,10 +129,8 @@ def test_the_variance_of_seeds_and_of_questions_match_the_two_way_table_counted_
 
 
 def test_the_detectable_difference_of_many_seeds_is_the_textbooks_for_a_normal_mean() -> None:
-    differences = np.random.default_rng(4).normal(0.1, 1, 4000)
-    found = paired_means(differences, np.random.default_rng(0))
-    z = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
-    assert found.detectable == pytest.approx(z * differences.std() / np.sqrt(4000), rel=0.03)
+    found = _detectable(_Noise(seeds=0.09, floor=0.0, questions=0.0), 4000, np.random.default_rng(0))
+    assert found == pytest.approx((stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) * 0.3, rel=0.03)
 
 
 @pytest.mark.parametrize("seeds", [3, 5])
@@ -225,7 +213,6 @@ def test_one_seed_gives_a_difference_and_nothing_more() -> None:
     right = np.ones((1, 200), dtype=bool)
     found = paired_accuracy(~right, right, np.random.default_rng(0))
     assert found == Difference(1.0, None, None, None, None, 1, 200)
-    assert paired_means(np.array([0.3]), np.random.default_rng(0)) == Difference(0.3, None, None, None, None, 1, 0)
 
 
 def test_one_question_is_enough_to_be_unsure() -> None:
@@ -237,7 +224,7 @@ def test_one_question_is_enough_to_be_unsure() -> None:
 
 
 def test_equal_losses_differ_by_nothing() -> None:
-    found = paired_means(np.zeros(3), np.random.default_rng(0))
+    found = paired_losses(np.zeros((3, 5)), np.ones(5), np.random.default_rng(0))
     assert (found.value, found.low, found.high, found.pvalue, found.detectable) == (0, 0, 0, 1, 0)
 
 
@@ -250,8 +237,6 @@ def test_what_cannot_be_paired_is_refused() -> None:
         paired_accuracy(np.ones((0, 3), dtype=bool), np.ones((0, 3), dtype=bool), rng)
     with pytest.raises(ValueError, match="replicates is 38; an interval at 95% needs at least 39"):
         paired_accuracy(np.ones((2, 3), dtype=bool), np.ones((2, 3), dtype=bool), rng, replicates=38)
-    with pytest.raises(ValueError, match="no seed"):
-        paired_means(np.array([]), rng)
 
 
 @pytest.mark.slow
@@ -286,23 +271,6 @@ def test_the_stated_smallest_detectable_difference_is_found_four_times_in_five(e
             found.append(repeated.low is not None and repeated.low > 0)
     assert len(found) > 250
     assert 0.74 < np.mean(found) < 0.92
-
-
-@pytest.mark.slow
-def test_losses_without_a_true_difference_differ_five_times_in_a_hundred_and_the_detectable_ones_four_in_five() -> None:
-    rng = np.random.default_rng(2)
-    for seeds in (2, 3, 6):
-        alarms, found = [], []
-        for _ in range(2000):
-            one = paired_means(rng.normal(0, 1, seeds), rng)
-            assert one.low is not None
-            assert one.high is not None
-            assert one.detectable is not None
-            alarms.append(one.low > 0 or one.high < 0)
-            again = paired_means(rng.normal(one.detectable, 1, seeds), rng)
-            found.append(again.low is not None and again.low > 0)
-        assert np.mean(alarms) == pytest.approx(0.05, abs=0.016)
-        assert np.mean(found) == pytest.approx(0.8, abs=0.03)
 
 
 def _losses(rng: np.random.Generator, seeds: int, spread: float, draw: str = "normal") -> tuple[np.ndarray, np.ndarray]:
@@ -357,11 +325,8 @@ def test_few_examples_widen_the_interval_to_students_on_their_effective_number()
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
-def test_what_two_methods_differ_by_less_than_is_the_farther_end_of_the_90_percent_interval_by_scipy(sign: int) -> None:
+def test_what_two_methods_differ_by_less_than_is_the_farther_end_of_the_90_percent_interval(sign: int) -> None:
     rng = np.random.default_rng(9)
-    differences = sign * rng.normal(0.02, 0.01, 6)
-    interval = stats.ttest_1samp(differences, 0).confidence_interval(0.9)
-    assert paired_means(differences, rng).equivalent == pytest.approx(max(-interval.low, interval.high))
     one = sign * rng.choice([-1, 0, 0, 0, 1, 1], 600)
     found = paired_accuracy(np.tile(one < 0, (9, 1)), np.tile(one > 0, (9, 1)), rng)
     expected = abs(one.mean()) + stats.norm.ppf(0.95) * one.std() / np.sqrt(600)
@@ -373,14 +338,12 @@ def test_the_range_of_the_detectable_difference_is_between_the_80_percent_limits
     seeds: int,
 ) -> None:
     """Where seeds make all the noise it goes with their deviation: its limits by scipy's chi-squared, times power's."""
-    differences = np.random.default_rng(10).normal(0, 1, seeds)
-    found = paired_means(differences, np.random.default_rng(0))
+    found = _detectable_range(_Noise(seeds=0.25, floor=0.0, questions=0.0), seeds, np.random.default_rng(0))
     freedom = seeds - 1
-    # the deviation at which a t test of so many has a power of 80% is the one that scipy's noncentral t says
+    # of a t test of so many seeds; its power by scipy's noncentral t
     shift = optimize.brentq(lambda at: stats.nct.sf(stats.t.ppf(0.975, freedom), freedom, at) - 0.8, 0.1, 30)
-    error = differences.std(ddof=1) / np.sqrt(seeds)
-    limits = [error * shift * np.sqrt(freedom / stats.chi2.ppf(share, freedom)) for share in (0.9, 0.1)]
-    assert (found.detectable_low, found.detectable_high) == pytest.approx(limits, rel=0.03)
+    limits = [0.5 * shift * np.sqrt(freedom / stats.chi2.ppf(share, freedom)) for share in (0.9, 0.1)]
+    assert found == pytest.approx(limits, rel=0.03)
 
 
 def test_losses_of_another_number_of_examples_are_refused() -> None:
@@ -417,7 +380,7 @@ def test_losses_of_forty_examples_without_a_true_difference_differ_at_most_five_
         found = paired_losses(differences, tokens, rng, replicates=1999)
         alarms += (found.pvalue or 0) <= 0.05
         beyond += (found.equivalent or 0) <= 0
-        over_seeds += (paired_means(differences @ tokens / tokens.sum(), rng).pvalue or 0) <= 0.05
+        over_seeds += stats.ttest_1samp(differences @ tokens / tokens.sum(), 0).pvalue <= 0.05
     assert alarms <= stats.binom.ppf(0.999, repetitions, 0.05)
     assert beyond == 0
     if spread > 0.01:

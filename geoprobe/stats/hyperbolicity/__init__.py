@@ -8,7 +8,7 @@ from geoprobe.stats.hyperbolicity.embedding_stress import Stress, stress, stress
 from geoprobe.stats.hyperbolicity.exact import ExactDelta, delta
 from geoprobe.stats.hyperbolicity.four_point_batch import FourPointBatch, four_point_batch
 from geoprobe.stats.hyperbolicity.holland import DeltaPlot, delta_plot
-from geoprobe.stats.hyperbolicity.joining import JoinedTree, neighbour_joining, nj_star, nj_star_batch
+from geoprobe.stats.hyperbolicity.joining import JoinedTree, neighbour_joining
 from geoprobe.stats.hyperbolicity.metrics import angular_distances, euclidean_distances
 from geoprobe.stats.hyperbolicity.paths import geodesic_distances, hop_distances
 
@@ -32,8 +32,6 @@ __all__ = [
     "geodesic_distances",
     "hop_distances",
     "neighbour_joining",
-    "nj_star",
-    "nj_star_batch",
     "polar_distances",
     "stress",
     "stress_of_points",

@@ -1,6 +1,5 @@
-"""Neighbour joining, and how much of the distances its tree explains that no star does."""
+"""Neighbour joining."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +7,6 @@ from jaxtyping import Float, Int, Shaped
 
 from geoprobe.stats.hyperbolicity import joining_kernels as kernels
 from geoprobe.stats.hyperbolicity.checks import as_distances
-from geoprobe.stats.hyperbolicity.metrics import euclidean_distances
 from geoprobe.stats.threads import run_tasks
 
 ONE_CALL = 512
@@ -56,33 +54,3 @@ def neighbour_joining(distances: Shaped[np.ndarray, "n n"]) -> JoinedTree:
     else:  # on another thread, so that this one hears Ctrl-C
         run_tasks(join, [matrix.copy()], halted)
     return JoinedTree(parents, lengths)
-
-
-def nj_star(distances: Shaped[np.ndarray, "n n"]) -> float:
-    """NJ*: the share of what the best star leaves unexplained of distances that a neighbour-joining tree explains.
-
-    1 - SSE(tree) / SSE(star), with the star d(i,j) = r_i + r_j fitted by least squares: 1 for a tree, about 0 or below
-    for noise, 0 if a star explains everything. Distances that concentrate, or norms with heavy tails, are explained by
-    a star and so count for nothing. ValueError with fewer than four points or if the matrix is no distance matrix.
-    """
-    matrix = as_distances(distances)
-    n = matrix.shape[0]
-    if n < 4:
-        raise ValueError(f"distances has {n} points; three points are always a star, so give at least 4.")
-    tree = neighbour_joining(matrix)
-    sums = matrix.sum(axis=1)
-    arms = (sums - sums.sum() / (2 * (n - 1))) / (n - 2)
-    star, left = kernels.star_and_tree_errors(matrix, arms, tree.distances())
-    rounding = 1e-24 * float(matrix.max()) ** 2 * n * n
-    return 1.0 - left / star if star > rounding else 0.0
-
-
-def nj_star_batch(clouds: Sequence[Shaped[np.ndarray, "_ _"]], *, precomputed: bool = False) -> Float[np.ndarray, "m"]:
-    """(m,) NJ* of clouds (n_i, d_i) or, if ``precomputed``, of distance matrices; NaN for under four points."""
-
-    def solve(i: int) -> float:
-        if len(clouds[i]) < 4:
-            return np.nan
-        return nj_star(clouds[i] if precomputed else euclidean_distances(clouds[i]))
-
-    return np.array(run_tasks(solve, range(len(clouds))), dtype=np.float64)

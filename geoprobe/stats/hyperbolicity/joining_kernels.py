@@ -81,17 +81,3 @@ def path_lengths(parents, lengths, paths):
         for other in range(node + 1, parents.shape[0]):
             paths[node, other] = paths[parent, other] + lengths[node]
             paths[other, node] = paths[node, other]
-
-
-@kernel
-def star_and_tree_errors(distances, arms, paths):
-    """Sums of squares of the distances less the star's, and less the tree's."""
-    star = 0.0
-    tree = 0.0
-    for i in range(distances.shape[0]):
-        for j in range(i):
-            off_star = distances[i, j] - arms[i] - arms[j]
-            off_tree = distances[i, j] - paths[i, j]
-            star += off_star * off_star
-            tree += off_tree * off_tree
-    return star, tree

@@ -7,21 +7,6 @@ from geoprobe.stats.hyperbolicity.checks import as_points
 from geoprobe.stats.nulls import rotation_kernels as kernels
 
 
-def reduced_points(points: Shaped[np.ndarray, "n d"]) -> Float[np.ndarray, "n k"]:
-    """(n, min(n, d)) coordinates of n points of R^d with the same distances, norms and inner products.
-
-    Every null that depends on these alone gets cheaper by d / n: reduce a prompt once, then draw its replicates. Lower
-    triangular if n < d, else the points as they are.
-    """
-    rows = as_points(points)
-    n, d = rows.shape
-    if n >= d:
-        return rows
-    columns = np.ascontiguousarray(rows.T)
-    kernels.triangularise(columns, 0)
-    return np.ascontiguousarray(columns[:n].T)
-
-
 def row_rotation(
     points: Shaped[np.ndarray, "n d"], rng: np.random.Generator, *, keep_norms: bool = False
 ) -> Float[np.ndarray, "n d"]:
