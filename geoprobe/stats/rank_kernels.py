@@ -6,7 +6,7 @@ import numpy as np
 from geoprobe.stats.kernel import kernel
 
 
-@kernel
+@kernel("(int64[::1], int64)")
 def ranks_within(codes, levels):
     """Average ranks of whole numbers in [0, levels), ties sharing the mean of theirs; O(n + levels)."""
     last = np.zeros(levels, dtype=np.int64)
@@ -43,7 +43,7 @@ def by_both(first, levels, second, others):
     return order
 
 
-@kernel
+@kernel("(int64[::1], int64, int64[::1], int64)")
 def tau_b(first, levels, second, others):
     """Kendall's τ-b of two codings, in [0, levels) and [0, others), in O(n log others + levels); NaN if constant.
 
@@ -91,7 +91,7 @@ def tau_b(first, levels, second, others):
     return max(-1.0, min(1.0, surplus / np.sqrt(untied_first) / np.sqrt(untied_second)))
 
 
-@kernel(fastmath={"reassoc", "contract"})
+@kernel("(float64[:, ::1],)", fastmath={"reassoc", "contract"})
 def products_of_pairs(columns):
     """Products of each pair of rows; unlike a BLAS's, their last bits do not depend on the number of threads."""
     c, n = columns.shape

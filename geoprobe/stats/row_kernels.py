@@ -7,6 +7,9 @@ held in another type than its own.
 
 from geoprobe.stats.kernel import Kernel, kernel
 
+#: Types that rows come in; those of a memory map cannot be written.
+ROWS = [f"Array({element}, 2, 'C', readonly={mapped})" for element in ("float32", "uint16") for mapped in (True, False)]
+
 
 def _widened():
     from llvmlite import ir
@@ -67,14 +70,17 @@ def add_eight(rows, squares, sums):
     squares[4], squares[5], squares[6], squares[7] = ee, ff, gg, hh
 
 
-@kernel
+@kernel(*(f"({rows}, float64[::1], float64[::1])" for rows in ROWS))
 def squares_and_sums(rows, squares, sums):
     """Sums of squares of 8 m rows; the rows are added to `sums`."""
     for i in range(0, rows.shape[0], 8):
         add_eight(rows[i : i + 8], squares[i : i + 8], sums)
 
 
-@kernel(fastmath={"reassoc", "contract", "nsz"})
+@kernel(
+    *(f"({rows}, float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1])" for rows in ROWS),
+    fastmath={"reassoc", "contract", "nsz"},
+)
 def products(rows, a, b, c, d, out):
     """Products of each row with four directions, an element widened once for all four."""
     for i in range(rows.shape[0]):

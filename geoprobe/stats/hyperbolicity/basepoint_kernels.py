@@ -11,7 +11,7 @@ from geoprobe.stats.hyperbolicity.simd_kernels import fmax, fmin
 from geoprobe.stats.kernel import kernel
 
 
-@kernel
+@kernel("(float64[:, ::1], float64[::1], float64[::1], int64, int64)")
 def bound_rows(distances, from_base, bounds, start, stop):
     """Partner bounds of rows [start, stop); return their largest distance and worst triangle with the base."""
     far = 0.0
@@ -49,7 +49,7 @@ def room_of(row, from_base, bounds, to_x, reach):
     return room - to_x
 
 
-@kernel
+@kernel("(float64[:, ::1], float64[::1], float64[::1], int64, int64, float64, int64[::1])")
 def search_pairs(distances, from_base, bounds, start, stop, incumbent, witness):
     """Search the pairs x in [start, stop), z < x that can beat ``incumbent``; return the best doubled gap.
 
@@ -72,7 +72,7 @@ def search_pairs(distances, from_base, bounds, start, stop, incumbent, witness):
     return best
 
 
-@kernel
+@kernel("(float64[:, ::1], float64[::1], float64[::1], int64[::1], int64[::1])")
 def climb_pairs(distances, from_base, bounds, starts, witness):
     """Raise a first incumbent: pair each start with the point that leaves most room, then improve in turn."""
     best = 0.0

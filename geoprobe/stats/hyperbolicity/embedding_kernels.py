@@ -175,7 +175,7 @@ def hyperbolic_stress(theta, distances, gradient):
     return left / total
 
 
-@kernel
+@kernel("(int64, float64[::1], float64[:, ::1], float64, float64, float64[::1])")
 def stress_within(kind, theta, distances, low, high, gradient):
     """Stress in E^k (kind 0), H^k (-1) or S^k (1); outside [low, high] the last variable stands still at the end."""
     if kind == 0:
@@ -189,7 +189,7 @@ def stress_within(kind, theta, distances, low, high, gradient):
     return value
 
 
-@kernel
+@kernel("(int64, float64[::1], float64[:, ::1], float64, float64, int64)")
 def descend(kind, theta, distances, low, high, iterations):
     """Move ``theta`` to a local minimum of the stress and return that: L-BFGS of memory 10, weak Wolfe steps.
 

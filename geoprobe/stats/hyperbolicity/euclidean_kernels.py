@@ -28,7 +28,7 @@ def squared_gaps(row, a, b, c, d):
     return first, second, third, fourth
 
 
-@kernel
+@kernel("(float64[:, ::1], float64[:, ::1], int64, int64)")
 def distances_of_rows(points, distances, start, stop):
     """Fill rows [start, stop) of the lower triangle with its diagonal, and their mirror; nothing else."""
     for y in range(0, stop, 4):

@@ -58,7 +58,7 @@ def line_values(a, b, c, dij, dik, djk, stop, flat, values):
         spreads[fourth] = spread
 
 
-@kernel
+@kernel("(float64[:, ::1], int64, int64, float64, float64[::1])")
 def total_sums(distances, start, stop, flat, totals):
     """Add to ``totals`` (ratio, gap, spread; maximum of gap) the quadruples l < i < j < k, k in [start, stop)."""
     for k in range(start, stop):
@@ -112,7 +112,7 @@ def count_shares(shares, stop, histogram):
         histogram[min(int(shares[fourth] * bins), bins - 1), fourth & 3] += 1
 
 
-@kernel
+@kernel("(float64[:, ::1], int64, int64, float64, float64[:, ::1], int64[:, ::1])")
 def full_sums(distances, start, stop, flat, by_point, histogram):
     """Sums of ratio, gap and spread by point (3, n), and the histogram, over l < i < j < k, k in [start, stop).
 
@@ -142,7 +142,7 @@ def full_sums(distances, start, stop, flat, by_point, histogram):
                 count_shares(values[0], i, histogram)
 
 
-@kernel
+@kernel("(float64[:, ::1], int64[:, ::1], float64, float64[:, ::1], float64[:, ::1], float64[::1], int64[:, ::1])")
 def sampled_sums(distances, triples, flat, by_triple, by_point, squares, histogram):
     """The same for given triples with all other points: sums by triple (m, 3) and by fourth point (3, n).
 

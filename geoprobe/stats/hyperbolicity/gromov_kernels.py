@@ -149,7 +149,7 @@ def middle_point(first, second):
     return where
 
 
-@kernel
+@kernel("(float64[:, ::1], int64, float64[:, ::1], float64[::1], int64[::1])")
 def delta_of_one(distances, base, products, bounds, witness):
     """Return (delta, diameter) of one small matrix: the whole base-point search in one call."""
     n = distances.shape[0]
@@ -163,7 +163,7 @@ def delta_of_one(distances, base, products, bounds, witness):
     return best, diameter
 
 
-@kernel
+@kernel("(float64[:, ::1], int64)")
 def delta_of_points(rows, base):
     """Return (delta, diameter, -1) of one small cloud, or (0, 0, row) where a row holds NaN or infinity.
 

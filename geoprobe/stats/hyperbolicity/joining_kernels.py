@@ -6,7 +6,7 @@ import numpy as np
 from geoprobe.stats.kernel import kernel
 
 
-@kernel
+@kernel("(float64[:, ::1], int64[::1], float64[::1], int8[::1])")
 def join_neighbours(work, parents, lengths, halted):
     """Join n >= 3 points (Saitou and Nei 1987, in the form of Studier and Keppler 1988); ``work`` is consumed.
 
@@ -73,7 +73,7 @@ def join_neighbours(work, parents, lengths, halted):
     lengths[fresh] = 0.0
 
 
-@kernel
+@kernel("(int64[::1], float64[::1], float64[:, ::1])")
 def path_lengths(parents, lengths, paths):
     """Path lengths between all nodes of a tree whose every parent has a larger number than its child."""
     for node in range(parents.shape[0] - 2, -1, -1):

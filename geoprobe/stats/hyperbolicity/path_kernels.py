@@ -6,7 +6,7 @@ import numpy as np
 from geoprobe.stats.kernel import kernel
 
 
-@kernel
+@kernel("(int64[::1], int64[::1], float64[:, ::1], int64, int64)")
 def hops_from(starts, ends, hops, start, stop):
     """Fill rows [start, stop) of ``hops`` with steps from each point, inf where there is no path.
 

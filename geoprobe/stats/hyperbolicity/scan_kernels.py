@@ -7,7 +7,7 @@ from geoprobe.stats.kernel import kernel
 TILE = 8
 
 
-@kernel(fastmath={"reassoc"})
+@kernel("(float64[:, ::1], int64, int64)", fastmath={"reassoc"})
 def scan_rows(matrix, start, stop):
     """(largest, smallest, 0 or NaN, largest diagonal, largest asymmetry) of rows [start, stop) up to the diagonal.
 

@@ -17,7 +17,7 @@ _BLOCK = 16
 _STEEP = 1e3  # an exponent to which the difference of two logarithms has too few digits
 
 
-@kernel(error_model="numpy")
+@kernel("(float64, float64)", error_model="numpy")
 def solve_alpha(mean_log, q):
     """Exponent whose expected ``log(x / q)`` over integers from q up is `mean_log` (> 0).
 
@@ -57,7 +57,7 @@ def solve_alpha(mean_log, q):
     return 1.0 + math.exp(w)
 
 
-@kernel(error_model="numpy")
+@kernel("(float64[::1], int64[::1])", error_model="numpy")
 def tail_sums(values, counts):
     """Types at or above each value, and their mean of ``log(x / value)``."""
     k = values.size
@@ -125,7 +125,7 @@ def ks_distance(alpha, i, hint, bound, values, logs, next_logs, above, integers,
     return worst, where
 
 
-@kernel(error_model="numpy")
+@kernel("(float64[::1], int64[::1], int64[::1], boolean)", error_model="numpy")
 def alphas_and_distances(values, counts, candidates, integers):
     """Exponent and full distance at each candidate index."""
     logs = np.log(values)
@@ -142,7 +142,7 @@ def alphas_and_distances(values, counts, candidates, integers):
     return alphas, distances
 
 
-@kernel(error_model="numpy")
+@kernel("(float64[::1], int64[::1], int64, boolean)", error_model="numpy")
 def best_candidate(values, counts, first, integers):
     """Index, exponent and distance of the candidate with the least distance; the smaller x_min on a tie.
 
@@ -173,7 +173,7 @@ def best_candidate(values, counts, first, integers):
     return best, best_alpha, bound
 
 
-@kernel(error_model="numpy")
+@kernel("(float64, float64[::1], int64[::1])", error_model="numpy")
 def tail_loglikelihood(alpha, values, counts):
     """Log-likelihood from the first value up, by compensated sums, and the information on alpha per type."""
     n = 0.0

@@ -11,7 +11,7 @@ _TABLE = 1 << 13
 _LANES = 4  # tables filled in turn: one alone waits for its own last write wherever a value repeats
 
 
-@kernel(error_model="numpy")
+@kernel("(int64[::1],)", error_model="numpy")
 def extremes(values):
     """Least and greatest of a non-empty integer array."""
     low = values[0]
@@ -24,7 +24,7 @@ def extremes(values):
     return low, high
 
 
-@kernel(error_model="numpy")
+@kernel("(int64[::1], int64)", error_model="numpy")
 def distinct_values(values, high):
     """Sorted distinct positive values and their multiplicities; zeros are left out."""
     size = min(high + 1, _TABLE)

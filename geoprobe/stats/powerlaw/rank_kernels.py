@@ -9,7 +9,7 @@ import numpy as np
 from geoprobe.stats.kernel import kernel
 
 
-@kernel(error_model="numpy")
+@kernel("(int64[::1], float64, float64)", error_model="numpy")
 def rank_sums(frequencies, s, q):
     """Log-likelihood, score and Fisher information in (s, log(1 + q)).
 

@@ -36,14 +36,17 @@ def refit(values, counts, xmin, fixed, integers):
     return alphas[0], xmin, distances[0]
 
 
-@kernel(error_model="numpy")
+@kernel(
+    "(npy_rng, int64, int64, float64[::1], int64[::1], float64, float64, float64[::1], boolean, boolean, float64[::1])",
+    error_model="numpy",
+)
 def semiparametric_replicate(rng, n, n_tail, body_values, body_counts, alpha, xmin, hazards, fixed, integers, out):
     """Fit a sample of the null into out = (alpha, xmin, ks)."""
     values, counts = draw_semiparametric(rng, n, n_tail, body_values, body_counts, alpha, xmin, hazards)
     out[0], out[1], out[2] = refit(values, counts, xmin, fixed, integers)
 
 
-@kernel(error_model="numpy")
+@kernel("(npy_rng, int64, float64[::1], int64[::1], float64, boolean, boolean, float64[::1])", error_model="numpy")
 def resampled_replicate(rng, n, values, counts, xmin, fixed, integers, out):
     """Fit a resample of the types, with replacement, into out = (alpha, xmin, ks)."""
     drawn = np.zeros(counts.size, np.int64)
@@ -69,7 +72,10 @@ def resampled_totals(rng, indptr, ids, counts, types):
     return totals
 
 
-@kernel(error_model="numpy")
+@kernel(
+    "(npy_rng, int64[::1], int64[::1], int64[::1], int64, float64, boolean, boolean, float64[::1])",
+    error_model="numpy",
+)
 def document_replicate(rng, indptr, ids, counts, types, xmin, fixed, integers, out):
     """Fit a resample of the documents, with replacement, into out = (alpha, xmin, ks)."""
     totals = resampled_totals(rng, indptr, ids, counts, types)

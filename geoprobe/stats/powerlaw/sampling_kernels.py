@@ -14,7 +14,7 @@ _LARGEST = 1e300  # stands for every draw beyond float64
 _LONGEST_TABLE = 1 << 16
 
 
-@kernel(error_model="numpy")
+@kernel("(int64, float64, float64)", error_model="numpy")
 def head_length(n, alpha, xmin):
     """How many values from `xmin` up are worth a binomial draw each: those expected at least twice among n."""
     norm = scaled_zeta(alpha, xmin)
@@ -27,7 +27,7 @@ def head_length(n, alpha, xmin):
     return length
 
 
-@kernel(error_model="numpy")
+@kernel("(float64, float64, int64)", error_model="numpy")
 def head_hazards(alpha, xmin, length):
     """``P(X = x | X >= x)`` of the power law for x from xmin on."""
     hazards = np.empty(length, np.float64)

@@ -20,7 +20,10 @@ _BAD = 1e300
 _MARGIN = 0.15
 
 
-@kernel(error_model="numpy")
+@kernel(
+    "(float64[::1], float64[::1], float64[::1], float64[::1], float64[:, ::1], int64[:, ::1], int64, float64[::1])",
+    error_model="numpy",
+)
 def class_probabilities(parameters, cells, y, weights, chances, bands, least, out):
     """Probability of each class of counts; False where no type could be seen.
 
@@ -88,7 +91,11 @@ def _cost(free, base, point, types, cells, y, weights, chances, bands, least, wo
     return total
 
 
-@kernel(error_model="numpy")
+@kernel(
+    "(int64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], float64[::1], "
+    "float64[:, ::1], int64[:, ::1], int64)",
+    error_model="numpy",
+)
 def maximise(free, base, steps, types, cells, y, weights, chances, bands, least):
     """Parameters of the greatest likelihood by Nelder and Mead's simplex, `free` of them, from `base`; and its value.
 

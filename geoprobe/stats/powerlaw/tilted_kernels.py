@@ -161,7 +161,7 @@ def _integral(kind, a, b, q, m, log_top, sums):
             _add(sums, weight, y, m * math.expm1(u) + (m - q) if kind == CUTOFF else y * y)
 
 
-@kernel(error_model="numpy")
+@kernel("(int64, float64, float64, float64)", error_model="numpy")
 def tilted_sums(kind, a, b, q):
     """Log of the sum of ``exp(-a y - b h)`` over x >= q, with means and (co)variances of y and h.
 
@@ -233,7 +233,7 @@ def _best_a(kind, q, mean_y, a, b):
     return a, sums
 
 
-@kernel(error_model="numpy")
+@kernel("(int64, float64, float64, float64, float64, float64)", error_model="numpy")
 def fit_tilted(kind, q, mean_y, mean_h, a, b):
     """Maximise the concave log-likelihood over b > 0, where it is known not to lie at b = 0, from (a, b).
 

@@ -105,7 +105,7 @@ def _loglikelihood(counts, rate, heights, gaps):
     return total
 
 
-@kernel(error_model="numpy")
+@kernel("(float64[::1], int64[::1])", error_model="numpy")
 def fit_weibull(values, counts):
     """Shape beta, rate k and log-likelihood at the maximum over beta > 0; then rate and log-likelihood at beta = 0."""
     q = values[0]
@@ -152,7 +152,7 @@ def fit_weibull(values, counts):
     return beta, rate, value, edge_rate, profile[0]
 
 
-@kernel(error_model="numpy")
+@kernel("(float64[::1], float64, float64, float64)", error_model="numpy")
 def weibull_logpmf(values, beta, rate, q):
     """Log-probability of each value."""
     heights = np.empty(values.size, np.float64)

@@ -11,7 +11,7 @@ from geoprobe.stats.kernel import kernel
 _RAISED = 15.0
 
 
-@kernel(error_model="numpy")
+@kernel("(float64, float64)", error_model="numpy")
 def log_gamma_ratio(x, a):
     """``log G(x + a) - log G(x)`` for x > 0, x + a > 0, by the difference of two Stirling series."""
     total = 0.0
@@ -41,7 +41,7 @@ def polygammas(x):
     return first, second
 
 
-@kernel(error_model="numpy")
+@kernel("(float64[::1], int64[::1], float64)", error_model="numpy")
 def fit_yule(values, counts, start):
     """Exponent at which the log-likelihood is greatest: Newton in log(a - 1), inside a bracket."""
     q = values[0]
@@ -81,7 +81,7 @@ def fit_yule(values, counts, start):
     return 1.0 + math.exp(w)
 
 
-@kernel(error_model="numpy")
+@kernel("(float64[::1], float64, float64)", error_model="numpy")
 def yule_logpmf(values, a, q):
     """Log-probability of each value."""
     constant = math.log(a - 1.0) + log_gamma_ratio(q, a - 1.0)

@@ -61,7 +61,7 @@ def _series(s, q):
     return value, slope, curve
 
 
-@kernel(error_model="numpy")
+@kernel("(float64, float64)", error_model="numpy")
 def scaled_zeta_slopes(s, q):
     """``G(s, q)`` and its first two derivatives in s."""
     limit = max(12.0, s + 8.0)
@@ -87,7 +87,7 @@ def scaled_zeta_slopes(s, q):
     return value, slope, curve
 
 
-@kernel(error_model="numpy")
+@kernel("(float64, float64)", error_model="numpy")
 def scaled_zeta(s, q):
     """``G(s, q) = q**s * zeta(s, q)``."""
     if q >= max(12.0, s + 8.0):
@@ -104,7 +104,7 @@ def scaled_zeta(s, q):
     return value
 
 
-@kernel(error_model="numpy")
+@kernel("(float64, float64)", error_model="numpy")
 def log_zeta(s, q):
     """Natural logarithm of the Hurwitz zeta function."""
     return math.log(scaled_zeta(s, q)) - s * math.log(q)
