@@ -134,8 +134,11 @@ def _scan(out, *words, **environment):
     return json.loads((out / "scan.json").read_text())["results"], said, sorted(cache.rglob("*.nbc"))
 
 
+SOME = "curvature:tokens=64,samples=2,edges=50,text_tokens=64"
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("words", ["demo", "demo --analyzer curvature --taxonomy words.csv --layer 1", "mapped"])
+@pytest.mark.parametrize("words", ["demo", f"demo --analyzer {SOME} --taxonomy words.csv --layer 1", "mapped"])
 def test_a_scan_compiles_nothing(words, built, tmp_path):
     """A file here is named after a kernel: add the types of the call, which numba's index names, to its decorator."""
     (tmp_path / "words.csv").write_text(WORDS)
