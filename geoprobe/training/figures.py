@@ -10,10 +10,10 @@ from statistics import fmean, median
 from geoprobe.figure import Axis, Figure, Forest, Layer, Line, Points, Role, Rule, floats
 from geoprobe.report.text import escape
 from geoprobe.training.outcome import Outcome
-from geoprobe.training.records import RunFacts
+from geoprobe.training.records import LayerCurvature, RunFacts
 from geoprobe.training.words import name
 
-__all__ = ["accuracy_figures", "depth", "geometry_figures", "loss_figures"]
+__all__ = ["accuracy_figures", "geometry_figures", "loss_figures"]
 
 _ROLES: tuple[Role, ...] = ("data", "fit", "alternative", "null")
 _DEPTH = re.compile(r"(?:^|\.)(\d+)(?=\.)")
@@ -191,18 +191,20 @@ def _over_seeds(
 
 
 def _curvatures(result: Outcome, method: str, runs: Sequence[RunFacts]) -> Figure:
-    by_depth: dict[int, list[float]] = defaultdict(list)
-    starts = []
+    by_depth: dict[int, list[LayerCurvature]] = defaultdict(list)
     for run in runs:
         for layer in run.curvatures:
-            by_depth[depth(layer.layer)].append(layer.end)
-            starts.append(layer.start)
-    depths = sorted(by_depth)
-    places = [(at, value) for at in depths for value in by_depth[at]]
+            by_depth[depth(layer.layer)].append(layer)
+    depths = floats(sorted(by_depth))
+    places = [(at, layer.end) for at in sorted(by_depth) for layer in by_depth[at]]
+    starts, ends = (
+        floats(median(getattr(layer, when) for layer in by_depth[at]) for at in sorted(by_depth))
+        for when in ("start", "end")
+    )
     layers: tuple[Layer, ...] = (
-        Rule(median(starts), "K at the start", "muted", vertical=False),
         Points(floats(x for x, _ in places), floats(y for _, y in places), "each module", "null", 2.5),
-        Line(floats(depths), floats(median(by_depth[at]) for at in depths), "median", _role(result, method)),
+        Line(depths, starts, "median at the start", "muted"),
+        Line(depths, ends, "median", _role(result, method), dashed=True),
     )
     return Figure(
         f"curvature-{escape(method, 20)}",
@@ -210,7 +212,7 @@ def _curvatures(result: Outcome, method: str, runs: Sequence[RunFacts]) -> Figur
         "The curvature is −1/K: a larger K is a flatter space, nearer to plain LoRA. Each dot is one adapted module of "
         "one seed after training.",
         Axis("layer"),
-        Axis("K"),
+        Axis("K", "log"),
         layers,
     )
 

@@ -8,7 +8,6 @@ from statistics import fmean, median
 
 from geoprobe.report.text import escape
 from geoprobe.results import Cell, Table
-from geoprobe.training.figures import depth
 from geoprobe.training.outcome import Outcome
 from geoprobe.training.protocol import beside_paper
 from geoprobe.training.records import LayerCurvature, RunFacts
@@ -253,23 +252,6 @@ def geometry_tables(result: Outcome) -> Iterator[Table]:
         "see a flat space. Beyond: share of the first batch's tokens that are longer than the maps are exact for, at "
         "the start; their maps go on straight.",
     )
-    yield _by_layer(result)
-
-
-def _by_layer(result: Outcome) -> Table:
-    """Medians over the modules and seeds of each layer."""
-    rows: list[tuple[Cell, ...]] = []
-    for method in result.methods:
-        at_depth: dict[int, list[LayerCurvature]] = defaultdict(list)
-        for run in result.final(method):
-            for layer in run.curvatures:
-                at_depth[depth(layer.layer)].append(layer)
-        for place, layers in sorted(at_depth.items()):
-            radii = [layer.scale for layer in layers if layer.scale is not None]
-            start, end = median(layer.start for layer in layers), median(layer.end for layer in layers)
-            rows.append((name(method), place, start, end, median(radii) if radii else None))
-    columns = ("method", "layer", "K at start", "median K", "median radius")
-    return Table("layers", "Learned curvature by layer", columns, tuple(rows))
 
 
 def _by_kind(runs: Sequence[RunFacts]) -> dict[str, list[LayerCurvature]]:

@@ -14,6 +14,7 @@ from experiment_builders import HOSTILE, leaky, make_experiment
 
 import geoprobe
 from geoprobe.errors import BadDataError, NotFoundError, UsageError
+from geoprobe.figure import Figure, Line
 from geoprobe.report.formats import open_report
 from geoprobe.report.schema import json_schema
 from geoprobe.training.result import FINETUNE_VERSION, ComparisonResult
@@ -224,12 +225,13 @@ def test_the_rates_that_were_tried_are_the_ticks_of_their_figure(result: Compari
     pyplot.close("all")
 
 
-def test_learned_curvatures_are_given_by_layer_and_by_kind_of_module(result: ComparisonResult) -> None:
+def test_learned_curvatures_are_a_figure_by_layer_and_a_table_by_kind_of_module(result: ComparisonResult) -> None:
     tables = {table.title: table for section in result.view().sections for table in section.tables}
-    assert [row[1:4] for row in tables["Learned curvature by layer"].rows[:2]] == [
-        ("0", "1.00", "1.01"),
-        ("1", "1.00", "1.05"),
-    ]
+    figures = (figure for section in result.view().sections for figure in section.figures)
+    figure = next(each for each in figures if isinstance(each, Figure) and each.title == "K by layer, HypLoRA")
+    start = next(layer for layer in figure.layers if layer.label == "median at the start")
+    assert isinstance(start, Line)
+    assert (start.x[:2], start.y[:2]) == ((0.0, 1.0), (1.0, 1.0))
     assert [row[1] for row in tables["Learned curvature by kind of module"].rows] == ["q_proj", "v_proj"]
 
 
