@@ -269,7 +269,7 @@ def borne_out(result: Outcome) -> str:
         bound = None if compared is None or compared.overall is None else compared.overall.difference.equivalent
         small = "" if bound is None or bound >= 1 else f", which is less than {points(bound)} points either way"
         return f"This settles nothing: {embeddings}, and the experiment shows no difference{small}."
-    if said == "weak":
+    if said in ("weak", "not supported"):  # no evidence is no statement that the experiment could agree with
         return f"This settles little: {embeddings}, and hyperbolic adaptation {label}."
     agree = "They agree" if (said == "supported") == (label == "helps") else "They do not agree"
     return f"{agree}: {embeddings}, and hyperbolic adaptation {label}."

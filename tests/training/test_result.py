@@ -149,7 +149,7 @@ def test_leaks_that_were_left_out_of_the_test_do_not(three: ComparisonResult) ->
 
 
 @pytest.mark.parametrize(
-    ("gain", "agrees"), [(0.0, "This settles nothing"), (0.3, "They do not agree"), (-0.2, "They agree")]
+    ("gain", "agrees"), [(0.0, "This settles nothing"), (0.3, "This settles little"), (-0.2, "This settles little")]
 )
 def test_the_scans_answer_stands_beside_the_experiments(report: "geoprobe.Report", gain: float, agrees: str) -> None:
     made = make_experiment(scan=report, gain=gain)
@@ -158,6 +158,28 @@ def test_the_scans_answer_stands_beside_the_experiments(report: "geoprobe.Report
     assert [answer.verdict for answer in section.card.answers][:3] == [r.verdict.label for r in report.results.values()]
     assert report["hyperbolicity"].verdict.label not in ("supported", "weak")
     assert agrees in section.card.reason
+
+
+@pytest.mark.parametrize(
+    ("said", "gain", "agrees"),
+    [
+        ("supported", 0.3, "They agree"),
+        ("supported", -0.2, "They do not agree"),
+        ("contradicted", 0.3, "They do not agree"),
+        ("contradicted", -0.2, "They agree"),
+        ("weak", 0.3, "This settles little"),
+        ("not supported", 0.3, "This settles little"),
+        ("not supported", -0.2, "This settles little"),
+    ],
+)
+def test_only_an_answer_agrees_or_disagrees_with_the_experiments(
+    report: "geoprobe.Report", said: Any, gain: float, agrees: str
+) -> None:
+    made = make_experiment(scan=report, gain=gain)
+    answers = tuple(
+        dataclasses.replace(each, verdict=said) if each.name == "hyperbolicity" else each for each in made.diagnosis
+    )
+    assert borne_out(dataclasses.replace(made, diagnosis=answers)).startswith(agrees)
 
 
 def test_where_scan_or_experiment_could_say_nothing_they_neither_agree_nor_disagree(report: "geoprobe.Report") -> None:
