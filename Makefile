@@ -56,7 +56,7 @@ coverage:
 	$(BIN)/coverage report --fail-under=90 >/dev/null
 	$(BIN)/coverage report --fail-under=95 --include='geoprobe/stats/*'
 
-# SAMPLE of 21,000 places at which the statistics could be wrong without a test that notices
+# SAMPLE of 23,000 places at which the statistics could be wrong without a test that notices
 SAMPLE ?= 300
 mutation: $(VENV)-mutation/.installed $(VENV)/.dev $(VENV)/.demo
 	$(VENV)-mutation/bin/python tests/mutation.py --python $(BIN)/python --sample $(SAMPLE)

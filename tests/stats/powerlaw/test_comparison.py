@@ -60,6 +60,16 @@ def test_moderate_statistics_have_the_normal_law_s_pvalue(shift):
     assert found.pvalue == pytest.approx(2 * norm.sf(abs(z)), rel=1e-8)
 
 
+@pytest.mark.parametrize("parameters", [2, 3])
+def test_laws_are_distinguishable_from_scipys_critical_value_of_the_summed_squares_up(parameters):
+    critical = chi2.isf(0.1, parameters)
+    for factor, told_apart in ((0.99, False), (1.01, True)):
+        spread = np.sqrt(factor * critical / 10)
+        found = vuong(np.array([0.3 - spread, 0.3 + spread]), np.array([5, 5]), parameters=parameters)
+        assert found.distinguishable == told_apart
+        assert found.statistic == pytest.approx(3.0 / np.sqrt(factor * critical))
+
+
 def test_laws_that_coincide_are_not_distinguishable():
     # far from zero a Yule law and a power law differ by a constant shift of x that the data cannot see
     counts = 500 + np.random.default_rng(3).geometric(0.02, 800)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import ks_2samp
+from scipy.stats import binom, ks_2samp
 
 from geoprobe.stats.powerlaw import fit, goodness_of_fit
 
@@ -35,6 +35,8 @@ def test_pvalue_is_the_share_of_replicates_at_least_as_far():
     assert found.pvalue == np.mean(found.null_distribution >= found.statistic)
     assert found.statistic == fit(counts).ks
     assert 0 < found.pvalue < 1
+    # the binomial deviation of the share
+    assert found.pvalue_se == pytest.approx(binom(150, found.pvalue).std() / 150)
 
 
 def test_result_does_not_depend_on_the_number_of_threads(on_one_thread):

@@ -89,6 +89,16 @@ def test_bins_account_for_every_type_and_token_of_the_second_half():
     assert np.dot(found.types, found.fitted) == pytest.approx(found.n_tokens)
     np.testing.assert_allclose(found.ranks[:20], np.arange(1, 21))
     assert (np.diff(found.ranks) > 0).all()
+    weights = (np.arange(1, found.n_ranks + 1) + found.q) ** -found.s
+    chances = weights / weights.sum()
+    np.testing.assert_allclose(found.fitted[:20], found.n_tokens * chances[:20])
+    starts = np.cumsum([0, *found.types[:-1]])
+    np.testing.assert_allclose(found.fitted, found.n_tokens * np.add.reduceat(chances, starts) / found.types)
+    logs = np.add.reduceat(np.log(np.arange(1, found.n_ranks + 1)), starts)
+    np.testing.assert_allclose(found.ranks, np.exp(logs / found.types))
+    # twenty bins of equal width in log rank to a tenfold one, rounded to whole ranks
+    ends = starts[21:-1] / starts[20:-2]
+    assert np.median(ends) == pytest.approx(10 ** (1 / 20), rel=0.03)
     assert 0.9 < found.token_share <= 1
     assert found.s > 0.5
 
