@@ -88,19 +88,23 @@ notebooks: $(VENV)/.dev $(VENV)/.demo
 docs: $(VENV)/.dev
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
 
-# peers to compare with live in environments of their own
+# peers to compare with live in environments of their own; one that misses a bar, or fails, holds up no other, and the
+# table at the end has them all
+bench: export BENCH_ROWS := $(abspath $(VENV)-bench)/rows.jsonl
 bench: $(VENV)/.dev $(VENV)/.demo $(VENV)/.kernels $(VENV)-bench/.installed $(VENV)-sage/.installed
-	$(VENV)-bench/bin/python benchmarks/scan.py
-	$(VENV)-bench/bin/python benchmarks/counting.py
-	$(BIN)/python benchmarks/sources.py
-	$(VENV)-bench/bin/python benchmarks/norms.py
-	$(VENV)-bench/bin/python benchmarks/report.py
-	$(VENV)-bench/bin/python benchmarks/powerlaw.py
-	$(VENV)-bench/bin/python benchmarks/curvature.py
-	$(VENV)-bench/bin/python benchmarks/hyperbolicity.py --sage $(VENV)-sage/bin/python
-	$(BIN)/python benchmarks/hyplora.py
-	$(BIN)/python benchmarks/hyplora_geometry.py
-	$(BIN)/python benchmarks/finetune.py
+	rm -f $(BENCH_ROWS)
+	-$(VENV)-bench/bin/python benchmarks/scan.py
+	-$(VENV)-bench/bin/python benchmarks/counting.py
+	-$(BIN)/python benchmarks/sources.py
+	-$(VENV)-bench/bin/python benchmarks/norms.py
+	-$(VENV)-bench/bin/python benchmarks/report.py
+	-$(VENV)-bench/bin/python benchmarks/powerlaw.py
+	-$(VENV)-bench/bin/python benchmarks/curvature.py
+	-$(VENV)-bench/bin/python benchmarks/hyperbolicity.py --sage $(VENV)-sage/bin/python
+	-$(BIN)/python benchmarks/hyplora.py
+	-$(BIN)/python benchmarks/hyplora_geometry.py
+	-$(BIN)/python benchmarks/finetune.py
+	$(BIN)/python benchmarks/table.py $(BENCH_ROWS)
 
 models: $(VENV)/.models
 

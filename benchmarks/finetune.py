@@ -21,6 +21,7 @@ import warnings
 from pathlib import Path
 
 import torch
+from table import keep
 from transformers import Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
@@ -98,6 +99,8 @@ def report(name: str, ratio: float, bar: float) -> None:
     if verdict:
         missed.append(name)
     print(f"{name}: {ratio:.2f} (bar {bar:.2f}){verdict}", flush=True)
+    work, _, peer = name.partition(" over ")
+    keep(work, peer, ratio, bar, at_least=True)
 
 
 def dry_run() -> None:

@@ -24,6 +24,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
 from scipy.spatial import distance_matrix
+from table import keep
 
 from geoprobe.stats import hyperbolicity as hyp
 from geoprobe.stats import spaces
@@ -175,6 +176,7 @@ def part_prompts(shared):
         "30x the script",
         theirs / ours >= 30,
     )
+    keep("base-point δ of GSM8K's prompts", "the paper's script", theirs / ours, 30, at_least=True)
     every = best_of(lambda: hyp.four_point_batch(clouds))
     report("every quadruple of every prompt, all positions", f"{every:.2f} s", "1 s", every <= 1.0)
 
@@ -196,6 +198,7 @@ def part_speed():
                 "1000x",
                 theirs / ours >= 1000,
             )
+            keep("base-point δ, n = 1024", "the paper's float32 NumPy", theirs / ours, 1000, at_least=True)
         if n == 2048:
             ours = best_of(lambda: hyp.delta_basepoint(distances), 7)  # noqa: B023
             report("base point, n = 2048", f"{1e3 * ours:.1f} ms", "20 ms", ours <= 0.02)
@@ -239,6 +242,7 @@ def part_fallback():
             "never slower (10%)",
             taken <= 1.1 * every,
         )
+        keep(f"exact δ, {name}, n = 768", "its brute force", taken / every, 1.1)
 
 
 def part_ape():
@@ -323,6 +327,7 @@ def part_sage(python):
             "equal, 2x",
             found.delta == value and ours <= 2 * theirs,
         )
+        keep(f"exact δ, {name}", "SageMath", ours / theirs, 2)
 
 
 def main():

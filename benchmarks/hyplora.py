@@ -24,6 +24,7 @@ from collections.abc import Iterator
 import peft
 import torch
 from peft import LoraConfig, get_peft_model
+from table import keep
 from transformers import AutoModelForCausalLM, LlamaConfig
 from transformers.utils.logging import disable_progress_bar
 
@@ -153,6 +154,8 @@ def report(what: str, unit: str, found: dict[str, float], bar: float) -> None:
         verdict = "" if not judged else "ok" if ratio <= bar else "MISSED"
         told = f"  (bar: {bar:.2f})" if judged else ""
         print(f"{verdict:<6}  {what:<15} {name:<20} {value:9.3f} {unit:<2} {ratio:6.3f} × LoRA{told}", flush=True)
+        if judged:
+            keep(f"HypLoRA, {what}", "LoRA", ratio, bar)
         if verdict == "MISSED":
             missed.append(what)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from table import keep
 
 from geoprobe.data import EmbeddingTable, ModelSource, native_reader
 from geoprobe.sources.models.safetensors import SafetensorsRows
@@ -48,6 +49,7 @@ def main() -> None:
         ratio, memory = median(passes), peak.megabytes - before
         print(f"reading the file: {read:.3f} s in the last turn")
         print(f"norms, finite, zero, mean: {ratio:.2f} x reading the file (bar {RATIO})")
+        keep("norms and mean of all rows", "reading the file", ratio, RATIO)
         print(f"products with four directions: {median(second):.2f} x reading the file")
         print(
             f"anonymous memory: {memory:.0f} MB more than before (bar {MEGABYTES} MB), {peak.megabytes:.0f} MB in all"

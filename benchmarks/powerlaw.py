@@ -24,6 +24,7 @@ import igraph  # noqa: E402
 import mpmath  # noqa: E402
 import numpy as np  # noqa: E402
 import powerlaw as peer  # noqa: E402
+from table import keep  # noqa: E402
 
 from geoprobe.stats import powerlaw  # noqa: E402
 
@@ -147,12 +148,16 @@ def time_fit(name: str, counts: np.ndarray) -> None:
     print(f"  fit from raw counts: {fit * 1e3:.2f} ms; powerlaw {other:.2f} s; igraph {plfit * 1e3:.0f} ms")
     bar(f"fit: {other / fit:,.0f} x powerlaw", other / fit >= over_peer, f"{over_peer:,} x")
     bar(f"fit: {plfit / fit:,.0f} x igraph", plfit / fit >= over_igraph, f"{over_igraph} x")
+    keep(f"power-law fit, {name} counts", "powerlaw", other / fit, over_peer, at_least=True)
+    keep(f"power-law fit, {name} counts", "igraph (plfit)", plfit / fit, over_igraph, at_least=True)
     thousand = median(seconds(lambda: powerlaw.goodness_of_fit(counts, replicates=1000, rng=1)) for _ in range(3))
     bar(
         f"p: {replicate / (thousand / 1000):,.0f} x igraph per replicate ({replicate * 1e3:.1f} ms there)",
         replicate / (thousand / 1000) >= PER_REPLICATE,
         f"{PER_REPLICATE} x",
     )
+    faster = replicate / (thousand / 1000)
+    keep(f"replicates of its p, {name} counts", "igraph (plfit)", faster, PER_REPLICATE, at_least=True)
 
 
 def time_pvalue(counts: np.ndarray) -> None:

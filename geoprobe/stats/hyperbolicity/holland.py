@@ -1,6 +1,7 @@
 """Holland's delta plot: how far each quadruple is from a tree, averaged instead of maximised."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import comb
 
 import numpy as np
@@ -154,7 +155,8 @@ def draw_triples(n: int, count: int, rng: np.random.Generator) -> Int[np.ndarray
     return np.stack([first, second, third], axis=1)
 
 
-def triangular_blocks(n: int, target: int = 20_000_000) -> list[tuple[int, int]]:
+@lru_cache(maxsize=256)  # thousands of draws have as many points each
+def triangular_blocks(n: int, target: int = 20_000_000) -> tuple[tuple[int, int], ...]:
     """Cut k in [0, n) into blocks with about ``target`` quadruples l < i < j < k each."""
     blocks: list[tuple[int, int]] = []
     start = 0
@@ -164,7 +166,7 @@ def triangular_blocks(n: int, target: int = 20_000_000) -> list[tuple[int, int]]
             stop += 1
         blocks.append((start, stop))
         start = stop
-    return blocks
+    return tuple(blocks)
 
 
 def _read_all(matrix: Float[np.ndarray, "n n"], flat: float) -> tuple[Moments, Int[np.ndarray, "fine"]]:
