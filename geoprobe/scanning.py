@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from geoprobe.data import EmbeddingTable
-from geoprobe.diagnostics.base import BUILTIN, Analyzer, check, make_analyzer, needs_of, with_layers
+from geoprobe.diagnostics.base import BUILTIN, Analyzer, check, make_analyzer, needs_of, still_holds, with_layers
 from geoprobe.errors import GeoprobeError, UsageError
 from geoprobe.files import escaped_name, folder_name
 from geoprobe.progress import ProgressListener, Steps
@@ -162,7 +162,7 @@ def scan(
             },
         ),
     )
-    if resume is not None and (made := _made(report, Path(resume))) is not None:
+    if resume is not None and (made := _made(report, Path(resume), chosen)) is not None:
         return made
     results = {}
     for analyzer in chosen:
@@ -172,7 +172,7 @@ def scan(
     return replace(report, results=results, timings=steps.timings)
 
 
-def _made(report: Report, folder: Path) -> Report | None:
+def _made(report: Report, folder: Path, analyzers: Sequence[Analyzer]) -> Report | None:
     """A report at or in the folder that is this one with its results."""
     wanted = _circumstances(report)
     for saved in (folder / "scan.json", *sorted(folder.glob("*/scan.json"))):
@@ -180,7 +180,7 @@ def _made(report: Report, folder: Path) -> Report | None:
             made = Report.load(saved)
         except GeoprobeError:
             continue  # none, or another version's
-        if _circumstances(made) == wanted:
+        if _circumstances(made) == wanted and still_holds(analyzers, made.results):
             return made
     return None
 

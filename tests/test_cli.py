@@ -214,6 +214,24 @@ def test_resume_keeps_a_report_of_the_same_model_texts_options_and_versions_and_
     assert b'"n_seen": 1000' not in saved.read_bytes()
 
 
+def test_resume_looks_at_what_is_in_a_taxonomy_and_a_path_may_hold_commas(
+    run_cli: Run, corpus_file: Path, tmp_path: Path
+) -> None:
+    taxonomy, saved = tmp_path / "kinds, of things.csv", tmp_path / "out" / "scan.json"
+    taxonomy.write_text("child,parent\nthe,of\n")
+    arguments = ("scan", two_models(tmp_path)[0], "--corpus", corpus_file, "--analyzer", "hierarchy")
+    arguments += ("--taxonomy", taxonomy, "--format", "json", "-q", "--out", saved.parent)
+    assert run_cli(*arguments)[0] == 0
+    # a number that no scan gives tells whether the file was taken
+    saved.write_text(saved.read_text("utf-8").replace('"n_pairs": ', '"n_pairs": 1000'), "utf-8")
+    marked = saved.read_bytes()
+    assert run_cli(*arguments, "--resume")[0] == 0
+    assert saved.read_bytes() == marked
+    taxonomy.write_text("child,parent\nthe,and\n")
+    assert run_cli(*arguments, "--resume")[0] == 0
+    assert b'"n_pairs": 1000' not in saved.read_bytes()
+
+
 def test_an_error_of_several_lines_is_printed_in_lines_and_no_further_line_looks_like_one_of_its_own(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

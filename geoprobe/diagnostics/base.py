@@ -36,6 +36,7 @@ __all__ = [
     "make_analyzer",
     "needs_of",
     "result_type",
+    "still_holds",
     "with_layers",
     "with_option",
 ]
@@ -67,7 +68,8 @@ class Analyzer(Protocol):
     """A diagnostic: a frozen dataclass whose fields are its options.
 
     An option named ``layers`` of one that needs ``states`` is set by a scan's ``layers``. One that has a method
-    ``check`` is asked by it whether its options can be met, before anything large is read.
+    ``check`` is asked by it whether its options can be met, before anything large is read; one that reads files of its
+    own has ``still_holds``, which says whether a saved result of the same options is of those files as they are now.
 
     Attributes
     ----------
@@ -128,7 +130,11 @@ def make_analyzer(spec: str) -> Analyzer:
     known = [option.name for option in fields(kind)] if is_dataclass(kind) else []
     given: dict[str, str] = {}
     for part in filter(None, options.split(",")):
-        option, _, value = part.partition("=")
+        option, stated, value = part.partition("=")
+        if given and not stated and option not in known:  # the value before holds a comma, as paths may
+            last = next(reversed(given))
+            given[last] += f",{part}"
+            continue
         if option not in known:
             raise UsageError(
                 f"The diagnostic {name!r} has no option {option!r}.",
@@ -154,6 +160,12 @@ def check(analyzers: Iterable[Analyzer]) -> None:
         own = getattr(analyzer, "check", None)
         if own is not None:
             own()
+
+
+def still_holds(analyzers: Iterable[Analyzer], results: Mapping[str, Result]) -> bool:
+    """Whether saved results are of the files that these diagnostics read themselves, as they are now."""
+    own = ((getattr(analyzer, "still_holds", None), analyzer.name) for analyzer in analyzers)
+    return all(ask is None or (name in results and ask(results[name])) for ask, name in own)
 
 
 def needs_of(analyzers: Iterable[Analyzer]) -> frozenset[str]:

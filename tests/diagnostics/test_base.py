@@ -103,6 +103,7 @@ def test_options_of_a_diagnostic_are_given_behind_its_name() -> None:
     made = base.make_analyzer("hyperbolicity:shown=off,draws=9")
     assert made == HyperbolicityAnalyzer(shown="off", draws=9)
     assert base.make_analyzer("norms") == NormsAnalyzer()
+    assert base.make_analyzer("hierarchy:taxonomy=a,b, c.csv,draws=99").taxonomy == "a,b, c.csv"
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,16 @@ class HierarchyAnalyzer:
                 )
         find_taxonomy(self.taxonomy)
 
+    def still_holds(self, result: HierarchyResult) -> bool:
+        """Whether a saved result is of the taxonomy as it is now.
+
+        Raises
+        ------
+        NotFoundError, BadDataError
+            When there is no such taxonomy, or it is none.
+        """
+        return read_taxonomy(self.taxonomy).sha256 == result.taxonomy_sha256
+
     def run(self, inputs: ScanInputs, rng: np.random.Generator) -> HierarchyResult:
         """Read the taxonomy, find its words, measure, shuffle and decide.
 
