@@ -45,7 +45,7 @@ def main() -> None:
     print(f"{len(edges)} edges: {median(ours):.2f} s, GraphRicciCurvature {median(theirs):.2f} s, ratio {ratio:.2f}")
     keep("Ollivier-Ricci curvature, 400 points", "GraphRicciCurvature", ratio, RATIO)
     print(f"largest difference: Ollivier {differences[0]:.1e}, Forman {differences[1]:.1e}")
-    sys.exit(ratio > RATIO or max(differences) > DIFFERENCE)
+    sys.exit(bool(ratio > RATIO or max(differences) > DIFFERENCE))
 
 
 if __name__ == "__main__":

@@ -51,8 +51,9 @@ class Hub:
     headers: dict[str, str] = field(default_factory=dict)
     #: Answers "later" that come first: status, and what Retry-After says.
     later: list[tuple[int, str]] = field(default_factory=list)
-    #: Seconds between two bytes.
+    #: Seconds between two bytes, of bodies and of headers.
     trickle: float = 0.0
+    slow_headers: float = 0.0
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
     sent: int = 0
     url: str = ""
@@ -100,6 +101,18 @@ def serve(hub: Hub) -> Iterator[Hub]:
                 except OSError:
                     return
                 time.sleep(0.1)
+
+        def flush_headers(self) -> None:
+            if not hub.slow_headers:
+                return super().flush_headers()
+            for byte in b"".join(self._headers_buffer):
+                try:
+                    self.wfile.write(bytes([byte]))
+                except OSError:  # the client has hung up
+                    break
+                time.sleep(hub.slow_headers)
+            self._headers_buffer = []
+            return None
 
         def answer(self, *, body: bool) -> None:
             wanted = self.headers.get("Range")

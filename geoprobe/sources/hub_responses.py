@@ -25,7 +25,7 @@ _NAMES = ("x-repo-commit", "x-linked-etag", "etag")
 _FILE_NAME = re.compile(r"(?!\.\.?$)[\w.:=+~ -]{1,200}", re.ASCII)
 #: A packed body unpacks to at most this many times its size.
 _RATIO = 1_000
-#: Bytes a second that a body comes with at the least, once it has had time to begin.
+#: Bytes a second that an answer comes with at the least, once it has had time to begin.
 _SLOWEST, _BEGIN_SECONDS = 1_024, 30.0
 #: Answers that mean "later", how often they are heard, and the seconds that are waited at most.
 _LATER, _ATTEMPTS, _LONGEST_WAIT, _WAIT = (429, 503), 4, 120.0, 1.0
@@ -62,7 +62,7 @@ def watched(limit: int | None = None) -> Iterator[Watch]:
     BadDataError
         When a header would be a path, or a body is larger.
     GeoprobeError
-        When a body comes by a trickle, or a hub asks to wait longer than anybody would.
+        When an answer comes by a trickle, or a hub asks to wait longer than anybody would.
     """
     _install()
     watch = Watch(limit)
@@ -105,10 +105,59 @@ def _install() -> None:
     def made() -> Any:
         client = factory()
         client.event_hooks["response"].append(_look)
+        for transport in (client._transport, *client._mounts.values()):
+            pool: Any = getattr(transport, "_pool", None)
+            if hasattr(pool, "_network_backend"):
+                pool._network_backend = _Connecting(pool._network_backend)
         return client
 
     made._of_geoprobe = True  # type: ignore[attr-defined]
     set_client_factory(made)
+
+
+class _Connecting:
+    """What opens connections for the client: the same, with streams whose rate is looked at."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def connect_tcp(self, *given: Any, **named: Any) -> _Timed:
+        return _Timed(self._inner.connect_tcp(*given, **named))
+
+
+class _Timed:
+    """A connection that ends where what comes since the last request, headers too, comes by a trickle.
+
+    The client waits for each byte anew, so that a header of a byte every two seconds would have no end.
+    """
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self._start, self._received = time.monotonic(), 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def start_tls(self, *given: Any, **named: Any) -> _Timed:
+        return _Timed(self._inner.start_tls(*given, **named))
+
+    def write(self, *given: Any, **named: Any) -> None:
+        self._inner.write(*given, **named)
+        self._start, self._received = time.monotonic(), 0
+
+    def read(self, *given: Any, **named: Any) -> bytes:
+        block: bytes = self._inner.read(*given, **named)
+        self._received += len(block)
+        seconds = time.monotonic() - self._start
+        if _watch.get() is not None and seconds > _BEGIN_SECONDS and self._received < _SLOWEST * seconds:
+            raise GeoprobeError(
+                f"The hub has sent {self._received:,} bytes in {seconds:,.0f} seconds.",
+                "Run the same command again: it goes on from there.",
+            )
+        return block
 
 
 def _look(response: Any) -> None:
@@ -151,17 +200,11 @@ def _bounded(response: Any, limit: int | None) -> None:
         return
 
     def blocks(_: Any) -> Iterator[bytes]:
-        start, received = time.monotonic(), 0
+        received = 0
         for block in inner:
             received += len(block)
-            seconds = time.monotonic() - start
             if limit is not None and received > limit:
                 raise _too_large(limit)
-            if seconds > _BEGIN_SECONDS and received < _SLOWEST * seconds:
-                raise GeoprobeError(
-                    f"The hub has sent {received:,} bytes in {seconds:,.0f} seconds.",
-                    "Run the same command again: it goes on from there.",
-                )
             yield block
 
     response.stream = type("WatchedStream", (kind,), {"__iter__": blocks, "close": lambda _: inner.close()})()

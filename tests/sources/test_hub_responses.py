@@ -115,6 +115,17 @@ def test_a_trickle_ends(hub: Hub, what: str, monkeypatch: pytest.MonkeyPatch) ->
     assert time.monotonic() - start < 5
 
 
+@pytest.mark.parametrize("what", ["config", "table"])
+def test_headers_that_come_by_a_trickle_end_too(hub: Hub, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_responses, "_BEGIN_SECONDS", 0.2)
+    loaded = open_model(MODEL) if what == "table" else None
+    hub.slow_headers = 0.02  # all of them would take six seconds, and a request has no end at two seconds a byte
+    start = time.monotonic()
+    with pytest.raises(GeoprobeError, match=r"has sent \d+ bytes in \d+ seconds"):
+        open_model(MODEL) if loaded is None else loaded.table()
+    assert time.monotonic() - start < 4
+
+
 def test_a_range_of_a_file_of_unknown_size_is_read(hub: Hub) -> None:
     hub.lie = "unknown"
     assert open_model(MODEL).table().size == 127
