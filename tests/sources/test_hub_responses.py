@@ -106,8 +106,8 @@ def test_nobody_waits_for_a_day(hub: Hub) -> None:
 
 @pytest.mark.parametrize("what", ["config", "table"])
 def test_a_trickle_ends(hub: Hub, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub_responses, "_BEGIN_SECONDS", 0.2)
     loaded = open_model(MODEL) if what == "table" else None
+    monkeypatch.setattr(hub_responses, "_BEGIN_SECONDS", 0.2)
     hub.trickle = 0.05
     start = time.monotonic()
     with pytest.raises(GeoprobeError, match=r"has sent \d+ bytes in \d+ seconds"):
@@ -117,8 +117,8 @@ def test_a_trickle_ends(hub: Hub, what: str, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("what", ["config", "table"])
 def test_headers_that_come_by_a_trickle_end_too(hub: Hub, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub_responses, "_BEGIN_SECONDS", 0.2)
     loaded = open_model(MODEL) if what == "table" else None
+    monkeypatch.setattr(hub_responses, "_BEGIN_SECONDS", 0.2)
     hub.slow_headers = 0.02  # all of them would take six seconds, and a request has no end at two seconds a byte
     start = time.monotonic()
     with pytest.raises(GeoprobeError, match=r"has sent \d+ bytes in \d+ seconds"):

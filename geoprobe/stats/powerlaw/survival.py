@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from geoprobe.stats.powerlaw.alternatives import Distribution
 from geoprobe.stats.powerlaw.estimation import PowerLawFit
 from geoprobe.stats.powerlaw.tilted_kernels import CUTOFF, LOGNORMAL, tilted_sums
-from geoprobe.stats.powerlaw.yule_kernels import log_gamma_ratio
+from geoprobe.stats.powerlaw.yule_kernels import STEEP, log_gamma_ratio
 from geoprobe.stats.powerlaw.zeta_kernels import log_zeta
 
 _LARGEST = math.log(sys.float_info.max)
@@ -61,6 +61,8 @@ def _log_survival(fitted: Distribution, x: float) -> float:
     if fitted.name == "yule":
         # the sum from x up has the form of the normalising sum from q up
         power = given["alpha"] - 1
+        if power > STEEP:
+            return float(log_gamma_ratio(q, x - q) - log_gamma_ratio(q + power, x - q))
         return float(log_gamma_ratio(q, power) - log_gamma_ratio(x, power))
     if fitted.name == "lognormal":
         b = 0.5 / given["sigma"] ** 2

@@ -9,6 +9,9 @@ import numpy as np
 from geoprobe.stats.kernel import kernel
 
 _RAISED = 15.0
+#: Exponents above which differences of gamma functions are taken over counts, not over the exponent: either is a sum of
+#: as many logarithms, and the longer one has no digits left near 2**53.
+STEEP = 1e4
 
 
 @kernel("(float64, float64)", error_model="numpy")
@@ -41,6 +44,21 @@ def polygammas(x):
     return first, second
 
 
+@kernel(error_model="numpy")
+def digamma_difference(x, m):
+    """Digamma of x + m less that of x, for x > 0 and m >= 0, to the last digits where m is small beside x."""
+    total = 0.0
+    while x < _RAISED:
+        total += m / (x * (x + m))
+        x += 1.0
+    y = x + m
+    ux = 1.0 / (x * x)
+    uy = 1.0 / (y * y)
+    tail_x = ux * (1 / 12 - ux * (1 / 120 - ux * (1 / 252 - ux * (1 / 240 - ux / 132))))
+    tail_y = uy * (1 / 12 - uy * (1 / 120 - uy * (1 / 252 - uy * (1 / 240 - uy / 132))))
+    return total + math.log1p(m / x) + 0.5 * m / (x * y) + tail_x - tail_y
+
+
 @kernel("(float64[::1], int64[::1], float64)", error_model="numpy")
 def fit_yule(values, counts, start):
     """Exponent at which the log-likelihood is greatest: Newton in log(a - 1), inside a bracket."""
@@ -57,9 +75,13 @@ def fit_yule(values, counts, start):
         curve = 0.0
         for j in range(values.size):
             first, second = polygammas(values[j] + a)
+            if a > STEEP:
+                first = digamma_difference(q + a - 1.0, values[j] - q + 1.0)
             slope -= counts[j] * first
             curve -= counts[j] * second
         first, second = polygammas(q + a - 1.0)
+        if a > STEEP:
+            first = 0.0
         slope += n * (first + 1.0 / (a - 1.0))
         curve += n * (second - 1.0 / (a - 1.0) ** 2)
         if slope > 0.0:
@@ -84,8 +106,13 @@ def fit_yule(values, counts, start):
 @kernel("(float64[::1], float64, float64)", error_model="numpy")
 def yule_logpmf(values, a, q):
     """Log-probability of each value."""
-    constant = math.log(a - 1.0) + log_gamma_ratio(q, a - 1.0)
     out = np.empty(values.size, np.float64)
+    if a > STEEP:
+        for j in range(values.size):
+            k = values[j] - q
+            out[j] = math.log(a - 1.0) + log_gamma_ratio(q, k) - log_gamma_ratio(q + a - 1.0, k + 1.0)
+        return out
+    constant = math.log(a - 1.0) + log_gamma_ratio(q, a - 1.0)
     for j in range(values.size):
         out[j] = constant - log_gamma_ratio(values[j], a)
     return out
