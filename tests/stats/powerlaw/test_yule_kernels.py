@@ -55,7 +55,7 @@ def test_the_law_matches_mpmath_up_to_the_largest_counts(q, a):
 
 @pytest.mark.parametrize("q", [2.0**53 - 300, 2.0**40, 2.0**20])
 def test_the_fit_is_most_likely_by_mpmath_up_to_the_largest_counts(q):
-    values, counts = q + np.arange(0.0, 300.0, 7.0), np.ones(43)
+    values, counts = q + np.arange(0.0, 300.0, 7.0), np.ones(43, np.int64)
     fitted = fit_yule(values, counts, 1.0 + q / 150)
 
     def likelihood(a):
