@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["rows_at_a_time"]
+__all__ = ["nested_texts", "rows_at_a_time", "text_bytes"]
 
 #: Thrift's compact types: true, false, byte, three widths of integers, double, bytes, list, set, map, struct.
 _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BYTES, _LIST, _SET, _MAP, _STRUCT = range(1, 13)
@@ -43,6 +43,56 @@ def rows_at_a_time(stream: Any, metadata: Any, columns: Iterable[str], most: int
     if metadata.num_rows > max(_FEW_ROWS, size):
         raise ValueError(f"it claims {metadata.num_rows:,} rows in {size:,} bytes")
     return max(1, min(most, _BATCH_BYTES // max(_largest_shared_value(stream, metadata, columns), 1)))
+
+
+def nested_texts(metadata: Any, size: int) -> list[str]:
+    """Paths of the texts inside lists, of which one row may hold one stored value any number of times.
+
+    Read as a dictionary, row group by row group, such a value is in memory once, and `text_bytes` tells what it takes.
+
+    Raises
+    ------
+    ValueError
+        When such a column has more values than the file has bytes, values of a fixed length that no text has, or an
+        encoding that cannot be read so.
+    """
+    found = []
+    for place in range(metadata.num_columns):
+        column = metadata.schema.column(place)
+        if not column.max_repetition_level:
+            continue
+        chunks = [metadata.row_group(group).column(place) for group in range(metadata.num_row_groups)]
+        values = sum(chunk.num_values for chunk in chunks)
+        if values > max(_FEW_ROWS, size):
+            raise ValueError(f"it claims {values:,} values of {column.path} in {size:,} bytes")
+        if column.physical_type == "FIXED_LEN_BYTE_ARRAY" and column.length > _HEADER_BYTES:
+            raise ValueError(f"values of {column.path} have {column.length:,} bytes each")
+        if any("DELTA_BYTE_ARRAY" in chunk.encodings for chunk in chunks):
+            raise ValueError(f"{column.path} is in DELTA_BYTE_ARRAY, which is not read inside lists: write it as PLAIN")
+        if column.physical_type == "BYTE_ARRAY":
+            found.append(column.path)
+    return found
+
+
+def text_bytes(batch: Any) -> int:
+    """Bytes of the texts of a batch's columns that were read as dictionaries, each as often as it stands there."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    total, waiting = 0, list(batch.columns)
+    while waiting:
+        array = waiting.pop()
+        if pa.types.is_dictionary(array.type):
+            lengths = compute.binary_length(array.dictionary).fill_null(0).cast(pa.int64())
+            total += compute.sum(lengths.take(array.indices.drop_null())).as_py() or 0
+        elif pa.types.is_struct(array.type):
+            waiting += array.flatten()
+        elif pa.types.is_map(array.type):
+            first, last = array.offsets[0].as_py(), array.offsets[-1].as_py()
+            waiting += [part.slice(first, last - first) for part in (array.keys, array.items)]
+        elif pa.types.is_nested(array.type):  # lists
+            waiting.append(array.flatten())
+    return total
 
 
 def _largest_shared_value(stream: Any, metadata: Any, columns: Iterable[str]) -> int:

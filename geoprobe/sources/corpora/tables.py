@@ -6,15 +6,18 @@ import csv
 import os
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from geoprobe.errors import BadDataError
 from geoprobe.sources.corpora.fields import Record, find_field
 from geoprobe.sources.corpora.streams import LONGEST_RECORD, Source, Unpacked, decoded, joined_lines
-from geoprobe.sources.parquet_pages import rows_at_a_time
+from geoprobe.sources.parquet_pages import nested_texts, rows_at_a_time, text_bytes
 
 __all__ = ["csv_rows", "parquet_rows"]
 
 _BATCH_ROWS = 256
+#: Bytes of text in lists of a row, and of rows that are taken at once.
+_TEXT_IN_LISTS = 1 << 26
 
 
 def csv_rows(source: Source) -> Iterator[Record]:
@@ -55,7 +58,8 @@ def parquet_rows(source: Source, field: str | None, *, whole: bool = False) -> I
     with source.seekable() as stream:
         try:
             # read page by page: a row group may be larger than memory
-            with parquet.ParquetFile(stream, pre_buffer=False, buffer_size=1 << 16) as file:
+            nested = nested_texts(parquet.read_metadata(stream), stream.seek(0, os.SEEK_END))
+            with parquet.ParquetFile(stream, pre_buffer=False, buffer_size=1 << 16, read_dictionary=nested) as file:
                 names = file.schema_arrow.names
                 present = dict.fromkeys(names)
                 wanted = "" if whole else find_field(present, source.where, field)
@@ -63,9 +67,12 @@ def parquet_rows(source: Source, field: str | None, *, whole: bool = False) -> I
                 _check_names([name for name in names if name in columns], source.where)
                 rows = rows_at_a_time(stream, file.metadata, columns, _BATCH_ROWS)
                 size, unpacked = stream.seek(0, os.SEEK_END), Unpacked(source.where)
-                for batch in file.iter_batches(batch_size=rows, columns=columns, use_threads=False):
-                    unpacked.add(batch.nbytes, size)
-                    yield from batch.to_pylist()
+                # a dictionary is of a row group
+                parts = [[group] for group in range(file.num_row_groups)] if nested else [None]
+                for part in parts:
+                    for batch in file.iter_batches(rows, row_groups=part, columns=columns, use_threads=False):
+                        unpacked.add(batch.nbytes, size)
+                        yield from _records(batch, source.where) if nested else batch.to_pylist()
         except UnicodeDecodeError as error:
             column = f"column {wanted!r}" if wanted else "a column"
             raise BadDataError(
@@ -78,6 +85,21 @@ def parquet_rows(source: Source, field: str | None, *, whole: bool = False) -> I
             raise BadDataError(
                 f"{source.where} is not a parquet file: {error}", "Give the file that was meant."
             ) from error
+
+
+def _records(batch: Any, where: str) -> Iterator[Record]:
+    """Rows whose lists may hold one stored text many times: all at once where that is little, else one by one."""
+    if text_bytes(batch) <= _TEXT_IN_LISTS:
+        yield from batch.to_pylist()
+        return
+    for place in range(len(batch)):
+        row = batch.slice(place, 1)
+        if (size := text_bytes(row)) > _TEXT_IN_LISTS:
+            raise BadDataError(
+                f"{where} has a row whose lists hold {size:,} bytes of text.",
+                f"A row has {_TEXT_IN_LISTS:,} at the most: leave it or the column out.",
+            )
+        yield from row.to_pylist()
 
 
 def _check_names(names: list[str], where: str) -> None:
