@@ -128,6 +128,13 @@ def test_so_many_steps_of_descent_come_as_far_as_scipys_with_the_same_memory(kin
     assert np.mean(gained) < 0.2
 
 
+@pytest.mark.parametrize("space", ["euclidean", "hyperbolic", "spherical"])
+def test_the_classical_start_is_exact_on_points_of_its_space_before_any_descent(monkeypatch, space):
+    monkeypatch.setattr("geoprobe.stats.hyperbolicity.embedding.ITERATIONS", 0)
+    distances, _ = _known(space, 3, 1.0)
+    assert embed(distances, 3, space).stress < 0.01  # what is left is the jitter and the rounding of curvature
+
+
 def test_another_unit_changes_nothing_but_the_unit():
     distances = _flat(25, 6, _rng(5))
     for one, other in zip(embed_in_all(distances, 2), embed_in_all(1024.0 * distances, 2), strict=True):
