@@ -25,14 +25,14 @@ from table import keep
 from transformers import Trainer, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 
-from geoprobe.training.adapters import adapted
-from geoprobe.training.data import Example, TrainingData
-from geoprobe.training.examples import Prepared, Tokens, prepare
-from geoprobe.training.loss import IGNORED
-from geoprobe.training.model import LoadedBase, load_base
+from geoprobe.training.data.examples import Prepared, Tokens, prepare
+from geoprobe.training.data.instructions import Example, TrainingData
+from geoprobe.training.model.adapters import adapted
+from geoprobe.training.model.base import LoadedBase, load_base
 from geoprobe.training.records import Run
+from geoprobe.training.running.loss import IGNORED
+from geoprobe.training.running.train import ordered_examples, trained
 from geoprobe.training.setup import Setup, make_setup
-from geoprobe.training.train import ordered_examples, trained
 
 missed: list[str] = []
 

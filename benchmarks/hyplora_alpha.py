@@ -24,14 +24,14 @@ import torch
 from transformers.utils.logging import disable_progress_bar
 
 from geoprobe.hyplora import geometry
-from geoprobe.training.data import load_training
-from geoprobe.training.examples import prepare
+from geoprobe.training.data.examples import prepare
+from geoprobe.training.data.instructions import load_training
 from geoprobe.training.experiment import PACKAGES
-from geoprobe.training.matched_alpha import match_alpha
-from geoprobe.training.model import load_base
+from geoprobe.training.model.base import load_base
 from geoprobe.training.records import Run, RunFacts
+from geoprobe.training.running.matched_alpha import match_alpha
+from geoprobe.training.running.train import ordered_examples, trained
 from geoprobe.training.setup import make_setup
-from geoprobe.training.train import ordered_examples, trained
 from geoprobe.training.verdict import compare_runs
 from geoprobe.versions import versions_of
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from geoprobe.training.leaks import Leak, LeakReport, TaskLeaks
+from geoprobe.training.data.leaks import Leak, LeakReport, TaskLeaks
 from geoprobe.training.outcome import TaskFacts, TrainedModel, TrainingFacts
 from geoprobe.training.records import BaseFacts, LayerCurvature, RunFacts
-from geoprobe.training.result import ComparisonResult, make_result
+from geoprobe.training.report.result import ComparisonResult, make_result
 
 HOSTILE = "<script>alert(1)</script>\u202e\u0000](javascript:x) #import"
 HELD_OUT = 40

@@ -93,10 +93,10 @@ def _finetune(
                 typer.echo(line)
             return
         from geoprobe.report.terminal import show_report
-        from geoprobe.training.distributed import rank as process
         from geoprobe.training.finetuning import finetune as run
         from geoprobe.training.finetuning import out_folder
         from geoprobe.training.progress import TrainingProgress
+        from geoprobe.training.running.distributed import rank as process
 
         folder = out_folder(out, model, from_scan)
         with TrainingProgress(quiet=quiet) as progress:

@@ -30,7 +30,7 @@ _LARGEST = 1 << 27
 _KINDS: dict[str, tuple[str, str]] = {
     "scan": ("geoprobe.report.scan", "Report"),
     "comparison": ("geoprobe.report.comparison", "Comparison"),
-    "finetune": ("geoprobe.training.result", "ComparisonResult"),
+    "finetune": ("geoprobe.training.report.result", "ComparisonResult"),
 }
 
 

@@ -14,10 +14,10 @@ import torch
 from geoprobe.errors import GeoprobeError, UsageError, meant
 from geoprobe.sources.ray_cluster import ray_cluster, result
 from geoprobe.training.experiment import Experiment, RunWorker, Start, failed_run
-from geoprobe.training.matched_alpha import MatchedAlpha
 from geoprobe.training.progress import QUESTION, ProgressListener
 from geoprobe.training.records import Run, RunFacts
-from geoprobe.training.train import StorageError
+from geoprobe.training.running.matched_alpha import MatchedAlpha
+from geoprobe.training.running.train import StorageError
 
 __all__ = ["ENGINES", "Engine", "open_engine"]
 

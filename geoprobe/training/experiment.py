@@ -10,22 +10,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from geoprobe.errors import GeoprobeError
-from geoprobe.training.adapters import count_parameters, curvatures, geometry_parameters
-from geoprobe.training.data import TrainingData
-from geoprobe.training.distributed import rank, wait, world_size
-from geoprobe.training.evaluate import Evaluation, evaluate
-from geoprobe.training.examples import Prepared, prepare
-from geoprobe.training.loss import mean_loss, validation_losses
-from geoprobe.training.matched_alpha import MatchedAlpha, match_alpha
-from geoprobe.training.model import LoadedBase, fingerprint, load_base, model_facts
+from geoprobe.training.data.examples import Prepared, prepare
+from geoprobe.training.data.instructions import TrainingData
+from geoprobe.training.data.tasks import LoadedTask
+from geoprobe.training.model.adapters import count_parameters, curvatures, geometry_parameters
+from geoprobe.training.model.base import LoadedBase, fingerprint, load_base, model_facts
 from geoprobe.training.outcome import StepCost, TrainedModel, TrainingFacts
 from geoprobe.training.progress import QUESTION, ProgressListener
 from geoprobe.training.records import BaseFacts, Run, RunFacts, likelihood_rights, read_by, rights, unread
+from geoprobe.training.running.distributed import rank, wait, world_size
+from geoprobe.training.running.evaluate import Evaluation, evaluate
+from geoprobe.training.running.loss import mean_loss, validation_losses
+from geoprobe.training.running.matched_alpha import MatchedAlpha, match_alpha
+from geoprobe.training.running.speed import EXAMPLES, ROUNDS, measure_steps
+from geoprobe.training.running.train import DivergedError, StorageError, ordered_examples, trained
 from geoprobe.training.setup import Setup
-from geoprobe.training.speed import EXAMPLES, ROUNDS, measure_steps
 from geoprobe.training.store import Store
-from geoprobe.training.tasks import LoadedTask
-from geoprobe.training.train import DivergedError, StorageError, ordered_examples, trained
 from geoprobe.versions import versions_of
 
 __all__ = [

@@ -11,7 +11,7 @@ from typing import Any
 from geoprobe.errors import GeoprobeError, NotFoundError, UsageError, meant
 from geoprobe.files import folder_name, given_path, what_is_at
 from geoprobe.report.scan import Report
-from geoprobe.training.distributed import join_processes, rank, wait
+from geoprobe.training.data.tasks import LoadedTask, questions_sha256
 from geoprobe.training.engines import open_engine
 from geoprobe.training.experiment import (
     PACKAGES,
@@ -26,9 +26,9 @@ from geoprobe.training.inputs import Inputs, command_of, read_inputs
 from geoprobe.training.outcome import TaskFacts
 from geoprobe.training.progress import QUESTION, ProgressListener, TrainingProgress
 from geoprobe.training.records import RunFacts
-from geoprobe.training.result import ComparisonResult, make_result
+from geoprobe.training.report.result import ComparisonResult, make_result
+from geoprobe.training.running.distributed import join_processes, rank, wait
 from geoprobe.training.setup import Setup
-from geoprobe.training.tasks import LoadedTask, questions_sha256
 from geoprobe.versions import versions_of
 
 __all__ = ["finetune", "out_folder"]
@@ -67,7 +67,7 @@ def finetune(
         Training data: a set by name, a file in LLM-Adapters' form, GSM8K's or of chat messages, or a hub set as
         ``owner/name:config:split``.
     eval : str or sequence of str, optional
-        Test sets by name, of `geoprobe.training.tasks.TASKS`; the budget's by default.
+        Test sets by name, of `geoprobe.training.data.tasks.TASKS`; the budget's by default.
     from_scan : str, Path or Report, optional
         A scan whose model is taken, where none is given, and whose verdicts are set beside the experiment's.
     budget : {"demo", "small", "paper"}

@@ -14,12 +14,12 @@ from geoprobe.report.scan import Report
 from geoprobe.sources.models.loading import open_model
 from geoprobe.sources.models.resolve import resolve_model
 from geoprobe.sources.sampling import QUICK_SCAN
-from geoprobe.training.data import TrainingData, load_training
-from geoprobe.training.leaks import LeakReport, find_leaks, leak_warning, refusal, without_leaked
-from geoprobe.training.model import with_template
+from geoprobe.training.data.instructions import TrainingData, load_training
+from geoprobe.training.data.leaks import LeakReport, find_leaks, leak_warning, refusal, without_leaked
+from geoprobe.training.data.tasks import LoadedTask, find_task, load_task, sampled
+from geoprobe.training.model.base import with_template
 from geoprobe.training.setup import Setup, make_setup
 from geoprobe.training.setup import choices as all_choices
-from geoprobe.training.tasks import LoadedTask, find_task, load_task, sampled
 
 __all__ = ["Inputs", "Leaks", "command_of", "read_inputs"]
 

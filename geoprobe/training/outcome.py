@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from geoprobe.report.text import escape
-from geoprobe.training.leaks import LeakReport
+from geoprobe.training.data.leaks import LeakReport
 from geoprobe.training.records import BaseFacts, RunFacts
 from geoprobe.training.verdict import MethodComparison
 

@@ -17,22 +17,22 @@ import torch
 from geoprobe.errors import NotFoundError
 from geoprobe.report.scan import Report
 from geoprobe.results import counted
-from geoprobe.training.adapters import adapted, count_parameters, geometry_parameters
-from geoprobe.training.evaluate import written_answers
-from geoprobe.training.examples import Prepared, prepare, prompt_ids
+from geoprobe.training.data.examples import Prepared, prepare, prompt_ids
+from geoprobe.training.data.tasks import LoadedTask
 from geoprobe.training.experiment import final_runs, final_steps, sweep_runs
 from geoprobe.training.inputs import Inputs, read_inputs
-from geoprobe.training.matched_alpha import MatchedAlpha, match_alpha
-from geoprobe.training.model import LoadedBase, load_base, training_device
+from geoprobe.training.model.adapters import adapted, count_parameters, geometry_parameters
+from geoprobe.training.model.base import LoadedBase, load_base, training_device
+from geoprobe.training.model.shape import GPUS, Gpu, ModelShape, memory_by_precision, model_shape, training_flops
 from geoprobe.training.protocol import deviations
 from geoprobe.training.records import Run
+from geoprobe.training.report.view import MANY_BEYOND
+from geoprobe.training.running.evaluate import written_answers
+from geoprobe.training.running.matched_alpha import MatchedAlpha, match_alpha
+from geoprobe.training.running.speed import measure_steps
+from geoprobe.training.running.train import ordered_examples
 from geoprobe.training.setup import Setup
-from geoprobe.training.shape import GPUS, Gpu, ModelShape, memory_by_precision, model_shape, training_flops
-from geoprobe.training.speed import measure_steps
 from geoprobe.training.targets import find_targets
-from geoprobe.training.tasks import LoadedTask
-from geoprobe.training.train import ordered_examples
-from geoprobe.training.view import MANY_BEYOND
 
 __all__ = ["MethodPlan", "Plan", "plan_finetune"]
 

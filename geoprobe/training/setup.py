@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_args, get_type_hints
 import msgspec
 
 from geoprobe.errors import UsageError, meant
-from geoprobe.training.answers import AnswerRules
+from geoprobe.training.answers.reading import AnswerRules
 from geoprobe.training.methods import METHODS
 from geoprobe.training.targets import PAPER_TARGETS
 

@@ -18,7 +18,6 @@ from safetensors import SafetensorError
 from geoprobe.errors import BadDataError, GeoprobeError, UsageError
 from geoprobe.files import check_folder, check_not_sparse, read_small, write_whole
 from geoprobe.results import from_builtins
-from geoprobe.training.matched_alpha import MatchedAlpha
 from geoprobe.training.outcome import StepCost
 from geoprobe.training.records import (
     BaseFacts,
@@ -31,8 +30,9 @@ from geoprobe.training.records import (
     rights,
     unread,
 )
+from geoprobe.training.running.matched_alpha import MatchedAlpha
+from geoprobe.training.running.train import clear_checkpoints, disk_error
 from geoprobe.training.setup import Setup
-from geoprobe.training.train import clear_checkpoints, disk_error
 
 __all__ = ["Store", "predictions_to_jsonl", "read_predictions"]
 

@@ -18,12 +18,12 @@ SPOKEN = (
     "report/conclusion.py",
     "report/scan.py",
     "comparing.py",
-    "training/explanations.py",
-    "training/figures.py",
-    "training/tables.py",
+    "training/report/explanations.py",
+    "training/report/figures.py",
+    "training/report/tables.py",
     "training/verdict.py",
-    "training/view.py",
-    "training/words.py",
+    "training/report/view.py",
+    "training/report/words.py",
 )
 #: Calls whose text is an error's and not a report's.
 ERRORS = ("Error", "Exit")

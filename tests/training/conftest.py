@@ -152,15 +152,15 @@ if INSTALLED:
     @pytest.fixture(scope="session")
     def base(make: Callable[..., Any]) -> Any:
         """The tiny model, loaded; what adapts it takes its adapters off again."""
-        from geoprobe.training.model import load_base
+        from geoprobe.training.model.base import load_base
 
         return load_base(make())
 
     @pytest.fixture(scope="session")
     def prepared(make: Callable[..., Any], base: Any) -> Any:
         """The sums as tokens."""
-        from geoprobe.training.data import load_training
-        from geoprobe.training.examples import prepare
+        from geoprobe.training.data.examples import prepare
+        from geoprobe.training.data.instructions import load_training
 
         setup = make()
         return prepare(load_training(setup.train, template="plain"), base.tokenizer, setup)
@@ -168,9 +168,9 @@ if INSTALLED:
     @pytest.fixture
     def experiment(make: Callable[..., Any], test_sets: Path, tmp_path: Path) -> Callable[..., Any]:
         """Experiments on the tiny model, in a folder of the test's own."""
-        from geoprobe.training.data import load_training
+        from geoprobe.training.data.instructions import load_training
+        from geoprobe.training.data.tasks import load_task
         from geoprobe.training.experiment import Experiment
-        from geoprobe.training.tasks import load_task
 
         def made(**choices: Any) -> Experiment:
             setup = make(**choices)

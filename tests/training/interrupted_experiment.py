@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 import geoprobe.training.finetuning
-import geoprobe.training.view  # noqa: F401
+import geoprobe.training.report.view  # noqa: F401
 
 OPTIONS = shlex.split(
     "--seeds 1 --rates 1e-2 --rank 4 --steps 8 --batch 4 --validation 6 --validate-every 4 --save-every 2"

@@ -19,12 +19,12 @@ from geoprobe.training.experiment import (
     final_steps,
     sweep_runs,
 )
-from geoprobe.training.matched_alpha import MatchedAlpha
 from geoprobe.training.progress import ProgressListener
 from geoprobe.training.records import Run, RunFacts, Status, rights
+from geoprobe.training.running.matched_alpha import MatchedAlpha
+from geoprobe.training.running.train import DivergedError, StorageError
 from geoprobe.training.setup import Setup
 from geoprobe.training.store import read_predictions
-from geoprobe.training.train import DivergedError, StorageError
 
 
 class Listening(ProgressListener):

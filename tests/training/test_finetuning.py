@@ -16,7 +16,7 @@ import pytest
 
 import geoprobe
 from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError, UsageError
-from geoprobe.training.result import ComparisonResult
+from geoprobe.training.report.result import ComparisonResult
 
 SMALL: dict[str, Any] = {
     "rank": 4,

@@ -8,7 +8,7 @@ import torch
 from builders import needs_gpu
 
 import geoprobe
-from geoprobe.training.result import ComparisonResult
+from geoprobe.training.report.result import ComparisonResult
 
 SMALL: dict[str, Any] = {
     "rank": 4,

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from experiment_builders import make_experiment
 
-from geoprobe.training.explanations import leak_methods, loss_methods
-from geoprobe.training.leaks import LeakReport, TaskLeaks
+from geoprobe.training.data.leaks import LeakReport, TaskLeaks
+from geoprobe.training.data.tasks import TASKS
 from geoprobe.training.protocol import PAPER, beside_paper, deviations
+from geoprobe.training.report.explanations import leak_methods, loss_methods
 from geoprobe.training.setup import make_setup
-from geoprobe.training.tasks import TASKS
 
 PAPERS = make_setup("paper", model="llama", train="math_10k.json")
 

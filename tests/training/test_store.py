@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from geoprobe.errors import BadDataError, UsageError
-from geoprobe.training.matched_alpha import MatchedAlpha
 from geoprobe.training.records import BaseFacts, LayerCurvature, Prediction, Run, RunFacts
+from geoprobe.training.running.matched_alpha import MatchedAlpha
 from geoprobe.training.setup import Setup
 from geoprobe.training.store import Store, predictions_to_jsonl, read_predictions
 

@@ -8,8 +8,8 @@ import transformers
 from model_families import FAMILIES, LLAMA, gemma3, make_family, mamba
 
 from geoprobe.errors import UsageError
-from geoprobe.training.adapters import adapted, starting_matrices
 from geoprobe.training.methods import METHODS
+from geoprobe.training.model.adapters import adapted, starting_matrices
 from geoprobe.training.setup import Setup
 from geoprobe.training.targets import PAPER_TARGETS, find_targets
 

@@ -1,0 +1,1 @@
+"""The report that is drawn of an outcome."""
