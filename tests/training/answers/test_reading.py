@@ -232,7 +232,7 @@ STRICT, FLEXIBLE = re.compile(r"#### (\-?[0-9\.\,]+)"), re.compile(r"(-?[$0-9.,]
 
 
 def test_lm_evaluation_harness_reads_kept_experiments_answers_alike() -> None:
-    """All but 3 of 1,024 by its strict rule, where the line goes on to its result, and 99% by its flexible one."""
+    """All but 3 of 1,038 by its strict rule, where the line goes on (a result, a fraction); 99% by its flexible one."""
     kept = sorted((Path(__file__).parents[3] / "reports").glob("finetune-*/**/predictions/*.jsonl"))
     outputs = [json.loads(line)["output"] for path in kept for line in path.read_text("utf-8").splitlines()]
 
@@ -243,7 +243,7 @@ def test_lm_evaluation_harness_reads_kept_experiments_answers_alike() -> None:
     other = [output for found, output in strict if value(found) != extract("number", output)]
     assert len(strict) > 1000
     assert len(other) <= 3
-    assert all("=" in output.partition("####")[2] for output in other)
+    assert all(re.search("[=/]", output.partition("####")[2]) for output in other)
     flexible = [(found[-1], output) for output in outputs if (found := FLEXIBLE.findall(output))]
     alike = [value("".join(found)) == extract("number", output) for found, output in flexible]
     assert sum(alike) / len(alike) > 0.99
