@@ -21,6 +21,7 @@ from geoprobe.sources.models.gguf_tokenizer import gguf_tokenizer
 from geoprobe.sources.models.pickled import PICKLED_SUFFIXES, PickledFiles
 from geoprobe.sources.models.tokenizer import Tokenizer, load_tokenizer, word_tokenizer
 from geoprobe.sources.models.word_vectors import (
+    WordVectors,
     is_binary_word2vec,
     read_array_file,
     read_binary_word2vec,
@@ -93,8 +94,7 @@ def _open_safetensors(files: tuple[Path, ...]) -> Stored:
 
 def _open_pickled(files: tuple[Path, ...]) -> Stored:
     if is_binary_word2vec(files[0]):  # its files have the suffix of PyTorch's
-        vectors, words = read_binary_word2vec(files[0])
-        return Stored(vectors, {}, lambda: word_tokenizer(words))
+        return _stored(*read_binary_word2vec(files[0]))
     return _beside(PickledFiles(files), files[0].parent)
 
 
@@ -137,12 +137,15 @@ def _open_array(files: tuple[Path, ...]) -> Stored:
 
 
 def _open_fasttext(files: tuple[Path, ...]) -> Stored:
-    vectors, words = read_fasttext(files[0])
-    return Stored(vectors, {}, lambda: word_tokenizer(words))
+    return _stored(*read_fasttext(files[0]))
 
 
 def _open_word_vectors(files: tuple[Path, ...]) -> Stored:
-    vectors, words = read_word_vectors(files[0])
+    return _stored(*read_word_vectors(files[0]))
+
+
+def _stored(vectors: WordVectors, words: tuple[str, ...]) -> Stored:
+    """Vectors and the words that they are of."""
     return Stored(vectors, {}, lambda: word_tokenizer(words))
 
 
