@@ -22,7 +22,7 @@ from geoprobe.scatter import UnpackedScatter, VocabularyScatter
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-__all__ = ["FIGURE_INCHES", "ROLES", "canvas_of", "density_figure", "figure_svg"]
+__all__ = ["FIGURE_INCHES", "ROLES", "canvas_of", "density_figure", "figure_svg", "styled"]
 
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
@@ -65,29 +65,28 @@ def _drawn(figure: Figure, width: float) -> str:
     """The figure as matplotlib writes it."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-    canvas = canvas_of(figure, width)
-    FigureCanvasSVG(canvas)
     buffer = io.StringIO()
-    with _styled():
+    with styled():
+        canvas = canvas_of(figure, width)
+        FigureCanvasSVG(canvas)
         canvas.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 
 
 def canvas_of(figure: Figure, width: float) -> Canvas:
-    """A canvas of matplotlib with the figure on it, as reports draw it: without its title, which stands above."""
+    """A canvas of matplotlib with the figure on it: without its title, which stands above in a report."""
     from matplotlib.figure import Figure as Canvas
 
-    with _styled():
-        rows = max((len(layer.names) for layer in figure.layers if isinstance(layer, Forest)), default=0)
-        height = max(width * figure.aspect, _ROW_INCHES * rows + 0.7)
-        canvas = Canvas(figsize=(width, height), layout="constrained")
-        figure.draw(canvas.subplots())
-        canvas.axes[0].set_title("")
+    rows = max((len(layer.names) for layer in figure.layers if isinstance(layer, Forest)), default=0)
+    height = max(width * figure.aspect, _ROW_INCHES * rows + 0.7)
+    canvas = Canvas(figsize=(width, height), layout="constrained")
+    figure.draw(canvas.subplots())
+    canvas.axes[0].set_title("")
     return canvas
 
 
 @contextmanager
-def _styled() -> Iterator[None]:
+def styled() -> Iterator[None]:
     """Reports' own style, whatever a matplotlibrc here says: it could change the bytes, or run TeX."""
     from matplotlib import style
 

@@ -8,7 +8,7 @@ from matplotlib.text import Text
 
 from geoprobe import Report
 from geoprobe.figure import Axis, Band, Bars, Figure, Forest, Line, Points, Rule
-from geoprobe.report.svg import FIGURE_INCHES, canvas_of, figure_svg
+from geoprobe.report.svg import FIGURE_INCHES, canvas_of, figure_svg, styled
 
 REPORTS = Path(__file__).parents[2] / "reports"
 
@@ -87,8 +87,9 @@ def test_labels_of_axes_and_legends_of_kept_reports_are_whole(path: Path) -> Non
     drawn = [each for each in figures if isinstance(each, Figure)]
     assert len(drawn) > 10
     for figure in drawn:
-        canvas = canvas_of(figure, FIGURE_INCHES)
-        FigureCanvasAgg(canvas).draw()
+        with styled():
+            canvas = canvas_of(figure, FIGURE_INCHES)
+            FigureCanvasAgg(canvas).draw()
         axes = canvas.axes[0]
         legend = axes.get_legend()
         labels = [axes.xaxis.label, axes.yaxis.label, *([] if legend is None else legend.get_texts())]
