@@ -123,27 +123,17 @@ def _options() -> Iterator[Choice]:
     return (choice for choice in choices() if choice.help)
 
 
-#: Where the help lists an option; those of no other panel say what is trained.
-_PANELS = {
-    "Texts and prompts": ("examples", "longest", "cutoff", "field", "template", "validation", "loss", "seed"),
-    "What is asked afterwards": ("questions", "max_new_tokens", "evaluation_batch", "answers", "beams", "checkpoint"),
-    "Run": ("micro_batch", "precision", "gradient_checkpointing", "four_bit", "threads", "save_every", "revision"),
-}
-_PANEL_OF = {name: panel for panel, names in _PANELS.items() for name in names}
-
-
 def _parameter(choice: Choice) -> inspect.Parameter:
     """A field as an option: numbers as such, several values as a list with commas, seeds as how many."""
     option, kind, default = "--" + choice.name.replace("_", "-"), choice.kind, None
-    panel = _PANEL_OF.get(choice.name, "What is trained")
     if choice.name == "seeds":
         declared = typer.Option(
-            option, min=1, metavar="INTEGER", help=choice.help.replace("[", "\\["), rich_help_panel=panel
+            option, min=1, metavar="INTEGER", help=choice.help.replace("[", "\\["), rich_help_panel=choice.panel
         )
     elif kind is bool:
         flags = option if choice.default is False else f"{option}/{option.replace('--', '--no-')}"
         declared, default = (
-            typer.Option(flags, help=choice.help.replace("[", "\\["), rich_help_panel=panel),
+            typer.Option(flags, help=choice.help.replace("[", "\\["), rich_help_panel=choice.panel),
             choice.default,
         )
     else:
@@ -151,7 +141,7 @@ def _parameter(choice: Choice) -> inspect.Parameter:
         metavar = "LIST" if choice.several else {int: "INTEGER", float: "NUMBER"}.get(kind, "TEXT")
         least = choice.bounds.ge if kind is int else None
         declared = typer.Option(
-            option, min=least, metavar=metavar, help=choice.help.replace("[", "\\["), rich_help_panel=panel
+            option, min=least, metavar=metavar, help=choice.help.replace("[", "\\["), rich_help_panel=choice.panel
         )
     if kind is not bool:
         kind = kind | None

@@ -33,9 +33,13 @@ PositiveNumber = Annotated[float, msgspec.Meta(gt=0)]
 FromZero = Annotated[int, msgspec.Meta(ge=0)]
 
 
-def _option(default: Any, says: str, paper: str = "") -> Any:
-    """A field that the command line has an option for: its help, and how the paper's value is written there."""
-    return field(default=default, metadata={"help": says, "paper": paper})
+#: Where the command's help lists an option.
+TRAINED, PROMPTS, ASKED, RUN = "What is trained", "Texts and prompts", "What is asked afterwards", "Run"
+
+
+def _option(default: Any, says: str, paper: str = "", panel: str = TRAINED) -> Any:
+    """A field that the command line has an option for: its help, how the paper's value is written there, and where."""
+    return field(default=default, metadata={"help": says, "paper": paper, "panel": panel})
 
 
 @dataclass(frozen=True)
@@ -153,23 +157,23 @@ class Setup:
     steps: Positive | None = _option(None, "Optimizer steps, instead of epochs.")
     sweep_steps: Positive | None = _option(None, "Steps of a run of the sweep.")
     batch: Positive = _option(16, "Examples a step.", "16")
-    micro_batch: Positive | None = _option(None, "Of these at a time on a device.")
-    cutoff: Positive = _option(256, "Tokens at which examples are cut.", "256")
+    micro_batch: Positive | None = _option(None, "Of these at a time on a device.", panel=RUN)
+    cutoff: Positive = _option(256, "Tokens at which examples are cut.", "256", panel=PROMPTS)
     warmup: int = _option(100, "Steps of warm-up, at most a tenth.", "100")
     weight_decay: float = 0.0
     clip: PositiveNumber = 1.0
-    validation: Positive = _option(120, "Training examples held out.", "120")
+    validation: Positive = _option(120, "Training examples held out.", "120", panel=PROMPTS)
     validate_every: FromZero = _option(0, "Steps between validations.")
-    save_every: FromZero = _option(100, "Steps between checkpoints.", "100")
-    examples: Positive | None = _option(None, "Training examples used, of a sample.")
-    longest: Positive | None = _option(None, "Leave out examples of more tokens instead.")
-    questions: Positive | None = _option(None, "Questions asked a test set, of a sample.")
-    max_new_tokens: Positive | None = _option(None, "Tokens of the longest answer.")
-    evaluation_batch: Positive = _option(16, "Questions at a time.", "16")
+    save_every: FromZero = _option(100, "Steps between checkpoints.", "100", panel=RUN)
+    examples: Positive | None = _option(None, "Training examples used, of a sample.", panel=PROMPTS)
+    longest: Positive | None = _option(None, "Leave out examples of more tokens instead.", panel=PROMPTS)
+    questions: Positive | None = _option(None, "Questions asked a test set, of a sample.", panel=ASKED)
+    max_new_tokens: Positive | None = _option(None, "Tokens of the longest answer.", panel=ASKED)
+    evaluation_batch: Positive = _option(16, "Questions at a time.", "16", panel=ASKED)
     delta_prompts: int = 32
-    precision: Precision = _option("auto", "auto, float32 or bfloat16.")
-    gradient_checkpointing: bool = _option(False, "Less memory, more time.")
-    four_bit: bool = _option(False, "Base model in 4 bits (bitsandbytes, a GPU).")
+    precision: Precision = _option("auto", "auto, float32 or bfloat16.", panel=RUN)
+    gradient_checkpointing: bool = _option(False, "Less memory, more time.", panel=RUN)
+    four_bit: bool = _option(False, "Base model in 4 bits (bitsandbytes, a GPU).", panel=RUN)
     # where HypLoRA clamps K
     curvature: Annotated[float, msgspec.Meta(gt=1e-26, lt=1e26)] | None = _option(
         None, "HypLoRA's K at the start.  [default: by each layer's inputs]"
@@ -177,15 +181,21 @@ class Setup:
     curvature_rate: PositiveNumber = _option(1.0, "log K's learning rate over that of the matrices.")
     match_scale: bool = _option(True, "Start the median layer of all methods with one gradient norm.")
     alpha_check: bool = _option(False, "Train again at another alpha: does the loss's verdict depend on it?")
-    seed: FromZero = _option(0, "Of samples and the validation split.")
-    threads: Positive | None = _option(None, "PyTorch's threads on a CPU.")
-    field: str | None = _option(None, "QUESTION,RESPONSE: columns of the training data.")
-    template: Template = _option("auto", "Of prompts: chat (the model's own), alpaca, plain; auto: chat or alpaca.")
-    revision: str | None = _option(None, "Branch, tag or commit of a hub model.")
-    answers: AnswerRules = _option("stated", "Rules that read answers: stated, or llm-adapters (the paper's).")
-    beams: Positive = _option(1, "Of the search for an answer; 1 is greedy.", "4")
-    loss: LossOn = _option("response", "Tokens whose loss counts: response, or full.", "full")
-    checkpoint: Tested = _option("last", "Weights that are tested: last, or best on held-out examples.", "best")
+    seed: FromZero = _option(0, "Of samples and the validation split.", panel=PROMPTS)
+    threads: Positive | None = _option(None, "PyTorch's threads on a CPU.", panel=RUN)
+    field: str | None = _option(None, "QUESTION,RESPONSE: columns of the training data.", panel=PROMPTS)
+    template: Template = _option(
+        "auto", "Of prompts: chat (the model's own), alpaca, plain; auto: chat or alpaca.", panel=PROMPTS
+    )
+    revision: str | None = _option(None, "Branch, tag or commit of a hub model.", panel=RUN)
+    answers: AnswerRules = _option(
+        "stated", "Rules that read answers: stated, or llm-adapters (the paper's).", panel=ASKED
+    )
+    beams: Positive = _option(1, "Of the search for an answer; 1 is greedy.", "4", panel=ASKED)
+    loss: LossOn = _option("response", "Tokens whose loss counts: response, or full.", "full", panel=PROMPTS)
+    checkpoint: Tested = _option(
+        "last", "Weights that are tested: last, or best on held-out examples.", "best", panel=ASKED
+    )
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense, by name and value."""
@@ -300,6 +310,7 @@ class Choice:
     bounds: msgspec.Meta
     default: Any
     help: str
+    panel: str
 
 
 def choices() -> Iterator[Choice]:
@@ -313,7 +324,8 @@ def choices() -> Iterator[Choice]:
             (kind,) = parts
         bounds = next((part for part in getattr(kind, "__metadata__", ())), msgspec.Meta())
         kind = getattr(kind, "__origin__", kind)
-        yield Choice(declared.name, kind, several, optional, bounds, declared.default, _help(declared))
+        panel = declared.metadata.get("panel", "")
+        yield Choice(declared.name, kind, several, optional, bounds, declared.default, _help(declared), panel)
 
 
 def _help(of: Field[Any]) -> str:
