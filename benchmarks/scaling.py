@@ -112,17 +112,11 @@ def main() -> None:
             make_model(folder, size.rows, size.columns)
             make_text(text, size.megabytes, size.rows)
             scan = [sys.executable, "-m", "geoprobe", "scan", str(folder), "--corpus", str(text), "--format", "json"]
-            scan += [
-                "--analyzer",
-                "frequency",
-                "--analyzer",
-                "norms",
-                "--out",
-                str(Path(temporary, "report")),
-                "--quiet",
-            ]
+            scan += ["--out", str(Path(temporary, "report")), "--quiet"]
+            for analyzer in ("frequency", "norms", f"hyperbolicity:prompts={size.prompts}"):
+                scan += ["--analyzer", analyzer]
             try:
-                return cost([*scan, "--analyzer", f"hyperbolicity:prompts={size.prompts}"])
+                return cost(scan)
             finally:
                 for path in (*folder.iterdir(), text):
                     path.unlink()
