@@ -28,38 +28,11 @@ def count_tokens(
     engine: str = "local",
     progress: Callable[[int], None] | None = None,
 ) -> tuple[TokenCounts, Prompts]:
-    """Count a corpus's tokens.
+    """Count a corpus's tokens in the `rows` of an embedding table, and keep documents as prompts.
 
-    Parameters
-    ----------
-    tokenizer : Tokenizer
-        The model's own.
-    corpus : Corpus
-        What to count.
-    rows : int
-        V, the rows of the embedding table.
-    max_prompts : int
-        How many documents are kept as prompts.
-    seed : int, optional
-        Of the sample of prompts, uniform over documents and in random order; without it, the first are kept in order.
-    engine : {"local", "ray"}
-        Where: every core of this machine, or a Ray cluster. The result is the same.
-    progress : callable, optional
-        Called with the number of documents counted so far.
-
-    Returns
-    -------
-    counts : TokenCounts
-        (V,) occurrences, and documents that hold each token.
-    prompts : Prompts
-        Token ids of the prompts, cut to their first 2,048.
-
-    Raises
-    ------
-    BadDataError
-        When the corpus holds no text, or the tokenizer gives ids that the table has no row for.
-    UsageError
-        When there is no such engine.
+    Prompts are cut to their first 2,048 tokens. With a seed, they are a uniform sample of documents in random order;
+    without it, the first in order. The engine ``ray`` counts on a Ray cluster, ``local`` on every core of this machine;
+    the result is the same. `progress` is called with the number of documents counted so far.
     """
     if engine not in ENGINES:
         raise UsageError(f"There is no engine {engine!r}.", f"{meant(engine, ENGINES)}There are: {', '.join(ENGINES)}.")

@@ -50,17 +50,7 @@ class _Header:
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """Counts of one or several corpora by one tokenizer, of the tokens that occur.
-
-    Parameters
-    ----------
-    corpora : tuple of CountedCorpus
-        What was counted.
-    tokenizer : str
-        Hash of the tokenizer.
-    tokens, counts, document_counts : array of int
-        (types,) token ids in ascending order, how often each occurs, and in how many documents.
-    """
+    """Counts of one or several corpora by one tokenizer (its hash), of the tokens that occur, ascending by id."""
 
     corpora: tuple[CountedCorpus, ...]
     tokenizer: str
@@ -82,13 +72,7 @@ class Counts:
         return cls((corpus,), counted.tokenizer, tokens, counted.counts[tokens], counted.document_counts[tokens])
 
     def expanded(self, rows: int, tokenizer: str, where: str) -> TokenCounts:
-        """The counts of every row of an embedding table; the tokens of single documents are not known.
-
-        Raises
-        ------
-        BadDataError
-            When they are of another tokenizer, or name a token that the table has no row for.
-        """
+        """The counts of every row of an embedding table; the tokens of single documents are not known."""
         if tokenizer != self.tokenizer:
             raise BadDataError(
                 f"{where} was counted by another tokenizer ({self.tokenizer[:12]}…) than the model's "
@@ -114,20 +98,7 @@ class Counts:
 
 
 def merge_counts(parts: Sequence[Counts], names: Sequence[str]) -> Counts:
-    """Add up counts by one tokenizer.
-
-    Parameters
-    ----------
-    parts : sequence of Counts
-        At least one.
-    names : sequence of str
-        What errors call each.
-
-    Raises
-    ------
-    BadDataError
-        When tokenizers differ, a corpus is in two of them and would be counted twice, or the sum is without bound.
-    """
+    """Add up counts by one tokenizer, at least one; a corpus in two of them would be counted twice, and is an error."""
     first = parts[0]
     seen: dict[str, str] = {}
     for part, name in zip(parts, names, strict=True):
@@ -159,13 +130,7 @@ def merge_counts(parts: Sequence[Counts], names: Sequence[str]) -> Counts:
 
 
 def counts_file_path(path: str | Path) -> Path:
-    """The path of a counts file to write.
-
-    Raises
-    ------
-    UsageError
-        When its name does not end in ``.parquet``.
-    """
+    """The path of a counts file to write."""
     file = Path(path)
     if file.suffix.lower() != ".parquet":
         raise UsageError(f"A counts file is parquet, and {file.name!r} is not called so.", "Name it .parquet.")
@@ -173,13 +138,7 @@ def counts_file_path(path: str | Path) -> Path:
 
 
 def save_counts(path: str | Path, counts: Counts) -> None:
-    """Write a counts file, whole or not at all; the same counts give the same bytes.
-
-    Raises
-    ------
-    UsageError
-        When the name does not end in ``.parquet``.
-    """
+    """Write a counts file, whole or not at all; the same counts give the same bytes."""
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -193,15 +152,7 @@ def save_counts(path: str | Path, counts: Counts) -> None:
 
 
 def read_counts(path: str | Path) -> Counts:
-    """Read a counts file; nothing that it says of itself is believed before it is checked.
-
-    Raises
-    ------
-    NotFoundError
-        When there is no such file.
-    BadDataError
-        When it is no counts file, or contradicts itself.
-    """
+    """Read a counts file; nothing that it says of itself is believed before it is checked."""
     from pyarrow import ArrowException, parquet
 
     file = Path(path)

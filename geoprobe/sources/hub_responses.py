@@ -36,15 +36,7 @@ _QUERY = re.compile(r"(https?://[^\s?'\"<>]+)\?[^\s'\"<>)]+")
 
 @dataclass
 class Watch:
-    """What is allowed of the answers to a request, and what was heard.
-
-    Parameters
-    ----------
-    limit : int or None
-        Bytes of a body.
-    later : float or None
-        Seconds to wait, where the last answer was "later".
-    """
+    """What is allowed of the answers to a request (bytes of a body), and seconds to wait if the last said "later"."""
 
     limit: int | None = None
     later: float | None = field(default=None, init=False)
@@ -57,12 +49,8 @@ _watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
 def watched(limit: int | None = None) -> Iterator[Watch]:
     """Look at every answer that this thread gets from the hub: bodies to `limit` bytes, headers that name files.
 
-    Raises
-    ------
-    BadDataError
-        When a header would be a path, or a body is larger.
-    GeoprobeError
-        When an answer comes by a trickle, or a hub asks to wait longer than anybody would.
+    A header that would be a path, a larger body, an answer that comes by a trickle and a hub that asks to wait longer
+    than anybody would are errors.
     """
     _install()
     watch = Watch(limit)

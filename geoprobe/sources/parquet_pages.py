@@ -33,11 +33,8 @@ def rows_at_a_time(stream: Any, metadata: Any, columns: Iterable[str], most: int
 
     `stream` is the file, open for bytes and sought in; `metadata` what pyarrow has read of its end.
 
-    Raises
-    ------
-    ValueError
-        When a page header cannot be read, a page unpacks to over a thousand times its size, or the file has more rows
-        than bytes.
+    Raises ValueError where a page header cannot be read, a page unpacks to over a thousand times its size, or the file
+    has more rows than bytes.
     """
     size = stream.seek(0, os.SEEK_END)
     if metadata.num_rows > max(_FEW_ROWS, size):
@@ -50,11 +47,8 @@ def nested_texts(metadata: Any, size: int) -> list[str]:
 
     Read as a dictionary, row group by row group, such a value is in memory once, and `text_bytes` tells what it takes.
 
-    Raises
-    ------
-    ValueError
-        When such a column has more values than the file has bytes, values of a fixed length that no text has, or an
-        encoding that cannot be read so.
+    Raises ValueError where such a column has more values than the file has bytes, values of a fixed length that no text
+    has, or an encoding that cannot be read so.
     """
     found = []
     for place in range(metadata.num_columns):

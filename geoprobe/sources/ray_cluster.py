@@ -20,13 +20,7 @@ _PATIENCE_SECONDS = 10
 
 
 def in_order(ray: Any, tasks: Iterable[Any]) -> Iterator[Any]:
-    """Results of tasks in their order, a bounded number of them under way.
-
-    Raises
-    ------
-    GeoprobeError
-        When a task fails: its own error, if it is one of these.
-    """
+    """Results of tasks in their order, a bounded number of them under way; failures raise as in `result`."""
     ahead = max(int(_AHEAD * ray.cluster_resources().get("CPU", 1)), 2)
     waiting: deque[Any] = deque()
     try:
@@ -51,13 +45,7 @@ def _give_up(ray: Any, tasks: Collection[Any]) -> None:
 
 
 def result(ray: Any, task: Any) -> Any:
-    """What a task gives.
-
-    Raises
-    ------
-    GeoprobeError
-        When it fails: its own error, if it is one of these.
-    """
+    """What a task gives; where it fails, its own error if that is one of geoprobe's, else a `GeoprobeError`."""
     try:
         return ray.get(task)
     except ray.exceptions.RayTaskError as error:
@@ -86,15 +74,7 @@ def _answers(address: str) -> None:
 
 @contextmanager
 def ray_cluster() -> Iterator[Any]:
-    """The package ``ray``, connected.
-
-    Raises
-    ------
-    NotFoundError
-        When Ray is not installed.
-    GeoprobeError
-        When the cluster cannot be reached.
-    """
+    """The package ``ray``, connected."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
     try:
         import ray

@@ -27,15 +27,7 @@ _ENVIRONMENT = {"env_vars": {"TOKENIZERS_PARALLELISM": "false"}}
 def ray_tallies(
     tokenizer: Tokenizer, corpus: Corpus, options: TallyOptions, progress: Callable[[int], None] | None
 ) -> Iterator[Tally]:
-    """A tally of each part, in order.
-
-    Raises
-    ------
-    NotFoundError
-        When Ray is not installed.
-    GeoprobeError
-        When the cluster cannot be reached, or a task fails.
-    """
+    """A tally of each part, in order."""
     listener = progress or (lambda _: None)
     with ray_cluster() as ray:
         shared = ray.put(tokenizer)

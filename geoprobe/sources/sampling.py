@@ -31,24 +31,7 @@ _LEVEL = 0.95
 def sample_weights(
     counts: Int64[np.ndarray, " v"], prompts: Sequence[Prompts], budget: int, rng: np.random.Generator
 ) -> Float64[np.ndarray, " v"]:
-    """Choose rows.
-
-    Parameters
-    ----------
-    counts : array of int
-        (V,) occurrences of each token.
-    prompts : sequence of Prompts
-        Of each corpus.
-    budget : int
-        Rows that may be read.
-    rng : numpy.random.Generator
-        Draws the rows of each class.
-
-    Returns
-    -------
-    array of float
-        (V,) how many rows each stands for; 0 for one that is not to be read. They sum to V.
-    """
+    """Choose rows to read, at most `budget`: how many each stands for, 0 where left out; they sum to V."""
     budget = min(budget, len(counts))
     weights = np.zeros(len(counts))
     certain = _prompt_rows(prompts, int(_PROMPT_SHARE * budget), len(counts))

@@ -30,17 +30,7 @@ PROMPT_TOKENS = 2048
 
 @dataclass(frozen=True)
 class TallyOptions:
-    """What is counted and kept.
-
-    Parameters
-    ----------
-    rows : int
-        V, the rows of the embedding table.
-    max_prompts : int
-        Documents kept as prompts.
-    seed : int or None
-        Of the sample of prompts; None keeps the first.
-    """
+    """What is counted and kept: V rows, how many prompts, and the seed of their sample (None keeps the first)."""
 
     rows: int
     max_prompts: int
@@ -58,15 +48,7 @@ class Prompt(NamedTuple):
 
 @dataclass(eq=False)
 class Tally:
-    """What was found in one part so far.
-
-    Parameters
-    ----------
-    options : TallyOptions
-        What is counted and kept.
-    part : int
-        The part's number in its corpus.
-    """
+    """What was found so far in one part of a corpus, by its number there."""
 
     options: TallyOptions
     part: int
@@ -163,13 +145,7 @@ def tally_part(
 
 
 def encode(tokenizer: Tokenizer, texts: Sequence[str], rows: int) -> Documents:
-    """The texts' tokens, one document after another.
-
-    Raises
-    ------
-    BadDataError
-        When the tokenizer gives ids that a table of so many rows has no row for.
-    """
+    """The texts' tokens, one document after another."""
     encoded = tokenizer.encode(texts)
     ids = np.concatenate(encoded).astype(np.int32)
     if ids.size and ids.max() >= rows:

@@ -24,15 +24,8 @@ class Continued(str):
 class Corpus:
     """A named stream of documents.
 
-    Parameters
-    ----------
-    name : str
-        For the report: never a whole path.
-    parts : tuple of callable
-        One a file: what can be read apart, and so counted on different machines. Each gives a fresh iterator over its
-        documents' texts.
-    note : str
-        What a reader of the report should know of it.
+    A part gives a fresh iterator over its documents' texts; parts can be counted on different machines. `name` is for
+    the report, and never a whole path; `note` is what its reader should know.
     """
 
     name: str

@@ -44,13 +44,7 @@ def texts(records: Iterable[Record], where: str, field: str | None) -> Iterator[
 
 
 def find_field(record: Mapping[str, Any], where: str, field: str | None) -> str:
-    """The field that holds the text: the one named, or the first of `FIELDS` that is there.
-
-    Raises
-    ------
-    BadDataError
-        When it is not there, with what is.
-    """
+    """The field that holds the text: the one named, or the first of `FIELDS` that is there."""
     if field is not None:
         if field in record:
             return field

@@ -42,13 +42,7 @@ def parse_hub_id(name: str) -> HubSet | None:
 
 
 def hub_corpus(wanted: HubSet, name: str, *, offline: bool) -> Corpus:
-    """A set on the hub.
-
-    Raises
-    ------
-    NotFoundError
-        When the network is switched off, or `datasets` is not installed.
-    """
+    """A set on the hub."""
     _allowed(wanted, f"corpus {name!r}", offline)
     field = f", column {wanted.field}" if wanted.field else ""
     note = f"{wanted.id} on the hub, {wanted.config or 'default'} configuration, split {wanted.split}{field}."
@@ -56,13 +50,7 @@ def hub_corpus(wanted: HubSet, name: str, *, offline: bool) -> Corpus:
 
 
 def hub_records(wanted: HubSet, name: str, *, offline: bool) -> Iterator[dict[str, Any]]:
-    """The records of a set on the hub with all their fields.
-
-    Raises
-    ------
-    NotFoundError
-        When the network is switched off, or `datasets` is not installed; when read, if there is no such set.
-    """
+    """The records of a set on the hub with all their fields; that there is no such set is said when they are read."""
     _allowed(wanted, f"set {name!r}", offline)
     return _rows(wanted)
 

@@ -28,20 +28,9 @@ PYTHON_DOCS = "python-docs"
 
 @dataclass(frozen=True)
 class NamedSet:
-    """A set on the hub, and what local folders of it are called.
+    """A set on the hub, its split and column of text, and what local folders of it are called, in any case.
 
-    Parameters
-    ----------
-    name : str
-        What geoprobe calls it.
-    hub_id : str
-        The hub's repository; one without code, since code of a repository is never run.
-    config : str or None
-        Its configuration.
-    split, field : str
-        The split counted unless another is named, and the column that holds the text.
-    folders : tuple of str
-        Other names, of local folders; case does not matter.
+    The repository is one without code, since code of a repository is never run.
     """
 
     name: str
@@ -93,15 +82,7 @@ def _topics() -> Iterator[str]:
 
 
 def local_folders(data: Path) -> list[Path]:
-    """The folders in a data folder, in order of their names.
-
-    Raises
-    ------
-    NotFoundError
-        When there is no such data folder.
-    AccessError
-        When it may not be read.
-    """
+    """The folders in a data folder, in order of their names."""
     if what_is_at(data) != "folder":
         raise NotFoundError(f"There is no data folder {str(data)!r}.", "Name another by --data or GEOPROBE_DATA.")
     try:
@@ -111,15 +92,7 @@ def local_folders(data: Path) -> list[Path]:
 
 
 def local_folder(data: Path, name: str) -> Path | None:
-    """The folder of a set in a data folder, whatever the case of its name; None if it has none.
-
-    Raises
-    ------
-    NotFoundError
-        When there is no such data folder.
-    AccessError
-        When it may not be read.
-    """
+    """The folder of a set in a data folder, whatever the case of its name; None if it has none."""
     known = named_set(name)
     called = {name.lower(), *((known.name, *known.folders) if known else ())}
     return next((path for path in local_folders(data) if path.name.lower() in called), None)
@@ -130,11 +103,6 @@ def local_set(folder: Path, known: NamedSet | None, split: str | None, field: st
 
     Without a split, that of the known set on the hub is taken, else ``test``, or everything where the folder has no
     file of either name.
-
-    Raises
-    ------
-    NotFoundError
-        When the folder has no file of the split.
     """
     if split is not None:
         return file_corpus(split_file(folder, split), field)

@@ -53,13 +53,7 @@ def readable(name: str) -> bool:
 
 
 def file_corpus(path: Path, field: str | None) -> Corpus:
-    """One file.
-
-    Raises
-    ------
-    UsageError
-        When its name does not end in a known suffix.
-    """
+    """One file."""
     _known(path.name, f"corpus {str(path)!r}")
     return Corpus(
         escaped_name(f"{path.resolve().parent.name}/{path.name}"),
@@ -68,15 +62,7 @@ def file_corpus(path: Path, field: str | None) -> Corpus:
 
 
 def file_records(path: Path) -> Iterator[Record]:
-    """A file's records with all their fields.
-
-    Raises
-    ------
-    NotFoundError
-        When there is no such file.
-    UsageError
-        When its name does not end in a known suffix.
-    """
+    """A file's records with all their fields."""
     if not path.is_file():
         raise NotFoundError(f"There is no file {str(path)!r}.", "Give the path of a file of records.")
     _known(path.name, f"file {str(path)!r}")
@@ -86,13 +72,7 @@ def file_records(path: Path) -> Iterator[Record]:
 
 
 def split_file(folder: Path, *splits: str) -> Path:
-    """The file of the first of these splits that a folder has one of, such as ``test.json``.
-
-    Raises
-    ------
-    NotFoundError
-        When it has none, with what it has.
-    """
+    """The file of the first of these splits that a folder has one of, such as ``test.json``."""
     files = sorted(path for path in folder.iterdir() if path.is_file() and readable(path.name))
     for split in splits:
         for path in files:
@@ -120,13 +100,7 @@ def _known(name: str, what: str) -> None:
 
 
 def folder_corpus(folder: Path, field: str | None) -> Corpus:
-    """Every readable file in a folder and those below it, in order of their paths; hidden ones are left out.
-
-    Raises
-    ------
-    NotFoundError
-        When no file in it can be read.
-    """
+    """Every readable file in a folder and those below it, in order of their paths; hidden ones are left out."""
     files, links = _files(folder)
     known = [path for path in files if readable(path.name)]
     skipped = [path for path in files if not readable(path.name)]

@@ -32,21 +32,8 @@ DATA_VARIABLE = "GEOPROBE_DATA"
 class SetLocation:
     """Where a data set is.
 
-    Parameters
-    ----------
-    given : str
-        As the user wrote it.
-    kind : str
-        ``manual``, the one inside CPython; ``stdin``; ``set``, a folder of splits in the data folder; ``folder``;
-        ``file``; or ``hub``.
-    path : Path or None
-        The folder or file.
-    known : NamedSet or None
-        The set that geoprobe knows by this name.
-    hub_id, config : str or None
-        The repository on the hub, and the configuration.
-    split : str or None
-        The one asked for.
+    ``manual`` is the text inside CPython, ``set`` a folder of splits in the data folder; `given` is what the user
+    wrote, `known` the set that geoprobe knows by this name, `split` the one asked for.
     """
 
     given: str
@@ -65,23 +52,10 @@ class SetLocation:
 def resolve_set(name: str, *, data: str | Path | None = None, what: str = "corpus") -> SetLocation:
     """Say where a data set is; no file of it is read, and no network is asked.
 
-    Parameters
-    ----------
-    name : str
-        In the order looked for: ``python-docs``; ``-`` or ``-.SUFFIX`` for standard input; a folder in the data folder,
-        as ``NAME`` or ``NAME:SPLIT``; the path of a file or folder; a known set, as ``NAME`` or ``NAME:SPLIT``; a set
-        on the hub, as ``owner/name``, ``owner/name:config`` or ``owner/name:config:split``.
-    data : str or Path, optional
-        Folder of local sets, a folder each; by default what `DATA_VARIABLE` names, if anything.
-    what : str
-        What it is to be, for messages.
-
-    Raises
-    ------
-    NotFoundError
-        When there is none.
-    UsageError
-        When the name is empty.
+    In the order looked for: ``python-docs``; ``-`` or ``-.SUFFIX`` for standard input; a folder in the data folder, as
+    ``NAME`` or ``NAME:SPLIT``; the path of a file or folder; a known set, as ``NAME`` or ``NAME:SPLIT``; a set on the
+    hub, as ``owner/name``, ``owner/name:config`` or ``owner/name:config:split``. The data folder holds local sets, a
+    folder each; by default it is what `DATA_VARIABLE` names, if anything.
     """
     if not name.strip():
         raise UsageError(f"The name of the {what} is empty.", "Give a file, a folder or a name; `.` is this folder.")
@@ -113,26 +87,8 @@ def resolve_set(name: str, *, data: str | Path | None = None, what: str = "corpu
 def open_corpus(
     name: str, *, field: str | None = None, data: str | Path | None = None, offline: bool = False
 ) -> Corpus:
-    """Find a corpus by name, path or hub id.
+    """Find a corpus by name, path or hub id, as `resolve_set` takes them; `field` is the column that holds the text.
 
-    Parameters
-    ----------
-    name, data
-        As of `resolve_set`.
-    field : str, optional
-        The column that holds the text; by default the first of `FIELDS` that is there.
-    offline : bool
-        Ask no network.
-
-    Raises
-    ------
-    NotFoundError
-        When there is no such corpus.
-    UsageError
-        When the file's kind is not known, or the name is empty.
-
-    Notes
-    -----
     Content is read, and its errors raised, when the documents are. The network is asked for a known set that is neither
     in the data folder nor here, or for a hub id, and for nothing else.
     """

@@ -46,25 +46,13 @@ class Readable(Protocol):
 
 
 class Unpacked:
-    """How much has been unpacked of a file, which is refused when that cannot be its content.
-
-    Parameters
-    ----------
-    where : str
-        What errors call the file.
-    """
+    """How much has been unpacked of a file, which is refused when that cannot be its content."""
 
     def __init__(self, where: str) -> None:
         self._where, self._unpacked = where, 0
 
     def add(self, size: int, packed: int) -> None:
-        """Count bytes that were unpacked, of so many packed ones in all.
-
-        Raises
-        ------
-        BadDataError
-            When that is over a thousand times as much.
-        """
+        """Count bytes that were unpacked, of so many packed ones in all; over a thousand times as much is an error."""
         self._unpacked += size
         if self._unpacked > max(_LITTLE, _RATIO * packed):
             raise BadDataError(
@@ -105,16 +93,8 @@ class _Unpacking:
 class Source:
     """A file, or standard input, and how its bytes are packed.
 
-    Parameters
-    ----------
-    where : str
-        What errors call it: the path as it was given.
-    suffix : str
-        Of the content's format, such as ``.jsonl``.
-    compression : str or None
-        A value of `COMPRESSIONS`.
-    path : Path or None
-        None for standard input, which can be read once.
+    `where` is what errors call it, the suffix that of the content's format, such as ``.jsonl``. Standard input has no
+    path, and can be read once.
     """
 
     where: str
@@ -201,13 +181,7 @@ def _take_stdin() -> Readable:
 
 
 def decoded(stream: Readable, where: str) -> Iterator[str]:
-    """A stream's text, block by block.
-
-    Raises
-    ------
-    BadDataError
-        At a byte that is not UTF-8, or NUL, with its place.
-    """
+    """A stream's text, block by block; a byte that is not UTF-8, or NUL, is an error with its place."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     before = 0
     while True:
@@ -274,13 +248,7 @@ def _newlines(blocks: Iterable[str]) -> Iterator[str]:
 
 
 def lines(blocks: Iterable[str], where: str) -> Iterator[str]:
-    """Whole lines without their ends.
-
-    Raises
-    ------
-    BadDataError
-        At a line longer than `LONGEST_RECORD`.
-    """
+    """Whole lines without their ends; one longer than `LONGEST_RECORD` is an error."""
     for number, (line, ended) in enumerate(line_pieces(blocks, LONGEST_RECORD), start=1):
         if not ended:
             raise BadDataError(

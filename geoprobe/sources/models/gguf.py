@@ -25,20 +25,8 @@ _SPLIT = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})(?P<suff
 class GgufRows:
     """Rows of one matrix, memory-mapped in their quantised blocks.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    start : int
-        Where the matrix begins in it, in bytes.
-    extent : tuple of int
-        Rows, and stored elements (bytes, where quantised) of a row.
-    stored_type : numpy.dtype
-        Of a stored element.
-    kind : object
-        A ``gguf.GGMLQuantizationType``.
-    width : int
-        The row length d in elements.
+    `start` is in bytes; `extent` is in stored elements (bytes, where quantised), `width` the row length d in values;
+    `kind` is a ``gguf.GGMLQuantizationType``.
     """
 
     path: Path
@@ -87,17 +75,7 @@ class GgufRows:
 
 @dataclass(frozen=True, eq=False)
 class GgufFile:
-    """An opened GGUF file, or the parts of one that was split.
-
-    Parameters
-    ----------
-    path : Path
-        The file; of a split one, the first.
-    metadata : mapping
-        Keys to plain values; long arrays included.
-    tensors : mapping of str to (Path, GgufTensor)
-        Each tensor's file and its place there.
-    """
+    """An opened GGUF file, or the parts of one that was split: its path is the first's."""
 
     path: Path
     metadata: Mapping[str, Any]
@@ -116,13 +94,7 @@ class GgufFile:
         return self.tensors[name][0].name
 
     def rows(self, name: str) -> GgufRows:
-        """A matrix, memory-mapped.
-
-        Raises
-        ------
-        BadDataError
-            When its type is unknown or cannot be dequantised, or the file ends before it.
-        """
+        """A matrix, memory-mapped."""
         path, tensor = self.tensors[name]
         return gguf_rows(path, tensor, name, path, tensor.start, path.stat().st_size)
 
@@ -133,13 +105,7 @@ class GgufFile:
 
 
 def gguf_rows(where: Path, tensor: GgufTensor, name: str, stored: Path, start: int, size: int) -> GgufRows:
-    """Rows of a tensor of the file `where`, whose bytes begin at `start` of the file `stored`, of `size` bytes.
-
-    Raises
-    ------
-    BadDataError
-        When its type is unknown or cannot be dequantised, or the file ends before it.
-    """
+    """Rows of a tensor of the file `where`, whose bytes begin at `start` of the file `stored`, of `size` bytes."""
     import gguf
 
     width, rows = tensor.shape
@@ -167,29 +133,13 @@ def gguf_rows(where: Path, tensor: GgufTensor, name: str, stored: Path, start: i
 
 
 def open_gguf(path: Path) -> GgufFile:
-    """Read the header of a GGUF file, or of all parts of a split one, whichever of them is named.
-
-    Raises
-    ------
-    BadDataError
-        When a file is not GGUF or is damaged, or two parts hold the same tensor.
-    NotFoundError
-        When parts are missing.
-    """
+    """Read the header of a GGUF file, or of all parts of a split one, whichever of them is named."""
     paths = _parts(path)
     return joined(paths, [read_gguf_header(part) for part in paths])
 
 
 def joined(paths: Sequence[Path], headers: Sequence[GgufHeader]) -> GgufFile:
-    """A file of the headers of its parts.
-
-    Raises
-    ------
-    BadDataError
-        When two parts hold the same tensor.
-    NotFoundError
-        When the first says that there are more.
-    """
+    """A file of the headers of its parts."""
     tensors: dict[str, tuple[Path, GgufTensor]] = {}
     for part, header in zip(paths, headers, strict=True):
         for name, tensor in header.tensors.items():

@@ -57,12 +57,9 @@ class GgufHeader:
 
 
 class MoreBytes(Exception):
-    """A header goes on behind the bytes that are here.
+    """A header goes on behind the bytes that are here: `wanted` bytes from the file's start on come next.
 
-    Parameters
-    ----------
-    wanted : int
-        Bytes that are wanted next, from the file's start on: no more than the header has, as far as can be told.
+    That is no more than the header has, as far as can be told.
     """
 
     def __init__(self, wanted: int) -> None:
@@ -141,13 +138,7 @@ class _Cursor:
 
 
 def read_gguf_header(path: Path) -> GgufHeader:
-    """Read a file's metadata and tensor table.
-
-    Raises
-    ------
-    BadDataError
-        When the file is not GGUF, of a version that cannot be read, or damaged.
-    """
+    """Read a file's metadata and tensor table."""
     size = path.stat().st_size
     with path.open("rb") as file:
         check_magic(file.read(4), str(path))
@@ -156,13 +147,7 @@ def read_gguf_header(path: Path) -> GgufHeader:
 
 
 def check_magic(begin: bytes, where: str) -> None:
-    """Refuse what does not begin as GGUF does.
-
-    Raises
-    ------
-    BadDataError
-        When these are not its first four bytes.
-    """
+    """Refuse what does not begin with GGUF's four bytes."""
     if begin != b"GGUF":
         raise BadDataError(
             f"{where} is not a GGUF file: it begins with {begin!r}, not b'GGUF'.",
@@ -173,12 +158,7 @@ def check_magic(begin: bytes, where: str) -> None:
 def parse_gguf_header(data: mmap.mmap | bytes, size: int, where: str) -> GgufHeader:
     """Parse the header in a file's bytes, or in its first ones, checked against the file's whole size.
 
-    Raises
-    ------
-    BadDataError
-        When it is damaged.
-    MoreBytes
-        When it goes on behind these bytes.
+    Raises `MoreBytes` where it goes on behind these.
     """
     try:
         return _read(_Cursor(data, min(size, _MAX_HEADER_BYTES)), size)

@@ -31,13 +31,7 @@ _FEW_CAPITALS = 0.001
 
 
 def gguf_tokenizer(file: GgufFile) -> Tokenizer:
-    """Build the tokenizer that a GGUF file describes.
-
-    Raises
-    ------
-    BadDataError
-        When the file has no vocabulary, or one of a kind that cannot be read.
-    """
+    """Build the tokenizer that a GGUF file describes."""
     metadata = file.metadata
     kind, tokens = metadata.get(_KEY + "model"), metadata.get(_KEY + "tokens")
     if kind is None or not isinstance(tokens, list) or not tokens:

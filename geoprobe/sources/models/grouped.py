@@ -25,14 +25,7 @@ _BITS = (2, 4, 8)
 class PackedRows:
     """Rows of MLX's affine quantisation: numbers of some bits, lowest first in 32, each scale x number + bias.
 
-    Parameters
-    ----------
-    rows : StoredRows
-        (V, d x bits / 32) words.
-    scale, bias : array of float
-        (V, d / group) for each group of columns.
-    bits : int
-        Of a number.
+    Stored are (V, d x bits / 32) words, with a scale and bias for each group of columns.
     """
 
     rows: StoredRows
@@ -75,17 +68,7 @@ class PackedRows:
 
 @dataclass(frozen=True, eq=False)
 class SharedRows:
-    """Rows that tokens share, each token with a weight of its own.
-
-    Parameters
-    ----------
-    rows : StoredRows
-        (n, d) as stored.
-    row : array of int
-        (V,) of each token.
-    weight : array of float or None
-        (V,) what its row is multiplied by.
-    """
+    """Rows (n, d) that tokens share, each token with a weight of its own."""
 
     rows: StoredRows
     row: Int64[np.ndarray, " v"]

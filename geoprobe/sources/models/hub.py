@@ -41,19 +41,7 @@ _UNPACKED = {"Accept-Encoding": "identity"}
 
 @dataclass(frozen=True)
 class HubRepository:
-    """One revision of a repository.
-
-    Parameters
-    ----------
-    name : str
-        The repository's id.
-    commit : str
-        The revision as a commit.
-    folder : Path
-        Where the small files are.
-    offline : bool
-        Whether the network may not be asked.
-    """
+    """One revision of a repository, by its commit, and the folder where its small files are."""
 
     name: str
     commit: str
@@ -111,28 +99,7 @@ class HubRepository:
 def open_repository(
     name: str, *, revision: str | None = None, offline: bool = False, tokenizer: bool = True
 ) -> HubRepository:
-    """Fetch a repository's configuration and tokenizer.
-
-    Parameters
-    ----------
-    name : str
-        The repository's id.
-    revision : str, optional
-        Branch, tag or commit.
-    offline : bool
-        Use the cache alone, as HF_HUB_OFFLINE says too.
-    tokenizer : bool
-        Whether its tokenizer is wanted.
-
-    Raises
-    ------
-    NotFoundError
-        When there is no such repository or revision, or it is not cached and `offline`.
-    AccessError
-        When it is gated or private.
-    GeoprobeError
-        When the hub cannot be reached.
-    """
+    """Fetch a repository's configuration and tokenizer; offline, from the cache alone, as HF_HUB_OFFLINE says too."""
     from huggingface_hub import is_offline_mode, try_to_load_from_cache
 
     offline = offline or is_offline_mode()
@@ -178,13 +145,6 @@ def gguf_repository(
     """A repository by a GGUF file in it: the one that is named, or the only one there.
 
     What the repository holds is kept, so that the file is known again without the network.
-
-    Raises
-    ------
-    NotFoundError
-        When it has no such file, or several and none is named.
-    BadDataError
-        When the hub names no commit.
     """
     from huggingface_hub import is_offline_mode
 

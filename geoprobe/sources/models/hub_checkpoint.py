@@ -28,14 +28,8 @@ _SINGLE = "model.safetensors"
 class HubCheckpoint:
     """A hub repository's tensors, of which those asked for are fetched.
 
-    Parameters
-    ----------
-    repository : HubRepository
-        Where they are.
-    wanted : str or None
-        The tensor that the user named, so that its shard's header is read.
-    progress : callable, optional
-        Called with (bytes here, bytes in all) while a tensor is fetched.
+    The shard of the tensor `wanted`, which the user named, has its header read. `progress` is called with (bytes here,
+    bytes in all) while a tensor is fetched.
     """
 
     repository: HubRepository

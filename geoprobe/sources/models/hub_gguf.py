@@ -28,12 +28,7 @@ Listener = Callable[[int, int], None] | None
 class HubGguf(GgufFile):
     """A GGUF file on the hub, or the parts of one, of which the tensors asked for are fetched.
 
-    Parameters
-    ----------
-    repository : HubRepository
-        Where it is.
-    progress : callable, optional
-        Called with (bytes here, bytes in all) while a tensor is fetched.
+    `progress` is called with (bytes here, bytes in all) while one is.
     """
 
     repository: HubRepository | None = None
@@ -93,15 +88,7 @@ class HubGguf(GgufFile):
 
 
 def open_hub_gguf(repository: HubRepository, file: str, progress: Listener = None) -> HubGguf:
-    """Read the header of a GGUF file on the hub, or of all parts of a split one, and nothing else of them.
-
-    Raises
-    ------
-    BadDataError
-        When a file is not GGUF or is damaged, or two parts hold the same tensor.
-    NotFoundError
-        When a part is missing.
-    """
+    """Read the header of a GGUF file on the hub, or of all parts of a split one, and nothing else of them."""
     paths = part_names(Path(file))
     whole = joined(paths, [_header(repository, path.as_posix()) for path in paths])
     return HubGguf(whole.path, whole.metadata, whole.tensors, repository, progress)

@@ -99,23 +99,11 @@ class HubFile:
     def download_rows(
         self, start: int, shape: tuple[int, int], rows: Int64[np.ndarray, " n"], target: Path, progress: Listener
     ) -> None:
-        """Write some rows of the matrix at `start` to their own places in a sparse file.
+        """Write some rows (sorted) of the matrix at `start` to their own places in a sparse file.
 
-        Which rows are there is kept in a file beside it, so the next call fetches only those that are not. One process
-        at a time does this; others wait for it.
-
-        Parameters
-        ----------
-        start : int
-            Where the matrix begins in the file.
-        shape : tuple of int
-            Rows of the matrix, and bytes of a row.
-        rows : array of int
-            (n,) the rows to fetch, sorted.
-        target : Path
-            The sparse file.
-        progress : callable or None
-            Called with (bytes here, bytes in all).
+        The shape is of rows, and of bytes in a row. Which rows are there is kept in a file beside it, so the next call
+        fetches only those that are not. One process at a time does this; others wait for it. `progress` is called with
+        (bytes here, bytes in all).
         """
         beside = target.with_name(f"{target.name}.rows.npy")
         row_bytes = shape[1]

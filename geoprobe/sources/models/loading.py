@@ -34,29 +34,9 @@ def open_model(
 ) -> OpenedModel:
     """Find a model's embedding and load its tokenizer, reading no row yet.
 
-    Parameters
-    ----------
-    model, revision
-        As of `resolve_model`.
-    tensor : str, optional
-        The embedding's tensor, where geoprobe should not choose.
-    tokenizer : str or Path, optional
-        The tokenizer, where it is not beside the weights: a folder, a ``tokenizer.json``, or a list of words.
-    offline : bool
-        Ask no network: hub models come from the cache.
-    progress : callable, optional
-        Called with (bytes here, bytes in all) while a tensor is fetched.
-
-    Raises
-    ------
-    NotFoundError
-        No such path, repository, tensor or tokenizer.
-    AccessError
-        Gated, private or unreadable.
-    BadDataError
-        A file that is not what its name says.
-    UsageError
-        A file of a kind that cannot be scanned.
+    `model` is what `resolve_model` takes; `tensor` names the embedding, where geoprobe should not choose; `tokenizer`
+    is a folder, a ``tokenizer.json`` or a list of words, where none is beside the weights. Offline, hub models come
+    from the cache. `progress` is called with (bytes here, bytes in all) while a tensor is fetched.
     """
     given = _given_tokenizer(tokenizer)
     location = resolve_model(model, revision=revision)
@@ -68,13 +48,7 @@ def open_model(
 
 
 def open_tokenizer(model: str | Path, *, revision: str | None = None, offline: bool = False) -> Tokenizer:
-    """A model's tokenizer alone; of a hub model only small files are fetched.
-
-    Raises
-    ------
-    GeoprobeError
-        As `open_model` does.
-    """
+    """A model's tokenizer alone; of a hub model only small files are fetched."""
     location = resolve_model(model, revision=revision)
     if location.repository is not None:
         if location.file is None:

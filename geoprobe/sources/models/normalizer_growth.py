@@ -50,10 +50,7 @@ class _Stated(msgspec.Struct):
 def stated_normalizer(content: bytes) -> Any:
     """The normalizer that a `tokenizer.json` describes, or None; nothing is made of it.
 
-    Raises
-    ------
-    ValueError
-        When the file is no JSON of a tokenizer, or adds a token of a length that none has.
+    Raises ValueError where the file is no JSON of a tokenizer, or adds a token of a length that none has.
     """
     try:
         stated = msgspec.json.decode(content, type=_Stated)
@@ -68,10 +65,7 @@ def stated_normalizer(content: bytes) -> Any:
 def check_growth(normalizer: Any, pre_tokenizer: Any = None, post_processor: Any = None) -> float:
     """How many times as long a normalizer may make a text; it and the stages behind it as JSON describes them.
 
-    Raises
-    ------
-    ValueError
-        When that is more than of any known one, or a later stage repeats the text or its bytes.
+    Raises ValueError when that is more than of any known one, or a later stage repeats the text or its bytes.
     """
     stages = [step.get("type") for step in _steps(pre_tokenizer)]
     if stages.count("ByteLevel") > _MOST_LEVELS:
@@ -89,12 +83,9 @@ def check_growth(normalizer: Any, pre_tokenizer: Any = None, post_processor: Any
 
 
 def check_model(model: Any) -> None:
-    """Refuse a model of `tokenizers` that takes hours over a long word.
+    """Refuse, by ValueError, a model of `tokenizers` that takes hours over a long word.
 
-    Raises
-    ------
-    ValueError
-        When it tries every piece of a word longer than any, or puts a text before or behind every letter.
+    Such a one tries every piece of a word longer than any, or puts a text before or behind every letter.
     """
     for name, most in _MODEL.items():
         value = getattr(model, name, None) or 0

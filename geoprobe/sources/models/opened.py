@@ -33,24 +33,8 @@ _HEADS = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "ForMaskedLM
 class OpenedModel:
     """What is known of a model before its rows are read.
 
-    Parameters
-    ----------
-    checkpoint : Checkpoint
-        Its tensors.
-    tensor : str
-        The embedding's name.
-    tokenizer : Tokenizer
-        Its own.
-    config : mapping
-        Its configuration, of a GGUF file the like from its metadata.
-    label, name : str
-        What the user asked for, and what the model calls itself.
-    notes : tuple of str
-        What had to be decided.
-    revision : str or None
-        The commit of a hub model.
-    path : str or None
-        What the user wrote, where that is the path of files here.
+    `label` is what the user asked for, `name` what the model calls itself, `notes` what had to be decided, `revision`
+    the commit of a hub model, and `path` what the user wrote, where that is the path of files here.
     """
 
     checkpoint: Checkpoint
@@ -65,13 +49,7 @@ class OpenedModel:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(V, d).
-
-        Raises
-        ------
-        BadDataError
-            When it is empty, or larger than any vocabulary's.
-        """
+        """(V, d); an empty one, or one larger than any vocabulary's, is an error."""
         count, dimension = row_extent(self.checkpoint, self.tensor, self.config)
         if count > MAX_TOKENS or dimension > _MAX_WIDTH:
             raise BadDataError(
@@ -92,10 +70,8 @@ class OpenedModel:
     def table(self, *, output: bool = False) -> EmbeddingTable:
         """The whole embedding; fetched first, where it is elsewhere.
 
-        Parameters
-        ----------
-        output : bool
-            Fetch the output matrix of a hub model too. A local one is opened in any case, which reads nothing.
+        The output matrix of a hub model is fetched only if asked for; a local one is opened in any case, which reads
+        nothing.
         """
         rows, quantised = self._rows(self.tensor)
         tied, matrix = self._output(rows, output)

@@ -40,13 +40,7 @@ _NESTED = ("state_dict", "model_state_dict", "module", "model")
 
 @dataclass(frozen=True, eq=False)
 class TorchRows:
-    """Rows of one matrix in a PyTorch file, memory-mapped by torch.
-
-    Parameters
-    ----------
-    tensor : torch.Tensor
-        (V, d).
-    """
+    """Rows of one matrix in a PyTorch file, memory-mapped by torch."""
 
     tensor: Any
 
@@ -82,13 +76,7 @@ class TorchRows:
 
 @dataclass(frozen=True)
 class PickledFiles:
-    """The PyTorch files of a local checkpoint.
-
-    Parameters
-    ----------
-    paths : tuple of Path
-        The files; no tensor may be in two of them.
-    """
+    """The PyTorch files of a local checkpoint; no tensor may be in two of them."""
 
     paths: tuple[Path, ...]
 

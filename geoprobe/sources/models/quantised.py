@@ -41,17 +41,7 @@ _PACKED = {
 
 @dataclass(frozen=True, eq=False)
 class ScaledRows:
-    """Rows of a quantised matrix: (stored - zero) x scale.
-
-    Parameters
-    ----------
-    rows : StoredRows
-        (V, d), 8-bit numbers.
-    scale, zero : array of float
-        (r, c), each entry for a block of rows and columns.
-    block : tuple of int
-        Rows and columns of a block.
-    """
+    """Rows of a quantised matrix of 8-bit numbers: (stored - zero) x scale, by blocks."""
 
     rows: StoredRows
     scale: Float32[np.ndarray, "r c"]
@@ -119,20 +109,7 @@ def refuse_packed(names: frozenset[str], config: Mapping[str, Any], where: str) 
 def dequantised(
     checkpoint: Checkpoint, name: str, config: Mapping[str, Any], where: str
 ) -> tuple[StoredRows, tuple[str, ...]]:
-    """Open a matrix as values, applying its scales where it has any.
-
-    Returns
-    -------
-    rows : StoredRows
-        The matrix.
-    notes : tuple of str
-        How the checkpoint is quantised, and what that means for this matrix.
-
-    Raises
-    ------
-    BadDataError
-        When the matrix is stored by a scheme that cannot be read, which is named.
-    """
+    """Open a matrix as values, applying its scales where it has any, with notes of how the checkpoint is quantised."""
     base, stated = name.removesuffix("weight"), scheme(config)
     by_mlx = packed_rows(checkpoint, name, config, where)
     if by_mlx is not None:

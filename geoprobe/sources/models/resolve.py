@@ -37,22 +37,10 @@ _SMALL = 1 << 20
 class ModelLocation:
     """Where a model is: files of one format, or a repository on the hub.
 
-    Parameters
-    ----------
-    given : str
-        As the user wrote it.
-    label : str
-        What a report calls it.
-    format : Format or None
-        Of its files; None for a repository.
-    files : tuple of Path
-        Its weights; of a split GGUF file, the part that was named.
-    repository, revision : str or None
-        The hub id, and the branch, tag or commit asked for; the commit of a snapshot in the hub's cache.
-    title : str or None
-        The name it is known by, where that is neither in its files nor what the user wrote.
-    file : str or None
-        The GGUF file that was named in a repository.
+    `given` is what the user wrote, `label` what a report calls it, `title` the name it is known by, where that is
+    neither in its files nor what the user wrote. `files` are its weights; of a split GGUF file, the part that was
+    named. `revision` is the branch, tag or commit asked for, or the commit of a snapshot in the hub's cache, and `file`
+    the GGUF file that was named in a repository.
     """
 
     given: str
@@ -67,10 +55,7 @@ class ModelLocation:
     def pretrained(self, *, offline: bool = False) -> tuple[str, dict[str, Any]]:
         """What transformers' ``from_pretrained`` takes to load the whole model: a folder or hub id, and options.
 
-        Raises
-        ------
-        UsageError
-            When transformers loads no such files, or would load others than were named.
+        It is a `UsageError` where transformers loads no such files, or would load others than were named.
         """
         if self.format is None:
             options: dict[str, Any] = {} if self.revision is None else {"revision": self.revision}
@@ -101,24 +86,9 @@ class ModelLocation:
 def resolve_model(model: str | Path, *, revision: str | None = None) -> ModelLocation:
     """Say where a model is; nothing of it is read, and no network is asked.
 
-    Parameters
-    ----------
-    model : str or Path
-        In the order looked for: ``demo``; a folder of safetensors, of PyTorch files or with one GGUF file; such a file
-        itself, word vectors as text (GloVe, word2vec; also ``.gz``) or ``.npy``; a hub id; ``owner/name:FILE.gguf``.
-    revision : str, optional
-        Branch, tag or commit of a hub model.
-
-    Raises
-    ------
-    NotFoundError
-        When there is no such path and the name is no hub id, or a folder holds no weights.
-    AccessError
-        When it may not be read.
-    UsageError
-        When the name is empty, or the file is of a kind that cannot be scanned.
-    BadDataError
-        When it is a pipe or a device, or weights are claimed that are not stored.
+    In the order looked for: ``demo``; a folder of safetensors, of PyTorch files or with one GGUF file; such a file
+    itself, word vectors as text (GloVe, word2vec; also ``.gz``) or ``.npy``; a hub id; ``owner/name:FILE.gguf``. The
+    revision is a branch, tag or commit of a hub model.
     """
     name = str(model)
     if not name:

@@ -62,15 +62,7 @@ _STORED = FLOATS | INTEGERS | _WORDS
 
 @dataclass(frozen=True, eq=False)
 class SafetensorsRows:
-    """Rows of one matrix, memory-mapped.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    entry : TensorEntry
-        The matrix in it.
-    """
+    """Rows of one matrix, memory-mapped."""
 
     path: Path
     entry: TensorEntry

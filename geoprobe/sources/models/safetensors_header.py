@@ -41,13 +41,7 @@ class TensorEntry:
 
 
 def read_header(path: Path) -> dict[str, TensorEntry]:
-    """Read the header of a local file.
-
-    Raises
-    ------
-    BadDataError
-        When the file is no safetensors file, or shorter than its header says.
-    """
+    """Read the header of a local file."""
     size = path.stat().st_size
     with path.open("rb") as file:
         prefix = file.read(8)

@@ -39,18 +39,10 @@ _NEVER = -1e9
 class Pieces:
     """A vocabulary, and how text is put into its form before it is cut.
 
-    Parameters
-    ----------
-    texts, scores, kinds : sequence
-        (V,) of each piece; what BPE merges first, or log-probabilities.
-    unigram : bool
-        Whether the most probable cut is taken, or merges by score.
-    unknown : int
-        Row of what no piece covers.
-    prefix, collapse, escape : bool
-        Whether a space is put before a text, runs of spaces become one, and spaces are written as ``▁``.
-    charsmap : bytes
-        The compiled table of characters that are replaced.
+    `scores` say what BPE merges first, or are log-probabilities, where the most probable cut is taken (`unigram`).
+    `prefix`, `collapse` and `escape` say whether a space is put before a text, runs of spaces become one, and spaces
+    are written as ``▁``. `charsmap` is the compiled table of characters that are replaced, and `unknown` the row of
+    what no piece covers.
     """
 
     texts: Sequence[str]
@@ -71,13 +63,7 @@ def is_sentencepiece(path: Path) -> bool:
 
 
 def read_pieces(path: Path) -> Pieces:
-    """Read a SentencePiece model's file, a message of protocol buffers.
-
-    Raises
-    ------
-    BadDataError
-        When it is none, or of a kind that cannot be read.
-    """
+    """Read a SentencePiece model's file, a message of protocol buffers."""
     if path.stat().st_size > _MAX_BYTES:
         raise BadDataError(f"{path} is larger than any SentencePiece model.", "Give the file that was meant.")
     texts: list[str] = []

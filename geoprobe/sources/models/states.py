@@ -26,15 +26,7 @@ ROOM = 1.5
 
 @dataclass(frozen=True, eq=False)
 class ModelStates:
-    """Hidden states of a loaded model.
-
-    Parameters
-    ----------
-    model : object
-        A transformers model without its head; of an encoder-decoder, its encoder.
-    name : str
-        For messages.
-    """
+    """Hidden states of a transformers model without its head; of an encoder-decoder, of its encoder."""
 
     model: Any
     name: str
@@ -47,27 +39,11 @@ class ModelStates:
     def read(
         self, prompts: Sequence[Int64[np.ndarray, " _"]], layers: Sequence[int]
     ) -> tuple[tuple[Float32[np.ndarray, "_ d"], ...], ...]:
-        """States of each prompt at each layer.
+        """States of each prompt at each layer: for each layer, for each prompt, (tokens, d).
 
-        Parameters
-        ----------
-        prompts : sequence of array of int
-            Token ids.
-        layers : sequence of int
-            0 to `layers`, as transformers counts ``hidden_states``: the last is after the model's final norm.
-
-        Returns
-        -------
-        tuple of tuple of array
-            For each layer, for each prompt, (tokens, d). Computed by PyTorch, so their last digits may differ between
-            machines and numbers of threads, other than everything else in a scan.
-
-        Raises
-        ------
-        UsageError
-            When there is no such layer.
-        BadDataError
-            When a state is not finite.
+        Layers count from 0 to `layers`, as transformers counts ``hidden_states``: the last is after the model's final
+        norm. PyTorch computes them, so their last digits may differ between machines and numbers of threads, other than
+        everything else in a scan.
         """
         import torch
 
@@ -100,13 +76,7 @@ class ModelStates:
 
 
 def check_layers(layers: Sequence[int], blocks: int, name: str) -> None:
-    """Refuse layers that a model of so many blocks has not; -1 is its last.
-
-    Raises
-    ------
-    UsageError
-        Naming the first.
-    """
+    """Refuse layers that a model of so many blocks has not; -1 is its last."""
     wrong = [layer for layer in layers if not -1 <= layer <= blocks]
     if wrong:
         raise UsageError(
@@ -119,22 +89,6 @@ def open_states(model: str | Path, *, revision: str | None = None, offline: bool
     """Load a whole model, to run it: all its weights, unlike everything else in a scan.
 
     It runs in float32, on the first GPU if it has room there.
-
-    Parameters
-    ----------
-    model : str or Path
-        As for `resolve_model`.
-    revision : str, optional
-        Branch, tag or commit of a hub model.
-    offline : bool
-        Ask no network.
-
-    Raises
-    ------
-    NotFoundError
-        When PyTorch is not installed, or there are no weights that can be loaded.
-    BadDataError
-        When the weights cannot be loaded.
     """
     try:
         import torch

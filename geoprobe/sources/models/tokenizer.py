@@ -52,16 +52,8 @@ _SLICE = 4096
 class Tokenizer:
     """A fast tokenizer, used without the special tokens that a model would add.
 
-    Parameters
-    ----------
-    backend : tokenizers.Tokenizer
-        The tokenizer itself.
-    unknown : int or None
-        An id beyond the table that stands for what is in no vocabulary, and is left out of what is encoded.
-    notes : tuple of str
-        What had to be decided of it.
-    again : mapping of int to str
-        Rows whose word an earlier row has, which is the one that is counted.
+    `unknown` is an id beyond the table that stands for what is in no vocabulary, and is left out of what is encoded;
+    `again` has the rows whose word an earlier row has, which is the one that is counted.
     """
 
     backend: Any
@@ -77,13 +69,7 @@ class Tokenizer:
             )
 
     def encode(self, texts: Sequence[str]) -> list[Int64[np.ndarray, " _"]]:
-        """Token ids of each text, no special tokens added, on all cores.
-
-        Raises
-        ------
-        BadDataError
-            When the tokenizer contradicts itself, which some do only now.
-        """
+        """Token ids of each text, no special tokens added, on all cores; some tokenizers fail only now."""
         with refused_by_library("The tokenizer cannot encode", "Download its files again."):
             if self.growth > TRUSTED:
                 self._check_lengths(texts)
@@ -160,18 +146,8 @@ def _is_byte_level(backend: Any) -> bool:
 def load_tokenizer(place: Path) -> Tokenizer:
     """Load a tokenizer from a model's folder, from one file, or from a list of words; no code of the folder is run.
 
-    Parameters
-    ----------
-    place : Path
-        A folder, a ``tokenizer.json`` by whatever name, a ``tekken.json``, a SentencePiece model (``.model``), or a
-        vocabulary (``.txt``, ``.json`` or ``.parquet``).
-
-    Raises
-    ------
-    NotFoundError
-        When there is none.
-    BadDataError
-        When the files cannot be read as one.
+    The file is a ``tokenizer.json`` by whatever name, a ``tekken.json``, a SentencePiece model (``.model``), or a
+    vocabulary (``.txt``, ``.json`` or ``.parquet``).
     """
     if place.is_file():
         return _from_file(place)

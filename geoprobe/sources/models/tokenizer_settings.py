@@ -28,12 +28,7 @@ _FLAGS = ("lstrip", "rstrip", "single_word", "normalized", "special")
 def with_settings(backend: Any, folder: Path) -> tuple[Any, tuple[str, ...]]:
     """A tokenizer of a folder with the added tokens and settings of its other files, as transformers puts them in.
 
-    Returns
-    -------
-    backend : tokenizers.Tokenizer
-        The tokenizer.
-    notes : tuple of str
-        What was added.
+    Notes say what was added.
     """
     config = read_json(folder / _CONFIG)
     backend = _with_flags(backend, config)

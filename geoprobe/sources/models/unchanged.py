@@ -23,13 +23,7 @@ class FileStates:
         return cls(tuple((path, _state(path)) for path in paths))
 
     def check(self) -> None:
-        """Refuse what was read of files that have been written or replaced since.
-
-        Raises
-        ------
-        BadDataError
-            When one has.
-        """
+        """Refuse what was read of files that have been written or replaced since."""
         for path, before in self.states:
             if _state(path) != before:
                 raise BadDataError(

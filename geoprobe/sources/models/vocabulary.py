@@ -28,12 +28,9 @@ _MOST_CUT = 1 << 33
 
 
 def check_lengths(tokens: Iterable[str | bytes]) -> None:
-    """Refuse tokens that take hours to be cut in two at every place, to find the merges that make them.
+    """Refuse, by ValueError, tokens that take hours to be cut in two everywhere, to find the merges that make them.
 
-    Raises
-    ------
-    ValueError
-        When the squares of their lengths add up to more than those of any vocabulary.
+    Those are tokens whose squared lengths add up to more than any vocabulary's.
     """
     if sum(len(token) ** 2 for token in tokens) > _MOST_CUT:
         raise ValueError("its tokens are longer than those of any vocabulary")
@@ -62,15 +59,7 @@ def _unused(vocabulary: dict[str, int]) -> str:
 
 
 def read_vocabulary(path: Path) -> tuple[str, ...]:
-    """Read words in the order of their rows: a line each, a JSON list or mapping to rows, or a parquet column.
-
-    Raises
-    ------
-    BadDataError
-        When the file holds something else.
-    UsageError
-        When it is of another kind.
-    """
+    """Read words in the order of their rows: a line each, a JSON list or mapping to rows, or a parquet column."""
     readers = {".txt": _lines, ".json": _json, ".parquet": _parquet}
     suffix = path.suffix.lower()
     if suffix not in readers:

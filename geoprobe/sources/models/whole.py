@@ -22,13 +22,6 @@ def whole_model(
 
     A configuration can name other models, such as a backbone, and an adapter its base: transformers would fetch them
     with the user's token. Of a repository one commit is loaded, and none that holds an adapter.
-
-    Raises
-    ------
-    UsageError
-        When it is an adapter, or transformers loads no such files.
-    GeoprobeError
-        As `resolve_model` and `open_repository` do.
     """
     location = resolve_model(model, revision=revision)
     name, options = location.pretrained(offline=offline)

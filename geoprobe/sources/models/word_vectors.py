@@ -76,13 +76,7 @@ class WordVectors:
 
 
 def read_array_file(path: Path) -> WordVectors:
-    """Map a ``.npy`` file.
-
-    Raises
-    ------
-    BadDataError
-        When it holds no matrix of floats.
-    """
+    """Map a ``.npy`` file."""
     try:
         matrix = np.lib.format.open_memmap(path, mode="r")  # `np.load` opens other kinds of file too
     except (ValueError, OSError, EOFError) as error:
@@ -98,17 +92,7 @@ def read_array_file(path: Path) -> WordVectors:
 def read_word_vectors(path: Path) -> tuple[WordVectors, tuple[str, ...]]:
     """Read words and vectors, a line each: GloVe's text or word2vec's, which begins with two counts; also ``.gz``.
 
-    Returns
-    -------
-    vectors : WordVectors
-        (V, d) in float32, in memory: text cannot be mapped.
-    words : tuple of str
-        (V,) in the order of the file.
-
-    Raises
-    ------
-    BadDataError
-        When a line is no word and vector, with its number.
+    They are float32 in memory, as text cannot be mapped.
     """
     words: list[str] = []
     blocks: list[np.ndarray] = []
@@ -152,13 +136,7 @@ def is_binary_word2vec(path: Path) -> bool:
 
 
 def read_binary_word2vec(path: Path) -> tuple[WordVectors, tuple[str, ...]]:
-    """Read word2vec's binary format: two counts on a line, then each word, a space and its float32 numbers.
-
-    Raises
-    ------
-    BadDataError
-        When the file ends before all words are there, or a word is no UTF-8.
-    """
+    """Read word2vec's binary format: two counts on a line, then each word, a space and its float32 numbers."""
     size = path.stat().st_size
     with path.open("rb") as file:
         count, dimension = map(int, file.readline(64).split())
