@@ -26,16 +26,7 @@ __all__ = [
 class Correlation:
     """A coefficient of n pairs.
 
-    Attributes
-    ----------
-    value
-        Between -1 and 1; NaN where one side is constant.
-    low, high
-        Confidence interval, pairs taken as independent; NaN for too few pairs or a constant side.
-    level
-        Its level.
-    n
-        Number of pairs.
+    NaN where one side is constant; the interval takes pairs as independent, and is NaN for too few of them.
     """
 
     value: float
@@ -70,12 +61,7 @@ def average_ranks(values: Shaped[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
 def weighted_ranks(codes: Int64[np.ndarray, " n"], weights: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
     """Mean ranks in a population from 1, ties sharing: a value of weight w stands for w equal ones.
 
-    Parameters
-    ----------
-    codes
-        (n,) places among the distinct values, as by `codes_of`.
-    weights
-        (n,) positive.
+    Codes are places among the distinct values, as by `codes_of`; weights are positive.
     """
     shares = np.bincount(codes, weights=weights)
     ranks: Float[np.ndarray, " n"] = (np.cumsum(shares) - shares / 2 + 0.5)[codes]
@@ -85,24 +71,6 @@ def weighted_ranks(codes: Int64[np.ndarray, " n"], weights: Float[np.ndarray, " 
 def spearman(x: Shaped[np.ndarray, " n"], y: Shaped[np.ndarray, " n"], *, level: float = 0.95) -> Correlation:
     """Spearman's ρ: Pearson's correlation of average ranks.
 
-    Parameters
-    ----------
-    x, y
-        (n,) finite numbers.
-    level
-        Of the interval.
-
-    Returns
-    -------
-    Correlation
-
-    Raises
-    ------
-    ValueError
-        If the two differ in length, or hold NaN or infinity.
-
-    References
-    ----------
     Interval: Fisher's z with variance (1 + ρ²/2) / (n - 3), Bonett and Wright (2000), Psychometrika 65, 23-28.
     """
     _check(x, y)
@@ -121,27 +89,11 @@ _VARIANCE = {
 def fisher_interval(
     value: float, n: int, kind: str, *, held: int = 0, level: float = 0.95, effect: float = 1.0, more: float = 0.0
 ) -> tuple[float, float]:
-    """Interval of a coefficient by Fisher's z, pairs taken as independent.
+    """Interval of a coefficient by Fisher's z, pairs taken as independent, with `held` covariates held.
 
-    Parameters
-    ----------
-    value
-        The coefficient.
-    n
-        Pairs.
-    kind
-        ``pearson``, ``spearman`` or ``kendall``.
-    held
-        How many covariates are held.
-    level
-        Of the interval.
-    effect, more
-        Factor on the variance of z where pairs are not independent, and what else adds to it.
-
-    Returns
-    -------
-    low, high
-        NaN for too few pairs; both the value itself where that is -1 or 1.
+    The kind is ``pearson``, ``spearman`` or ``kendall``. `effect` is a factor on the variance of z where pairs are not
+    independent, `more` what else adds to it. Both ends are NaN for too few pairs, and the value itself where that is -1
+    or 1.
     """
     numerator, lost = _VARIANCE[kind]
     if not np.isfinite(value) or n - held <= lost:
@@ -162,21 +114,8 @@ def permutation_null(
 ) -> Float[np.ndarray, " replicates"]:
     """Spearman's ρ after shuffling y: what it gives where the two have nothing to do with each other.
 
-    Parameters
-    ----------
-    x, y
-        (n,) finite numbers.
-    replicates
-        Number of shuffles.
-    rng
-        Source of randomness.
-    weights
-        (n,) positive, of the pairs of `weighted_spearman`, which is then what is shuffled. They stay with x: the test
-        is exact where y has to do neither with x nor with them.
-
-    Returns
-    -------
-    (replicates,) values of ρ.
+    With weights, it is `weighted_spearman` that is shuffled. They stay with x: the test is exact where y has to do
+    neither with x nor with them.
     """
     if weights is None:
         first, second = _centred(average_ranks(x)), _centred(average_ranks(y))
@@ -209,10 +148,7 @@ def correlation_matrix(columns: Float[np.ndarray, "c n"]) -> Float[np.ndarray, "
 def partial_correlation(matrix: Float[np.ndarray, "c c"], x: int, y: int, held: list[int]) -> float:
     """Correlation of x and y with others held, all by their place in a correlation matrix.
 
-    Returns
-    -------
-    float
-        NaN where the others explain x or y entirely, or one of these is constant.
+    It is NaN where the others explain x or y entirely, or one of these is constant.
     """
     kept = [column for column in held if matrix[column, column] > 0]
     pair = matrix[np.ix_([x, y], [x, y])]

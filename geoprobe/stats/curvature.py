@@ -23,26 +23,9 @@ def ollivier_curvature(
     """Ollivier–Ricci curvature κ = 1 − W₁(μ_x, μ_y) of edges x–y.
 
     μ_x has the mass `idleness` at x and the rest evenly on its neighbours (Ollivier, J. Funct. Anal. 2009, definition
-    3; Lin, Lu and Yau 2011 for the idleness). W₁ is exact, by the network simplex (POT), over numbers of steps.
-
-    Parameters
-    ----------
-    adjacency : array of bool, shape (n, n)
-        A symmetric one, without loops.
-    edges : array of int, shape (m, 2)
-        Which edges.
-    idleness : float
-        Mass that stays, from 0 up to, but not including, 1.
-
-    Returns
-    -------
-    array of float, shape (m,)
-        From −2 to 1.
-
-    Raises
-    ------
-    ValueError
-        When a pair is no edge, or the idleness is no share.
+    3; Lin, Lu and Yau 2011 for the idleness). W₁ is exact, by the network simplex (POT), over numbers of steps. The
+    adjacency is symmetric, without loops; `idleness` is the mass that stays, from 0 up to, but not including, 1.
+    Curvatures are from −2 to 1; a pair that is no edge raises ValueError.
     """
     from ot import emd2
 
@@ -61,19 +44,8 @@ def ollivier_curvature(
 def forman_curvature(adjacency: Bool[np.ndarray, "n n"], edges: Int64[np.ndarray, "m 2"]) -> Float[np.ndarray, " m"]:
     """Forman–Ricci curvature 4 − deg x − deg y + 3 · triangles of edges x–y.
 
-    The form for graphs with every triangle filled in (Samal et al., Scientific Reports 2018, equation 5).
-
-    Parameters
-    ----------
-    adjacency : array of bool, shape (n, n)
-        A symmetric one, without loops.
-    edges : array of int, shape (m, 2)
-        Which edges.
-
-    Raises
-    ------
-    ValueError
-        When a pair is no edge.
+    The form for graphs with every triangle filled in (Samal et al., Scientific Reports 2018, equation 5). The adjacency
+    is symmetric, without loops; a pair that is no edge raises ValueError.
     """
     _check_edges(adjacency, edges)
     degree = adjacency.sum(axis=1)

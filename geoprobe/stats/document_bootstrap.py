@@ -21,25 +21,9 @@ def document_bootstrap(
     """Statistics of token counts on resampled documents.
 
     Tokens of one document are not independent, so whole documents are drawn with replacement and the tokens in them
-    counted anew.
-
-    Parameters
-    ----------
-    ids, starts
-        Token ids of all documents, one after another, and where each document starts, the number of ids last.
-    size
-        V, the number of vocabulary rows.
-    statistics
-        Of (V,) counts; called from several threads.
-    replicates
-        Resamples.
-    rng
-        Source of randomness.
-
-    Returns
-    -------
-    (replicates, statistics). Their spread is that of the estimates; their centre is that of a corpus with fewer
-    distinct documents.
+    counted anew. Their spread is that of the estimates; their centre is that of a corpus with fewer distinct documents.
+    `starts` is where each document begins among the ids, their number last; `size` is V; `statistics` takes (V,) counts
+    and is called from several threads.
     """
     documents = len(starts) - 1
     lengths = np.diff(starts)
@@ -81,13 +65,8 @@ def variance_between_documents(
 ) -> float:
     """Variance of a correlation, on Fisher's scale, that documents add to that of types; at least 0, NaN if unknown.
 
-    Parameters
-    ----------
-    documents, occurrences
-        The coefficient on resamples of documents, and of occurrences; NaN where it could not be computed.
+    Both are the coefficient on resamples, of documents and of occurrences; NaN where it could not be computed.
 
-    References
-    ----------
     Two-way clustering adds the variances by either and takes off that of their intersection: Cameron, Gelbach and
     Miller (2011), Journal of Business and Economic Statistics 29, 238-249.
     """

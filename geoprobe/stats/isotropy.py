@@ -11,12 +11,7 @@ __all__ = ["mean_cosine", "participation_ratio"]
 def mean_cosine(points: Float[np.ndarray, "n d"]) -> float:
     """Mean cosine over all pairs of points (Ethayarajh 2019): 0 for evenly spread directions, 1 for one direction.
 
-    Points at the origin have no direction and are left out.
-
-    Raises
-    ------
-    ValueError
-        When fewer than two are elsewhere.
+    Points at the origin have no direction and are left out. ValueError when fewer than two are elsewhere.
     """
     lengths = np.linalg.norm(points, axis=1)
     directions = points[lengths > 0] / lengths[lengths > 0, None]
@@ -30,10 +25,7 @@ def mean_cosine(points: Float[np.ndarray, "n d"]) -> float:
 def participation_ratio(points: Float[np.ndarray, "n d"]) -> float:
     """How many principal directions share the variance, (Σλ)² / Σλ²: 1 for a line, d for a round cloud.
 
-    Raises
-    ------
-    ValueError
-        When all points coincide.
+    ValueError when all points coincide.
     """
     centred = points - points.mean(axis=0)
     # of the smaller Gram matrix: both have the same eigenvalues but for zeros

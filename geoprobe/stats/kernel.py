@@ -21,10 +21,7 @@ _BUILDING = threading.RLock()
 class Kernel:
     """A function that numba compiles when it is first called, or first met in another kernel.
 
-    Attributes
-    ----------
-    signatures : tuple of str
-        Types that it is compiled at ahead (`prebuilt`).
+    Its `signatures` are the types that it is compiled at ahead (`prebuilt`).
     """
 
     def __init__(self, build: Callable[[], Any], signatures: tuple[str, ...] = ()) -> None:

@@ -18,18 +18,9 @@ MIN_MEMBERS = 20
 
 @dataclass(frozen=True, eq=False)
 class ClassMeans:
-    """Means of y in classes of x.
+    """Means of y in classes of x, with their standard errors, and mean x (`centres`).
 
-    Attributes
-    ----------
-    edges
-        (k + 1,) of x; a class holds edges[i] <= x < edges[i + 1], the last one its end too.
-    centres
-        (k,) mean x.
-    means, errors
-        (k,) mean y and its standard error.
-    n
-        (k,) members.
+    A class holds edges[i] <= x < edges[i + 1], the last one its end too.
     """
 
     edges: Float64[np.ndarray, " k_and_one"]
@@ -43,16 +34,9 @@ class ClassMeans:
 class MonotoneTest:
     """A test of the hypothesis that the means of y are monotone in x.
 
-    Attributes
-    ----------
-    direction
-        The one that there is less evidence against.
-    statistic
-        Of all runs of neighbouring classes, the steepest slope against that direction, in its standard errors.
-    pvalue
-        Small where neither direction can be.
-    begin, end
-        Of that run, in x.
+    The direction is the one that there is less evidence against; the statistic, of all runs of neighbouring classes,
+    the steepest slope against it, in its standard errors; `begin` and `end` are of that run, in x. p is small where
+    neither direction can be.
     """
 
     direction: Direction
@@ -65,17 +49,8 @@ class MonotoneTest:
 def class_means(x: Shaped[np.ndarray, " n"], y: Shaped[np.ndarray, " n"], *, classes: int = 25) -> ClassMeans:
     """Cut x into classes of equal width, joined until each has 20 members, and take the means of y.
 
-    Parameters
-    ----------
-    x, y
-        (n,) finite numbers, such as logarithms of frequency and norms.
-    classes
-        Classes before joining.
-
-    Returns
-    -------
-    ClassMeans
-        Of a single class where there are fewer than 40 members.
+    x and y are finite, such as logarithms of frequency and norms. There is a single class where there are fewer than 40
+    members.
     """
     order = np.argsort(x, kind="stable")
     xs, ys = np.asarray(x, dtype=np.float64)[order], np.asarray(y, dtype=np.float64)[order]
@@ -109,30 +84,13 @@ def isotonic(
 def monotone_test(classes: ClassMeans, *, replicates: int, rng: np.random.Generator) -> MonotoneTest | None:
     """Test the hypothesis that means are monotone, in either direction, against any other means.
 
-    Parameters
-    ----------
-    classes
-        The means.
-    replicates
-        Draws from the null.
-    rng
-        Source of randomness.
+    None for fewer than three classes whose means have an error.
 
-    Returns
-    -------
-    MonotoneTest or None
-        None for fewer than three classes whose means have an error.
-
-    Notes
-    -----
     Where means fall, no run of neighbouring classes has a rising line of least squares. The statistic is the largest
     slope against the direction over all runs, in its standard errors. Its null is simulated where it is largest, at
-    equal means with the observed errors, so that the size is at most the level, and below it where the truth is
-    steep. The hypothesis is of two directions; each is tested by itself and the larger p counts (an
-    intersection-union test).
+    equal means with the observed errors, so that the size is at most the level, and below it where the truth is steep.
+    The hypothesis is of two directions; each is tested by itself and the larger p counts (an intersection-union test).
 
-    References
-    ----------
     Linear statistics over all runs as in Dümbgen and Spokoiny (2001), Annals of Statistics 29, 124-152, and Baraud,
     Huet and Laurent (2005), Annals of Statistics 33, 214-257.
     """

@@ -12,15 +12,7 @@ __all__ = ["IntrinsicDimension", "Neighbours", "hubness", "intrinsic_dimension",
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """The k nearest other points of each of n points, nearest first.
-
-    Parameters
-    ----------
-    indices : array of int, shape (n, k)
-        Which points.
-    distances : array of float, shape (n, k)
-        How far they are, in the units of the points.
-    """
+    """The k nearest other points of each of n points, nearest first."""
 
     indices: Int64[np.ndarray, "n k"]
     distances: Float[np.ndarray, "n k"]
@@ -30,12 +22,7 @@ class Neighbours:
 class IntrinsicDimension:
     """A dimension by TwoNN, its 95% interval, and how many points it is from.
 
-    Parameters
-    ----------
-    dimension, low, high : float
-        The estimate and its interval.
-    n_points : int
-        Points whose ratio was seen; those with a neighbour at distance 0 have none.
+    Points with a neighbour at distance 0 have no ratio, and do not count.
     """
 
     dimension: float
@@ -45,20 +32,7 @@ class IntrinsicDimension:
 
 
 def nearest_neighbours(points: Float[np.ndarray, "n d"], k: int) -> Neighbours:
-    """Find every point's k nearest other points by Euclidean distance, exactly.
-
-    Parameters
-    ----------
-    points : array of float, shape (n, d)
-        The cloud.
-    k : int
-        Neighbours of each, 1 to n - 1.
-
-    Raises
-    ------
-    ValueError
-        When there are not so many.
-    """
+    """Find every point's k nearest other points by Euclidean distance, exactly; k is from 1 to n - 1."""
     from sklearn.neighbors import NearestNeighbors
 
     if not 1 <= k < len(points):
@@ -70,15 +44,7 @@ def nearest_neighbours(points: Float[np.ndarray, "n d"], k: int) -> Neighbours:
 
 
 def symmetrised(neighbours: Neighbours, *, mutual: bool = False) -> Bool[np.ndarray, "n n"]:
-    """The adjacency of the undirected graph: an edge where either point is a neighbour of the other, or where both are.
-
-    Parameters
-    ----------
-    neighbours : Neighbours
-        Of each point.
-    mutual : bool
-        Whether both have to be.
-    """
+    """The adjacency of the undirected graph: an edge where either point is a neighbour of the other, or both."""
     n = len(neighbours.indices)
     directed = np.zeros((n, n), dtype=bool)
     np.put_along_axis(directed, neighbours.indices, True, axis=1)
@@ -101,20 +67,10 @@ def intrinsic_dimension(neighbours: Neighbours, *, discard: float = 0.1) -> Intr
     """Dimension from the ratio of each point's second to its first neighbour's distance (TwoNN).
 
     The ratio is Pareto-distributed with the dimension as its exponent where density is constant up to the second
-    neighbour (Facco et al., Scientific Reports 2017, equation 4). The largest ratios are left out as in the paper;
-    here as a censored sample, whose maximum-likelihood estimate and interval are exact (2m·d/d̂ is χ² of 2m degrees).
-
-    Parameters
-    ----------
-    neighbours : Neighbours
-        At least two of each point.
-    discard : float
-        Share of the largest ratios that is censored.
-
-    Raises
-    ------
-    ValueError
-        When there are fewer than two neighbours, or fewer than three points with distinct ones.
+    neighbour (Facco et al., Scientific Reports 2017, equation 4). The largest ratios are left out as in the paper; here
+    as a censored sample, whose maximum-likelihood estimate and interval are exact (2m·d/d̂ is χ² of 2m degrees).
+    `discard` is the share that is censored. It takes at least two neighbours of each point, and three points with
+    distinct ones, else ValueError.
     """
     from scipy.stats import chi2
 

@@ -22,27 +22,16 @@ _LEVEL, _POWER = 0.95, 0.8
 class Difference:
     """A mean difference, and what the experiment says of it.
 
-    Parameters
-    ----------
-    value
-        Mean over seeds and questions, method less reference.
-    low, high
-        The 95% interval; None with one seed, which says nothing of others.
-    pvalue
-        Two-sided, of no difference; the interval holds 0 exactly where it is above 0.05. None with one seed.
-    detectable
-        The smallest true difference that an experiment of this size would find in 80% of repetitions, on what this one
-        shows of its noise. None with one seed.
-    seeds, questions
-        How many; of losses, `questions` are held-out examples, 0 in older reports, which left out their own luck.
-    seed_share
-        Share of the variance of `value` that comes from seeds.
-    detectable_low, detectable_high
-        Between which `detectable` lies in 80 of 100 experiments, as so few seeds say little of their own variance. None
-        where it was not measured.
-    equivalent
-        The true difference is smaller than this in either direction, with 95% confidence: the larger end of the 90%
-        interval (two one-sided tests at 5%). None with one seed, or where it was not measured.
+    `value` is the mean over seeds and questions, method less reference. All but `value` and the counts is None with one
+    seed, which says nothing of others, or where it was not measured. Of losses, `questions` are held-out examples, 0 in
+    older reports, which left out their own luck.
+
+    `low` and `high` are the 95% interval; `pvalue` is two-sided, of no difference, and above 0.05 exactly where the
+    interval holds 0. `detectable` is the smallest true difference that an experiment of this size would find in 80% of
+    repetitions, on what this one shows of its noise; it lies between `detectable_low` and `detectable_high` in 80 of
+    100 experiments, as so few seeds say little of their own variance. `seed_share` is the share of the variance of
+    `value` that comes from seeds. The true difference is smaller than `equivalent` in either direction, with 95%
+    confidence: the larger end of the 90% interval (two one-sided tests at 5%).
     """
 
     value: float
@@ -70,18 +59,8 @@ class McNemar:
 def mcnemar(reference: Bool[np.ndarray, " q"], method: Bool[np.ndarray, " q"]) -> McNemar:
     """Exact test that two runs are right equally often on the same questions.
 
-    Parameters
-    ----------
-    reference, method
-        (q,) whether each answer is right.
+    p is the two-sided binomial test of the discordant questions; 1 where there are none.
 
-    Returns
-    -------
-    McNemar
-        The p-value is the two-sided binomial test of the discordant questions; 1 where there are none.
-
-    References
-    ----------
     McNemar (1947), Psychometrika 12, 153-157; exact as in Fagerland, Lydersen and Laake (2013).
     """
     only_reference, only_method = int((reference & ~method).sum()), int((method & ~reference).sum())
@@ -97,37 +76,19 @@ def paired_accuracy(
     *,
     replicates: int = 10_000,
 ) -> Difference:
-    """Difference in accuracy between two methods, over seeds and questions.
+    """Difference in accuracy between two methods, over (seeds, questions) of whether an answer is right.
 
-    Parameters
-    ----------
-    reference, method
-        (s, q) whether the run of each seed answers each question right; the same seeds and questions in both.
-    rng
-        Source of randomness.
-    replicates
-        Of the bootstrap, at least 39: with fewer no p is as small as 0.05.
+    The same seeds and questions are in both. The interval is that of a two-level bootstrap. Level of questions: they
+    are resampled, the same ones for all seeds, and the deviation is scaled to the variance that is the questions' own.
+    Level of seeds: as there are few, a Student deviate with s − 1 degrees of freedom times the standard error between
+    seeds. That error is not taken below what makes the interval as wide as one that ignores seeds, since the
+    differences of a few seeds can be equal by chance; and two pseudo-questions, one won by each method, keep a set on
+    which nothing differs from an interval without width (Agresti and Min 2005). There are at least 39 replicates: with
+    fewer no p is as small as 0.05.
 
-    Returns
-    -------
-    Difference
-        The interval is that of a two-level bootstrap. Level of questions: they are resampled, the same ones for all
-        seeds, and the deviation is scaled to the variance that is the questions' own. Level of seeds: as there are few,
-        a Student deviate with s − 1 degrees of freedom times the standard error between seeds. That error is not taken
-        below what makes the interval as wide as one that ignores seeds, since the differences of a few seeds can
-        be equal by chance; and two pseudo-questions, one won by each method, keep a set on which nothing differs
-        from an interval without width (Agresti and Min 2005).
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ, there is no seed or no question, or too few replicates.
-
-    Notes
-    -----
-    The ends of the interval are the k-th smallest and the k-th largest replicate, with k the whole part of
-    0.025 (replicates + 1): so p, two times (1 + replicates on the other side of 0) / (1 + replicates), is above 0.05
-    exactly where 0 is in the interval (Davison and Hinkley 1997, sections 4.2 and 5.2).
+    The ends of the interval are the k-th smallest and the k-th largest replicate, with k the whole part of 0.025
+    (replicates + 1): so p, two times (1 + replicates on the other side of 0) / (1 + replicates), is above 0.05 exactly
+    where 0 is in the interval (Davison and Hinkley 1997, sections 4.2 and 5.2).
 
     The variance is the moment estimate of crossed random effects, as in the analysis of readers and cases (Obuchowski
     and Rockette 1995, Hillis 2007). The detectable difference is predictive: the 80% quantile of the half-width less
@@ -150,30 +111,12 @@ def paired_losses(
     *,
     replicates: int = 10_000,
 ) -> Difference:
-    """Difference in mean loss per token between two methods, over seeds and held-out examples.
+    """Difference in mean loss per token between two methods, in nats, over (seeds, held-out examples).
 
-    Parameters
-    ----------
-    differences
-        (s, q) in nats per token: each example's mean loss by the method, less that by the reference, of each seed.
-    tokens
-        (q,) tokens of each example, which weigh it.
-    rng
-        Source of randomness.
-    replicates
-        Of the bootstrap, at least 39.
-
-    Returns
-    -------
-    Difference
-        In nats per token, its interval that of `paired_accuracy` with examples for questions: the mean over tokens is a
-        ratio, so what is resampled are its linear parts (Cochran 1977, section 2.11), and examples may be few: their
-        variance is raised by what Student's quantile is above the normal one.
-
-    Raises
-    ------
-    ValueError
-        If there is no seed or no example, too few replicates, or another number of tokens than of examples.
+    `differences` are each example's mean loss by the method, less that by the reference; `tokens` weigh it. The
+    interval is that of `paired_accuracy` with examples for questions: the mean over tokens is a ratio, so what is
+    resampled are its linear parts (Cochran 1977, section 2.11), and examples may be few: their variance is raised by
+    what Student's quantile is above the normal one.
     """
     if differences.shape[1] != len(tokens):
         raise ValueError(f"There are {differences.shape[1]} examples and tokens of {len(tokens)}; give one of each.")

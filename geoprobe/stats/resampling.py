@@ -21,16 +21,9 @@ __all__ = [
 
 @dataclass(frozen=True)
 class MonteCarloTest:
-    """A statistic beside draws of it under a null.
+    """A statistic beside draws of it under a null, whose standard deviation is 0 for one draw.
 
-    Attributes
-    ----------
-    observed, null_mean, null_sd : float
-        The statistic, and mean and standard deviation of the draws; the latter 0 for one draw.
-    z : float or None
-        (observed - mean) / sd; None where the draws do not vary.
-    pvalue : float
-        As `monte_carlo_pvalue` gives it.
+    z is (observed - mean) / sd, None where the draws do not vary; p as `monte_carlo_pvalue` gives it.
     """
 
     observed: float
@@ -46,32 +39,10 @@ def bootstrap_mean(
     """Percentile bootstrap interval of a mean, the values being the independent units, widened for few of them.
 
     Resamples of n values vary as if their variance were the one over n, not over n - 1, and their quantiles are those
-    of a known variance. So both ends are moved away from the mean by sqrt(n / (n - 1)) times Student's quantile with
-    n - 1 degrees of freedom over the normal one: for normal values the interval is nearly Student's, and it keeps the
-    skew that the resamples show. For many values it is the percentile interval.
+    of a known variance. So both ends are moved away from the mean by sqrt(n / (n - 1)) times Student's quantile with n − 1
+    degrees of freedom over the normal one: for normal values the interval is nearly Student's, and it keeps the
+    skew that the resamples show. For many values it is the percentile interval. ValueError for fewer than two values.
 
-    Parameters
-    ----------
-    values
-        (n,) at least two.
-    rng
-        Source of randomness.
-    replicates
-        Bootstrap samples.
-    level
-        Of the interval.
-
-    Returns
-    -------
-    low, high
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two values.
-
-    References
-    ----------
     Efron (1979), Annals of Statistics 7, 1-26. How narrow percentile intervals of few values are, and the factor:
     Hesterberg (2015), American Statistician 69, 371-386.
     """
@@ -96,27 +67,9 @@ def bootstrap_ratio_of_groups(
 ) -> tuple[float, float] | None:
     """Percentile bootstrap interval of a ratio of two sums, whole groups being the independent units.
 
-    With denominators of 1 it is that of a mean of values that go together.
+    With denominators of 1 it is that of a mean of values that go together. None for fewer than two groups, or where
+    resamples leave nothing to divide by.
 
-    Parameters
-    ----------
-    numerators, denominators
-        (n,) whose sums are divided.
-    groups
-        (n,) which group each is of.
-    rng
-        Source of randomness.
-    replicates
-        Bootstrap samples.
-    level
-        Of the interval.
-
-    Returns
-    -------
-    (low, high), or None for fewer than two groups or where resamples leave nothing to divide by.
-
-    References
-    ----------
     Resampling whole clusters: Cameron, Gelbach and Miller (2008), Review of Economics and Statistics 90, 414-427.
     """
     _, group, counts = np.unique(groups, return_inverse=True, return_counts=True)
@@ -148,20 +101,9 @@ def monte_carlo_pvalue(
 ) -> float:
     """The share of null replicates at least as extreme, the observed value counted among them.
 
-    Parameters
-    ----------
-    observed
-        The statistic on the data.
-    null
-        (replicates,) the statistic under the null; NaN counts as extreme on either side, which makes no p smaller.
-    alternative
-        Which side is extreme; ``two-sided`` doubles the smaller side.
-
-    Returns
-    -------
-    float
-        (1 + as extreme) / (1 + replicates), never 0: Phipson and Smyth (2010), equation 2. NaN where the observed
-        value is.
+    (1 + as extreme) / (1 + replicates), never 0: Phipson and Smyth (2010), equation 2. NaN where the observed value is;
+    a NaN in the null counts as extreme on either side, which makes no p smaller. ``two-sided`` doubles the smaller
+    side.
     """
     if np.isnan(observed):
         return float("nan")
@@ -176,17 +118,7 @@ def monte_carlo_pvalue(
 def monte_carlo_test(
     observed: float, null: Float[np.ndarray, " replicates"], alternative: Literal["less", "greater", "two-sided"]
 ) -> MonteCarloTest:
-    """A statistic against draws of it under a null.
-
-    Parameters
-    ----------
-    observed, null, alternative
-        As for `monte_carlo_pvalue`.
-
-    Returns
-    -------
-    MonteCarloTest
-    """
+    """A statistic against draws of it under a null."""
     mean, spread = float(null.mean()), float(null.std(ddof=1)) if null.size > 1 else 0.0
     z = (observed - mean) / spread if spread > 0 else None
     return MonteCarloTest(observed, mean, spread, z, monte_carlo_pvalue(observed, null, alternative))
@@ -204,20 +136,7 @@ def draw_until_clear(
 
     Once so many draws are as low as the data that p would be above ``level`` whatever the rest were, the rest are not
     drawn: what is rejected at ``level`` is what ``most`` draws would reject (after Besag and Clifford 1991, Biometrika
-    78, 301-304).
-
-    Parameters
-    ----------
-    observed
-        The statistic on the data.
-    draw
-        Number to that many draws of it under the null.
-    most
-        Draws, if it does not become clear.
-    level
-        Of the test.
-    batch
-        Draws made at a time.
+    78, 301-304). `draw` gives a number of draws under the null; `batch` are made at a time.
     """
     drawn = np.zeros(0)
     while drawn.size < most and 1 + int((drawn <= observed).sum()) <= level * (most + 1):

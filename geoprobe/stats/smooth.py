@@ -35,34 +35,12 @@ def smooth_curve(
     grid: int = 60,
     level: float = 0.95,
 ) -> SmoothCurve | None:
-    """Fit a cubic smoothing spline to the mean of y given x.
+    """Fit a cubic smoothing spline to the mean of y given x; None with fewer than five distinct x.
 
-    Parameters
-    ----------
-    x, y
-        (n,) finite numbers.
-    replicates
-        Curves drawn for the band.
-    rng
-        Source of randomness.
-    grid
-        Points at which the curve is given.
-    level
-        Of the band.
-
-    Returns
-    -------
-    SmoothCurve or None
-        None with fewer than five distinct x.
-
-    Notes
-    -----
     Points of nearly equal x are pooled first. The penalty is chosen by generalised cross-validation and then kept, so
     the curve is linear in the pooled means: these are drawn anew with their standard errors, the curve follows. As
     every smoother does, it cuts peaks: the band covers its mean, not quite the truth.
 
-    References
-    ----------
     Woltring (1986), Advances in Engineering Software 8, 104-113, as in `scipy.interpolate.make_smoothing_spline`; the
     cost of a degree of freedom is that of Kim and Gu (2004), JRSS B 66, 337-356.
     """

@@ -17,13 +17,8 @@ _ABOVE_NOISE = 1.05
 def spearman_influence(x: Shaped[np.ndarray, " n"], y: Shaped[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
     """Influence of each pair on Spearman's ρ: its mean square over n is the variance for independent pairs.
 
-    Parameters
-    ----------
-    x, y
-        (n,) finite numbers, not constant.
+    Neither x nor y is constant.
 
-    References
-    ----------
     Croux and Dehon (2010), Statistical Methods and Applications 19, 497-515; ties share the mean of their ranks.
     """
     n = x.size
@@ -50,23 +45,11 @@ def subjects_of(
     rows: Int64[np.ndarray, " n"],
     rng: np.random.Generator,
 ) -> Float64[np.ndarray, "n k"]:
-    """Direction of each type in the space of subjects, of length 1, or 0 where it is not known.
+    """Direction of each type in the space of k subjects, of length 1, or 0 where it is not known.
 
-    Parameters
-    ----------
-    ids, starts
-        Token ids of all documents, one after another, and where each document starts, the number of ids last.
-    rows
-        (n,) ids of the types.
-    rng
-        Source of randomness.
+    `ids` are those of all documents, one after another, and `starts` where each begins, their number last; `rows` are
+    the types. k is 0 where documents are like samples of one urn.
 
-    Returns
-    -------
-    (n, k) with k subjects, 0 where documents are like samples of one urn.
-
-    Notes
-    -----
     Correspondence analysis: singular vectors of the documents' deviations from independence, in standard deviations,
     beyond what independent tokens give (their largest singular value is near sqrt(documents) + sqrt(types)).
     """
@@ -111,22 +94,10 @@ def subjects_of(
 def subject_effect(influence: Float[np.ndarray, " n"], subjects: Float[np.ndarray, "n k"]) -> float:
     """Variance of a mean of influences where types of one subject go together, over that of independent types.
 
-    Parameters
-    ----------
-    influence
-        (n,) of each type, with mean 0.
-    subjects
-        (n, k) as of :func:`subjects_of`.
+    Influences have mean 0, subjects come from :func:`subjects_of`; it is at least 1.
 
-    Returns
-    -------
-    float
-        At least 1.
-
-    Notes
-    -----
-    A sum over pairs of influences, weighted by the squared cosine of their directions: 1 for types of one subject,
-    near 0 for types of two (Conley 1999, Journal of Econometrics 92, 1-45, with subjects for places).
+    A sum over pairs of influences, weighted by the squared cosine of their directions: 1 for types of one subject, near
+    0 for types of two (Conley 1999, Journal of Econometrics 92, 1-45, with subjects for places).
     """
     alone = float(influence @ influence)
     if not subjects.shape[1] or alone == 0:

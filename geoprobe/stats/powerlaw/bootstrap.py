@@ -31,24 +31,10 @@ class Interval:
 class Bootstrap:
     """Bootstrap of the whole procedure, the choice of x_min included.
 
-    Attributes
-    ----------
-    unit : {"types", "documents"}
-        What was resampled. Types are resampled as if each were drawn by itself; documents keep together the tokens
-        that a text brings together, and hold the vocabulary that the texts share. The two answer different
-        questions: another vocabulary, or other texts from the same source.
-    alpha : Interval
-        Exponent: bootstrap standard error and an interval of `confidence`.
-    xmin : Interval
-        Lower bound, with a percentile interval.
-    confidence : float
-        Level of the intervals.
-    alpha_distribution, xmin_distribution, ks_distribution : ndarray, shape (replicates,)
-        Fits of the replicates; NaN where one had fewer than two distinct values.
-    fit : PowerLawFit
-        The fit to the counts themselves.
-    inconclusive : str or None
-        Why no conclusion should be drawn; None where there is no such reason.
+    Types are resampled as if each were drawn by itself; documents keep together the tokens that a text brings together,
+    and hold the vocabulary that the texts share. The two answer different questions: another vocabulary, or other texts
+    from the same source. The distributions are the fits of the replicates; NaN where one had fewer than two distinct
+    values. `inconclusive` says why no conclusion should be drawn, if there is a reason.
     """
 
     unit: Unit
@@ -74,32 +60,9 @@ def bootstrap(
 ) -> Bootstrap:
     """Standard errors and intervals from resampling types with replacement.
 
-    Parameters
-    ----------
-    values, multiplicities, support
-        As for :func:`fit`.
-    replicates : int
-        Resamples.
-    rng : numpy.random.Generator or int, optional
-        Generator or seed. The result is the same whatever the number of threads.
-    xmin : int, optional
-        Held in every resample where given; chosen anew in each by default.
-    confidence : float
-        Level of the intervals, between 0 and 1.
+    The arguments are those of :func:`fit`, as are the errors; `xmin` is held in every resample where given, and chosen
+    anew in each by default. The result is the same whatever the number of threads.
 
-    Returns
-    -------
-    Bootstrap
-        With ``unit="types"``.
-
-    Raises
-    ------
-    ValueError
-        If the counts are unusable (see :func:`histogram`), `xmin` leaves fewer than two distinct values, or
-        `replicates` or `confidence` is out of range.
-
-    References
-    ----------
     Clauset, Shalizi and Newman (2009), SIAM Review 51, 661–703: section 3.3 (uncertainty by the bootstrap).
     """
     _check_confidence(confidence)
@@ -130,23 +93,8 @@ def document_bootstrap(
 ) -> Bootstrap:
     """Standard errors and intervals from resampling whole documents with replacement.
 
-    Parameters
-    ----------
-    indptr, ids, counts
-        Counts by document, in compressed sparse rows (see :func:`documents`).
-    replicates, rng, xmin, support, confidence
-        As for :func:`bootstrap`.
-
-    Returns
-    -------
-    Bootstrap
-        With ``unit="documents"``; its `fit` is that of the counts summed over documents.
-
-    Raises
-    ------
-    ValueError
-        If the rows are malformed or their sums unusable as counts (see :func:`histogram`), or an option is out of
-        range.
+    Counts by document are as for :func:`documents`, the rest as for :func:`bootstrap`; the `fit` is that of the counts
+    summed over documents.
     """
     _check_confidence(confidence)
     rows = documents(indptr, ids, counts)

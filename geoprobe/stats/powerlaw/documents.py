@@ -31,25 +31,11 @@ class Documents:
 
 
 def documents(indptr: ArrayLike, ids: ArrayLike, counts: ArrayLike | None = None) -> Documents:
-    """Check counts by document.
+    """Check counts by document in compressed sparse rows; malformed ones raise ValueError.
 
-    Parameters
-    ----------
-    indptr : array_like of int, shape (documents + 1,)
-        Where each document's entries start, from 0, and their number last.
-    ids : array_like of int, shape (entries,)
-        The type of each entry; the token ids of all documents, one after another, will do.
-    counts : array_like of int, shape (entries,), optional
-        How often the document holds the type; 1 by default. A type may have several entries in one document.
-
-    Returns
-    -------
-    Documents
-
-    Raises
-    ------
-    ValueError
-        If the arrays are not whole numbers, disagree in length, or `indptr` does not rise from 0.
+    `indptr` is where each document's entries start, from 0, and their number last; an entry is a type (the token ids of
+    all documents, one after another, will do) and how often the document holds it, 1 by default. A type may have
+    several entries in one document.
     """
     rows = _whole(indptr, "indptr")
     types = _whole(ids, "ids")

@@ -46,22 +46,9 @@ class Histogram:
 def histogram(values: ArrayLike, multiplicities: ArrayLike | None = None) -> Histogram:
     """Check counts and collect them into (value, multiplicity) form.
 
-    Parameters
-    ----------
-    values : array_like, shape (n,)
-        Counts, one a type; or, with `multiplicities`, values in any order. Zeros (types never seen) are left out.
-    multiplicities : array_like, shape (n,), optional
-        How many types have each of `values`.
-
-    Returns
-    -------
-    Histogram
-
-    Raises
-    ------
-    ValueError
-        If a count is negative, not an integer, NaN or above 2**53 - 1, if shapes disagree, or if fewer than two
-        distinct positive values remain.
+    There is one count a type, or, with multiplicities, values in any order. Zeros (types never seen) are left out.
+    ValueError if a count is negative, not an integer, NaN or above 2**53 - 1, if shapes disagree, or if fewer than two
+    distinct positive values remain.
     """
     checked = _integers(values, "values")
     if multiplicities is None:

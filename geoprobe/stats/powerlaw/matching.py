@@ -17,16 +17,8 @@ _HYPERGEOMETRIC_LIMIT = 10**9  # numpy's sampler takes no larger totals
 class SizeCurve:
     """Exponents of a corpus thinned to several numbers of tokens.
 
-    Attributes
-    ----------
-    tokens : ndarray of int, shape (m,)
-        Corpus sizes.
-    alpha, xmin : ndarray, shape (m, repeats)
-        Exponent and lower bound in each thinned corpus; NaN where it has fewer than two distinct counts.
-    types : ndarray of int, shape (m, repeats)
-        Types seen in it.
-    alpha_mean, alpha_sd : ndarray, shape (m,)
-        Mean over repeats, and their spread: the part of the error that comes from thinning.
+    Fits are NaN where a thinned corpus has fewer than two distinct counts; `types` are those seen in it. The spread
+    over repeats is the part of the error that comes from thinning.
     """
 
     tokens: Int[np.ndarray, "m"]
@@ -48,25 +40,8 @@ class SizeCurve:
 def thin(counts: ArrayLike, tokens: int, *, rng: np.random.Generator | int | None = None) -> Int[np.ndarray, "types"]:
     """Counts of a random subset of exactly `tokens` tokens, each token as likely to be kept as any other.
 
-    Parameters
-    ----------
-    counts : array_like of int, shape (types,)
-        Count of each type.
-    tokens : int
-        Tokens to keep, at most their sum.
-    rng : numpy.random.Generator or int, optional
-        Generator or seed.
-
-    Returns
-    -------
-    ndarray of int, shape (types,)
-        Multivariate hypergeometric. Above 1e9 tokens each type is thinned binomially instead, and the sum is `tokens`
-        to within its standard error, at most ``sqrt(tokens)``.
-
-    Raises
-    ------
-    ValueError
-        If `counts` is unusable (see :func:`histogram`) or `tokens` is not between 1 and their sum.
+    Multivariate hypergeometric. Above 1e9 tokens each type is thinned binomially instead, and the sum is `tokens` to
+    within its standard error, at most ``sqrt(tokens)``.
     """
     histogram(counts)
     array = np.asarray(counts).astype(np.int64)
@@ -90,29 +65,8 @@ def alpha_over_size(
 ) -> SizeCurve:
     """Fit the exponent of a corpus thinned to several sizes.
 
-    The exponent of counts drifts with corpus size, so two corpora are compared at equal numbers of tokens.
-
-    Parameters
-    ----------
-    counts : array_like of int, shape (types,)
-        Count of each type.
-    tokens : array_like of int, shape (m,)
-        Corpus sizes, each at most the sum of `counts`.
-    repeats : int
-        Thinned corpora at each size.
-    rng : numpy.random.Generator or int, optional
-        Generator or seed.
-    xmin, support
-        As for :func:`fit`.
-
-    Returns
-    -------
-    SizeCurve
-
-    Raises
-    ------
-    ValueError
-        As for :func:`thin`; or if `repeats` is below 1.
+    The exponent of counts drifts with corpus size, so two corpora are compared at equal numbers of tokens. Sizes are in
+    tokens, each at most the sum of `counts`; `repeats` are the thinned corpora at each. The rest is as for :func:`fit`.
     """
     if repeats < 1:
         raise ValueError(f"repeats is {repeats}: give at least 1")

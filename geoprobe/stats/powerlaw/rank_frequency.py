@@ -22,32 +22,15 @@ _FAR = 15.0  # log(1 + q) beyond which the shift has left every vocabulary
 class RankFrequency:
     """Zipf–Mandelbrot's law ``p(r) = (r + q)**-s / Z`` over ranks 1 ... `n_ranks`.
 
-    Attributes
-    ----------
-    s : float
-        Rank exponent (Zipf's; not the exponent of the counts, from which it follows only asymptotically).
-    q : float
-        Mandelbrot's shift, above -1.
-    s_se_asymptotic, q_se_asymptotic : float
-        Standard errors from the Fisher information, tokens taken as independent: lower bounds on real text.
-    loglikelihood : float
-        Of the second half's tokens, in nats, less the multinomial coefficient.
-    limit : str or None
-        Why the parameters are not an estimate: the likelihood has no maximum at finite values.
-    n_ranks : int
-        Types seen in the first half.
-    n_tokens : int
-        Tokens of the second half that belong to them.
-    token_share : float
-        Their share of the second half.
-    ranks : ndarray, shape (m,)
-        Ranks for drawing: one by one, then geometric means of bins of equal width in log rank.
-    frequency : ndarray, shape (m,)
-        Mean count in the second half of the types in each bin.
-    fitted : ndarray, shape (m,)
-        The same under the law.
-    types : ndarray of int, shape (m,)
-        Types in each bin.
+    s is the rank exponent (Zipf's; not the exponent of the counts, from which it follows only asymptotically), q
+    Mandelbrot's shift, above -1. Their standard errors are from the Fisher information, tokens taken as independent:
+    lower bounds on real text. The log-likelihood is of the second half's tokens, in nats, less the multinomial
+    coefficient; `limit` says why the parameters are not an estimate, where the likelihood has no maximum at finite
+    values. `n_ranks` are the types seen in the first half, `n_tokens` and `token_share` the tokens of the second that
+    belong to them.
+
+    For drawing: `ranks` one by one, then geometric means of bins of equal width in log rank; `frequency`, the mean
+    count in the second half of the types in each bin; `fitted`, the same under the law; `types` in each bin.
     """
 
     s: float
@@ -70,33 +53,13 @@ def rank_frequency(counts: ArrayLike, *, rng: np.random.Generator | int | None =
 
     Ranking types by the very counts that are then plotted makes the curve fall by construction, chance included. Each
     token is therefore put in one half or the other with equal odds; the first half gives the ranks (ties in random
-    order) and the second the frequencies.
+    order) and the second the frequencies. It takes three types in the first half and a token of theirs in the second,
+    else ValueError.
 
-    Parameters
-    ----------
-    counts : array_like of int, shape (types,)
-        Count of each type.
-    rng : numpy.random.Generator or int, optional
-        Generator or seed of the split.
-
-    Returns
-    -------
-    RankFrequency
-
-    Raises
-    ------
-    ValueError
-        If `counts` is unusable (see :func:`histogram`), or fewer than three types are seen in the first half or no
-        token of theirs in the second.
-
-    Notes
-    -----
     Ranks of rare types from half of the text are noisy, which makes the curve steeper at its end: with 155,000 tokens
     of an exact law with s = 1 over 49,152 types, s comes out at 1.024. The exponent without that bias is the one of
     :func:`assess_source`.
 
-    References
-    ----------
     Piantadosi (2014), Psychonomic Bulletin & Review 21, 1112–1130 (the split); Mandelbrot (1953).
     """
     histogram(counts)

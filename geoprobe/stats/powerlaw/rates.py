@@ -21,18 +21,9 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(3)
 class CountClasses:
     """Classes of counts, and the chance that a type of each rate is counted in each.
 
-    Attributes
-    ----------
-    edges : ndarray of int, shape (k,)
-        Smallest count of each class; the last class is open.
-    cells : ndarray, shape (c + 1,)
-        Ends of the cells of log rate, over which densities are summed.
-    y, weights : ndarray, shape (3 c,)
-        Gauss-Legendre nodes in each cell.
-    chances : ndarray, shape (3 c, k)
-        Poisson's chance of each class at each node.
-    bands : ndarray of int, shape (3 c, 2)
-        First class and the one after the last whose chance is not nothing.
+    `edges` are the smallest count of each class, the last of which is open; `cells` the ends of the cells of log rate,
+    over which densities are summed; `y` and `weights` the Gauss-Legendre nodes in each cell; `chances` Poisson's chance
+    of each class at each node; `bands` the first class, and the one after the last, whose chance is not nothing.
     """
 
     edges: Int[np.ndarray, " k"]
@@ -84,15 +75,7 @@ class CountClasses:
 
 @dataclass(frozen=True, eq=False)
 class RateLaw:
-    """A fitted law of rates.
-
-    Attributes
-    ----------
-    parameters : ndarray, shape (6,)
-        In the order of `source_kernels`.
-    loglikelihood : float
-        Of the types by class.
-    """
+    """A fitted law of rates, by its parameters in the order of `source_kernels`."""
 
     parameters: Float[np.ndarray, "6"]
     loglikelihood: float
@@ -157,14 +140,7 @@ def _fit(
 def fit_power(classes: CountClasses, types: Float[np.ndarray, " k"], near: RateLaw | None = None) -> RateLaw:
     """A power law of rates between two cuts: a Zipf-Mandelbrot law of ranks, of a finite vocabulary or not.
 
-    Parameters
-    ----------
-    classes : CountClasses
-        Classes of counts.
-    types : ndarray, shape (k,)
-        Types in each.
-    near : RateLaw, optional
-        A fit to similar counts, to start from.
+    It starts from `near`, a fit to similar counts, where there is one.
     """
     top = math.log(classes.edges[np.flatnonzero(types)[-1]]) + 0.1
     bottom = math.log(classes.least)

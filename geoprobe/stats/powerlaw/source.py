@@ -54,28 +54,16 @@ SOURCE_RULE = (
 class SourceTest:
     """A power law of rates among the types counted at least `least` times.
 
-    Attributes
-    ----------
-    least : int
-        Smallest count looked at.
-    n_types : int
-        Types counted so often.
-    type_share, token_share : float
-        Their share of all types seen, and of all tokens.
-    s : float
-        Zipf's rank exponent of the source, 1/β; infinite where rates do not fall.
-    statistic : float
-        Likelihood ratio of the classes' own shares over the power law's.
-    pvalue : float
-        Share of samples of the fitted source, each fitted anew, that are as far from their fit; by the chi-squared
-        distribution where no samples were asked for or another law is better anyway.
-    bent, broken, exponential : float
-        Likelihood ratios, twice the difference in nats: of rates whose exponent changes steadily, as a log-normal's
-        does, and of two power laws that meet, each over the power law; of this over rates exponential in rank, negative
-        where rates rise.
-    drift, drift_low, drift_high : float
-        Change of γ along the rates in the best bent law, positive as in a log-normal, and its 95% interval by the
-        likelihood; ends that were not sought, as another law is better, are infinite.
+    `s` is Zipf's rank exponent of the source, 1/β; infinite where rates do not fall. The statistic is the likelihood
+    ratio of the classes' own shares over the power law's, and p the share of samples of the fitted source, each fitted
+    anew, that are as far from their fit; by the chi-squared distribution where no samples were asked for or another law
+    is better anyway.
+
+    `bent`, `broken` and `exponential` are likelihood ratios, twice the difference in nats: of rates whose exponent
+    changes steadily, as a log-normal's does, and of two power laws that meet, each over the power law; of this over
+    rates exponential in rank, negative where rates rise. `drift` is the change of γ along the rates in the best bent
+    law, positive as in a log-normal, with its 95% interval by the likelihood; ends that were not sought, as another law
+    is better, are infinite.
     """
 
     least: int
@@ -117,12 +105,7 @@ class SourceTest:
 class SourceAssessment:
     """The tests from all types up, the last being that of the range taken or of the shortest one looked at.
 
-    Attributes
-    ----------
-    tests : tuple of SourceTest
-        Empty with too little data.
-    label : str
-        By `SOURCE_RULE`.
+    There are none with too little data; the label is by `SOURCE_RULE`.
     """
 
     tests: tuple[SourceTest, ...]
@@ -134,17 +117,8 @@ def assess_source(
 ) -> SourceAssessment:
     """Test and judge whether counts are a sample of a text from a power law of rates.
 
-    Parameters
-    ----------
-    counts : array_like of int, shape (types,)
-        Count of each type; zeros are not looked at.
-    replicates : int
-        Samples of a fitted source for its p; 0 takes the chi-squared distribution instead.
-    rng : numpy.random.Generator or int, optional
-        Generator or seed.
+    Zeros are not looked at. With no replicates, p is from the chi-squared distribution.
 
-    References
-    ----------
     Poisson counts of power-law rates: Good (1953), Biometrika 40, 237-264; double power laws of words: Gerlach and
     Altmann (2013), Physical Review X 3, 021006.
     """

@@ -17,24 +17,10 @@ _LARGEST = math.log(sys.float_info.max)
 
 
 def survival(fitted: Distribution | PowerLawFit, x: ArrayLike) -> Float[np.ndarray, "n"]:
-    """Probability that a count in the tail is at least x.
+    """``P(X >= x | X >= xmin)`` of a fit, or of the `distribution` of a row of :func:`compare`, at integers.
 
-    Parameters
-    ----------
-    fitted : PowerLawFit or Distribution
-        A fit, or the `distribution` of a row of :func:`compare`.
-    x : array_like, shape (n,)
-        Integers of at least its xmin.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        ``P(X >= x | X >= xmin)``; multiply by the share of types in the tail to draw it over all counts.
-
-    Raises
-    ------
-    ValueError
-        If an x lies below xmin, or the fit is a degenerate limit without parameters.
+    Multiply by the share of types in the tail to draw it over all counts. ValueError if an x lies below xmin, or the
+    fit is a degenerate limit without parameters.
     """
     at = np.atleast_1d(np.asarray(x, dtype=np.float64))
     if at.min() < fitted.xmin:

@@ -39,21 +39,7 @@ RULE = (
 
 @dataclass(frozen=True, eq=False)
 class Assessment:
-    """Everything that the verdict rests on.
-
-    Attributes
-    ----------
-    goodness : GoodnessOfFit
-        Test of the tail; its `fit` is the fit.
-    whole_goodness : GoodnessOfFit
-        Test of a power law from x = 1 up.
-    tail, whole : Comparison
-        Alternatives on that tail, and from x = 1 up.
-    label : str
-        What the rule gives.
-    inconclusive : str or None
-        Why no conclusion should be drawn; None where one is.
-    """
+    """Everything that the verdict rests on: tests of the tail and from x = 1 up, each with its alternatives."""
 
     goodness: GoodnessOfFit
     whole_goodness: GoodnessOfFit
@@ -73,19 +59,7 @@ def assess(
 ) -> Assessment:
     """Fit, test and compare a power law, and judge it.
 
-    Parameters
-    ----------
-    values, multiplicities, replicates, rng, support
-        As for :func:`goodness_of_fit`.
-
-    Returns
-    -------
-    Assessment
-
-    Raises
-    ------
-    ValueError
-        As for :func:`goodness_of_fit`.
+    The arguments are those of :func:`goodness_of_fit`.
     """
     counts = histogram(values, multiplicities)
     source = generator(rng)
@@ -99,24 +73,10 @@ def assess(
 def judge(
     goodness: GoodnessOfFit, whole_goodness: GoodnessOfFit, tail: Comparison, whole: Comparison
 ) -> tuple[Label, str | None]:
-    """The label, and why it is inconclusive where it is, from the parts.
+    """The label, and why it is inconclusive where it is, from the tests and alternatives of the tail and from 1 up.
 
-    Parameters
-    ----------
-    goodness : GoodnessOfFit
-        Test of the fit with x_min chosen.
-    whole_goodness : GoodnessOfFit
-        Test of a power law from 1 up.
-    tail : Comparison
-        Alternatives above the chosen x_min.
-    whole : Comparison
-        Alternatives from 1 up.
-
-    Returns
-    -------
-    label, inconclusive
-        A p alone is no support: far out in a tail nearly every smooth law looks like a power law. So the tail must also
-        cover the data, or the power law hold below it, and no alternative may describe the tail better.
+    A p alone is no support: far out in a tail nearly every smooth law looks like a power law. So the tail must also
+    cover the data, or the power law hold below it, and no alternative may describe the tail better.
     """
     fitted = goodness.fit
     if goodness.inconclusive is not None:
