@@ -39,8 +39,8 @@ def bootstrap_mean(
     """Percentile bootstrap interval of a mean, the values being the independent units, widened for few of them.
 
     Resamples of n values vary as if their variance were the one over n, not over n - 1, and their quantiles are those
-    of a known variance. So both ends are moved away from the mean by sqrt(n / (n - 1)) times Student's quantile with n − 1
-    degrees of freedom over the normal one: for normal values the interval is nearly Student's, and it keeps the
+    of a known variance. So both ends are moved away from the mean by sqrt(n / (n - 1)) times Student's quantile with
+    n − 1 degrees of freedom over the normal one: for normal values the interval is nearly Student's, and it keeps the
     skew that the resamples show. For many values it is the percentile interval. ValueError for fewer than two values.
 
     Efron (1979), Annals of Statistics 7, 1-26. How narrow percentile intervals of few values are, and the factor:
