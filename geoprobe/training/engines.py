@@ -40,13 +40,6 @@ def open_engine(name: str, experiment: Experiment, listener: ProgressListener) -
 
     ``local`` is here, ``ray`` the cluster that RAY_ADDRESS names (without it, a Ray of this machine's own); the
     experiment's folder must have the same path on every node.
-
-    Raises
-    ------
-    UsageError
-        When there is no such engine.
-    NotFoundError
-        When Ray is asked for and not installed.
     """
     if name not in ENGINES:
         raise UsageError(f"There is no engine {name!r}.", f"{meant(name, ENGINES)}Give one of {', '.join(ENGINES)}.")

@@ -155,13 +155,7 @@ class RunWorker:
         return cls(experiment, base, prepare(experiment.training, base.tokenizer, experiment.setup))
 
     def start(self, listener: ProgressListener) -> Start:
-        """Everything before the first training.
-
-        Raises
-        ------
-        UsageError
-            When the experiment began with another model.
-        """
+        """Everything before the first training; an experiment that began with another model is refused."""
         experiment = self.experiment
         facts = model_facts(self.base, experiment.setup)  # before anything is written: it may be refused
         warnings: tuple[str, ...] = ()
@@ -250,10 +244,7 @@ class RunWorker:
     def run(self, run: Run, alpha: MatchedAlpha, listener: ProgressListener) -> RunFacts:
         """What one run gives: from the store, or by training and evaluating now. One that fails gives why.
 
-        Raises
-        ------
-        StorageError
-            When nothing can be written: no other run could be kept either.
+        But a StorageError is raised: no other run could be kept either.
         """
         store = self.experiment.store
         saved = store.record(run)

@@ -29,24 +29,9 @@ Leaks = Literal["refuse", "drop", "allow"]
 
 @dataclass(frozen=True)
 class Inputs:
-    """What an experiment is made on.
+    """What an experiment is made on: `tasks` are whole test sets, `asked` the questions of them that are asked.
 
-    Parameters
-    ----------
-    setup : Setup
-        All choices.
-    training : TrainingData
-        What is trained on.
-    tasks : tuple of LoadedTask
-        The test sets, whole.
-    asked : tuple of LoadedTask
-        The same with the questions that are asked.
-    leaks : LeakReport
-        Test questions found among the training data.
-    scan : Report or None
-        The diagnosis.
-    warnings : tuple of str
-        What a reader must know.
+    `leaks` are test questions among the training data, `scan` the diagnosis, `warnings` what a reader must know.
     """
 
     setup: Setup
@@ -76,15 +61,7 @@ def read_inputs(
     out: Path | None,
     choices: dict[str, Any],
 ) -> Inputs:
-    """Read what an experiment is made on; see `geoprobe.finetune` for the parameters.
-
-    Raises
-    ------
-    GeoprobeError
-        When something is not there, not readable or makes no sense.
-    BadDataError
-        When test questions are among the training data and that is refused.
-    """
+    """Read what an experiment is made on; see `geoprobe.finetune` for the parameters."""
     if leaks not in get_args(Leaks):
         raise UsageError(f"Leaks are to be {leaks!r}.", f"Give one of {', '.join(get_args(Leaks))}.")
     unknown = sorted(set(choices) - {field.name for field in fields(Setup)})

@@ -16,15 +16,8 @@ Curvatures = float | Mapping[str, float] | None
 class Method:
     """An adapter method: a variant of peft's LoRA.
 
-    Parameters
-    ----------
-    title : str
-        As papers write it.
-    glossary : str
-        What it is, in the report's list of terms.
-    config : callable
-        peft's configuration, from what all methods share and the K to start with (one, by layer, or the method's own),
-        for a method that has a space.
+    The title is as papers write it, the glossary in the report's list of terms. `config` makes peft's configuration,
+    from what all methods share and the K to start with (one, by layer, or the method's own).
     """
 
     title: str

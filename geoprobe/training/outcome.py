@@ -17,22 +17,9 @@ __all__ = ["Diagnosis", "Outcome", "StepCost", "TaskFacts", "TrainedModel", "Tra
 class TrainedModel:
     """The model that was adapted.
 
-    Parameters
-    ----------
-    model, name : str
-        What the user asked for, and what the model calls itself.
-    architecture : str
-        As its configuration says.
-    parameters : int
-        Before any adapter; 0 where unknown.
-    dtype, device : str
-        What it was trained in, and on.
-    revision : str or None
-        The commit of a hub model.
-    notes : tuple of str
-        What a reader should know of it.
-    adapted : dict of str to int
-        What the names of the layers with adapters end in, and how many there are; empty where it was not kept.
+    `model` is what the user asked for, `name` what the model calls itself; its parameters are without any adapter, 0
+    where unknown; it was trained in `dtype` on `device`. `adapted` counts the layers with adapters by what their names
+    end in; empty where it was not kept.
     """
 
     model: str
@@ -50,20 +37,9 @@ class TrainedModel:
 class TrainingFacts:
     """What was trained on: examples learned from and held out, the hash of all, and where they came from.
 
-    Parameters
-    ----------
-    name : str
-        For the report.
-    examples, validation : int
-        Learned from, and held out to measure the loss.
-    sha256 : str
-        Of all.
-    note : str
-        Where they came from, and what was left out.
-    choosing : int
-        Held out besides, to choose the learning rate by; 0 where there was one rate, or where the same were taken.
-    held_out_tokens : tuple of int
-        Response tokens of every example held out to measure the loss; empty where it was not kept.
+    `choosing` examples are held out to choose the learning rate by; 0 where there was one rate, or where those of
+    `validation`, which measure the loss, were taken. `held_out_tokens` are the response tokens of each of the latter;
+    empty where it was not kept.
     """
 
     name: str
@@ -104,22 +80,9 @@ class Diagnosis:
 class StepCost:
     """What a method's step costs, measured by steps of all methods in turns.
 
-    Parameters
-    ----------
-    method : str
-        The method.
-    trainable_parameters, geometry_parameters : int
-        All that are trained, and those of them that are curvatures and scales.
-    tokens_per_second : float
-        Trained on, padding left out: the median step's.
-    ratio : float
-        How many times as many as the first method's.
-    low, high : float or None
-        Its 95% interval; None from one pair of steps.
-    steps : int
-        Of each method.
-    memory : int
-        Bytes that a step took besides the model.
+    Geometry parameters are curvatures and scales, counted among the trainable. Tokens are those trained on, padding
+    left out, of the median step; `ratio` is how many times as many as the first method's, with its 95% interval, None
+    from one pair of steps. `memory` is in bytes, besides the model's.
     """
 
     method: str
@@ -137,38 +100,10 @@ class StepCost:
 class Outcome:
     """Everything that an experiment found.
 
-    Parameters
-    ----------
-    model : TrainedModel
-        What was adapted.
-    training : TrainingFacts
-        What was trained on.
-    tasks : tuple of TaskFacts
-        What was asked.
-    setup : dict
-        All choices of the experiment.
-    methods : tuple of str
-        What was compared; the first is the reference.
-    base : BaseFacts
-        The model before training.
-    runs : tuple of RunFacts
-        Every training, of the sweep and final, failed ones too.
-    comparisons : tuple of MethodComparison
-        Each method but the first against the first.
-    leaks : LeakReport or None
-        Test questions found among the training data; None where nobody looked.
-    diagnosis : tuple of Diagnosis
-        What a scan said of the model, where one was given.
-    versions : dict of str to str
-        Of geoprobe and of what computed the numbers.
-    seed : int
-        Of the samples and of the bootstrap.
-    command : str
-        The command line that makes this again; empty where none does.
-    warnings : tuple of str
-        What a reader must know before the answers.
-    steps : tuple of StepCost
-        What a step of each method costs; empty where it was not measured.
+    The first method is the reference of the comparisons; runs are of the sweep and final, failed ones too. `leaks` is
+    None where nobody looked; `diagnosis` is what a scan said of the model; `seed` is of the samples and of the
+    bootstrap; `command` makes this again, and is empty where none does; `warnings` are what a reader must know before
+    the answers.
     """
 
     model: TrainedModel

@@ -48,20 +48,10 @@ _REACHED, _READ = 0.4, 0.6
 class MethodPlan:
     """One method's cost.
 
-    Parameters
-    ----------
-    method : str
-        The method.
-    trainable_parameters, geometry_parameters : int
-        All that are trained, and those of them that are curvatures and scales.
-    memory : dict of str to int
-        Bytes by precision of the base model, estimated from its shape.
-    tokens_per_second : float or None
-        Of training, where it was measured.
-    peak_memory : int or None
-        Bytes here: of the model, and of a micro-batch in proportion to the one that was measured.
-    start : MatchedAlpha or None
-        Alpha, K and the share of tokens that are beyond the maps' limit, by the examples of one such step.
+    Geometry parameters are curvatures and scales, counted among the trainable. `memory` is in bytes by precision of the
+    base model, estimated from its shape; `peak_memory`, measured here, that of the model, and of a micro-batch in
+    proportion to the one that was measured. `start` has alpha, K and the share of tokens beyond the maps' limit, by the
+    examples of one such step.
     """
 
     method: str
@@ -77,34 +67,10 @@ class MethodPlan:
 class Plan:
     """What an experiment would take.
 
-    Parameters
-    ----------
-    setup : Setup
-        All choices.
-    parameters : int
-        Of the model.
-    layers : dict of str to int
-        What the names of the layers with adapters end in, and how many there are.
-    training, validation, choosing : int
-        Examples learned from, held out to measure the loss, and held out to choose the rate by.
-    questions : dict of str to int
-        Asked of every model, by test set.
-    sweep, final : int
-        Runs to choose the rates, and runs that are evaluated.
-    again : int
-        Of these, trained again at another matching of alpha: fewer where both matchings give one.
-    sweep_steps, final_steps : int
-        Optimizer steps of each.
-    tokens : int
-        Trained on in all, padding not counted.
-    methods : tuple of MethodPlan
-        By method.
-    gpu_hours : dict of str to float
-        Of all runs and answers, by GPU, estimated from the model's shape.
-    training_seconds, evaluation_seconds : float or None
-        Of all runs, where they were measured.
-    warnings : tuple of str
-        What a reader must know.
+    `layers` counts those with adapters by what their names end in; `choosing` examples are held out to choose the rate
+    by, `questions` asked of every model, by test set. `sweep` runs choose the rates, `final` ones are evaluated;
+    `again` of these are trained at another matching of alpha: fewer where both matchings give one. `tokens` are trained
+    on in all, padding not counted; `gpu_hours` are estimated from the model's shape, seconds measured.
     """
 
     setup: Setup

@@ -47,15 +47,7 @@ class ProgressListener:
 
 
 class TrainingProgress(ProgressListener):
-    """Bars where standard error is a terminal, elsewhere a line a minute, and a line for each run everywhere.
-
-    Parameters
-    ----------
-    quiet : bool
-        Show nothing at all.
-    clock : callable
-        Gives the seconds.
-    """
+    """Bars where standard error is a terminal, elsewhere a line a minute, and a line for each run everywhere."""
 
     def __init__(self, *, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
         self._quiet = quiet

@@ -21,20 +21,9 @@ _EARLIER = "of 0.2"
 
 @dataclass(frozen=True)
 class PaperChoice:
-    """A choice of the paper.
+    """A choice of the paper, and what an experiment chose, in words, from its set-up.
 
-    Parameters
-    ----------
-    what : str
-        What is chosen.
-    field : str
-        Of `geoprobe.training.setup.Setup`, where it is chosen.
-    paper : str
-        What the paper chose.
-    here : callable
-        What an experiment chose, in words, from its set-up.
-    same : callable
-        Whether that is the paper's.
+    `field` is of `geoprobe.training.setup.Setup`, where it is chosen.
     """
 
     what: str

@@ -56,20 +56,9 @@ class Run:
 class Prediction:
     """A model's answer to one question.
 
-    Parameters
-    ----------
-    id : str
-        The question's.
-    output : str
-        What the model wrote, up to where generation stopped.
-    extracted : str or None
-        The answer read from it.
-    right : bool
-        Whether that is the reference answer.
-    likelihood_right : bool or None
-        Multiple choice: whether the right option has the highest log-likelihood per token. None without options.
-    rule : str
-        What read the answer; empty where nothing did, or where it was not kept.
+    The output is up to where generation stopped; `rule` is what read the answer from it, empty where nothing did, or
+    where it was not kept. `likelihood_right`, of multiple choice: whether the right option has the highest
+    log-likelihood per token.
     """
 
     id: str
@@ -88,17 +77,9 @@ Predictions = Mapping[str, tuple[Prediction, ...]]
 class LayerCurvature:
     """The hyperbolic space of one layer before and after training: K, the curvature being −1/K.
 
-    Parameters
-    ----------
-    layer : str
-        Its module's name.
-    start, end : float
-        K in the configuration's unit.
-    scale : float or None
-        Radius √K in the units of the layer's input after training.
-    beyond : float or None
-        Share of the first batch's tokens that are longer than the maps are exact for at the start; None where that was
-        not measured.
+    `start` and `end` are K in the configuration's unit, `scale` the radius √K in the units of the layer's input after
+    training; `beyond` is the share of the first batch's tokens that are longer than the maps are exact for at the
+    start, None where that was not measured.
     """
 
     layer: str
@@ -112,16 +93,8 @@ class LayerCurvature:
 class BaseFacts:
     """The model before training.
 
-    Parameters
-    ----------
-    rights : dict of str to str
-        By set, ``1`` or ``0`` a question, in order: whether the answer is right.
-    likelihood_rights : dict of str to str
-        The same of the likeliest option, where a set has options.
-    hidden_delta : dict of str to float
-        Mean relative δ of the final hidden layer, by set.
-    validation_loss : float or None
-        On the held-out examples.
+    Rights are ``1`` or ``0`` a question of a set, in order: whether the answer is right, or the likeliest option, where
+    a set has options. `hidden_delta` is the mean relative δ of the final hidden layer, by set.
     """
 
     rights: dict[str, str] = field(default_factory=dict)
@@ -134,61 +107,20 @@ class BaseFacts:
 class RunFacts:
     """One training, as its record says it, its predictions reduced to right and wrong.
 
-    Parameters
-    ----------
-    method : str
-        ``lora``, ``dora`` or ``hyplora``.
-    seed : int
-        Of its data order, A matrices and dropout.
-    learning_rate : float
-        The peak.
-    purpose : str
-        ``sweep`` (to choose the rate), ``final``, or ``alpha`` (at another matching of alpha).
-    status : str
-        ``finished`` or ``failed``.
-    error : str or None
-        Why it failed.
-    steps : int
-        Optimizer steps done.
-    train_losses, validation_losses : tuple of (int, float)
-        Step and mean loss per response token, in nats.
-    validation_loss : float or None
-        At the end.
-    gradient_norm : float or None
-        Euclidean norm of the loss's gradient by all B matrices at step 0, over the first batch, before clipping, at the
-        alpha of the training: equal for all methods where scales are matched.
-    unmatched_gradient_norm : float or None
-        The same at the alpha that was asked for.
-    alpha : float or None
-        The method's alpha after matching.
-    trainable_parameters, geometry_parameters : int
-        All that were trained, and those of them that are curvatures and scales.
-    tokens : int
-        Tokens trained on, padding not counted.
-    seconds, evaluation_seconds : float
-        Of training with its validation, and of evaluation.
-    peak_memory : int
-        Bytes: of the device on a GPU, else of the process.
-    curvatures : tuple of LayerCurvature
-        Of a hyperbolic method.
-    hidden_delta : dict of str to float
-        Mean relative δ of the final hidden layer after training, by task.
-    rights, likelihood_rights : dict of str to str
-        As of `BaseFacts`; of final runs alone.
-    unread : dict of str to int
-        By set, answers in which nothing of the wanted kind was found.
-    adapter : str or None
-        The saved adapter's folder, relative to the experiment's.
-    diverged : bool
-        Whether it failed of a loss that is not finite, and not of what it was run on.
-    held_out_losses : tuple of float
-        Mean loss per response token of every held-out example, in nats; empty where it was not kept.
-    read_by : dict of str to dict of str to int
-        By set, how many answers each rule read; empty where it was not kept.
-    tested_step : int or None
-        The step of the weights that were tested and saved; None where it was the last, or was not kept.
-    other_alpha : float or None
-        Alpha by the other matching; None where nothing was matched, or where it was not kept.
+    The purpose is ``sweep`` (to choose the rate), ``final``, or ``alpha`` (at another matching of alpha); the seed is
+    of data order, A matrices and dropout; the learning rate is the peak. What a record did not keep is empty or None.
+
+    Losses are per response token, in nats, by step, at the end, and of every held-out example. The gradient's norm is
+    by all B matrices at step 0, over the first batch, before clipping, at the alpha of the training: equal for all
+    methods where scales are matched; unmatched, at the alpha that was asked for. `alpha` is after matching,
+    `other_alpha` by the other matching. Geometry parameters are curvatures and scales, counted among the trainable;
+    `tokens` are without padding; `seconds` are of training with its validation; `peak_memory` is bytes of the device on
+    a GPU, else of the process.
+
+    `rights` are as of `BaseFacts`, of final runs alone; `unread` counts answers in which nothing of the wanted kind was
+    found, and `read_by` how many each rule read. `adapter` is its folder, relative to the experiment's; `diverged` is
+    whether it failed of a loss that is not finite, and not of what it was run on; `tested_step` is that of the weights
+    that were tested and saved, None where it was the last.
     """
 
     method: str

@@ -275,20 +275,7 @@ BUDGETS: dict[str, dict[str, Any]] = {
 
 
 def make_setup(budget: str = "paper", **chosen: Any) -> Setup:
-    """A set-up from a preset and what the user chose besides.
-
-    Parameters
-    ----------
-    budget : {"demo", "small", "paper"}
-        The preset.
-    **chosen
-        Fields of `Setup`; None leaves a field to the preset.
-
-    Raises
-    ------
-    UsageError
-        When there is no such preset, or a choice makes no sense.
-    """
+    """A set-up from a preset and what the user chose besides; None leaves a field to the preset."""
     if budget not in BUDGETS:
         raise UsageError(
             f"There is no budget {budget!r}.", f"{meant(budget, BUDGETS)}Give one of {', '.join(BUDGETS)}."

@@ -59,11 +59,6 @@ class Store:
 
     ``setup.json``; ``scales.json``; ``steps.json``; ``base/``; ``runs/ID/`` with ``record.json``,
     ``predictions/TASK.jsonl``, ``adapter/`` and, until the run is finished, its checkpoints.
-
-    Parameters
-    ----------
-    out : Path
-        The folder.
     """
 
     out: Path
@@ -72,16 +67,8 @@ class Store:
         """Refuse a folder that this experiment cannot be begun or gone on with in; `inputs` are hashes of its data.
 
         Nothing is written. The folder may be another person's: a link in it would have checkpoints deleted, and
-        adapters written, elsewhere.
-
-        Raises
-        ------
-        UsageError
-            When the folder holds another experiment, or this one and going on was not asked for.
-        BadDataError
-            When what it holds of one cannot be read, or is a link, a device or a pipe.
-        GeoprobeError
-            When it could not be written in.
+        adapters written, elsewhere. Refused is a folder that holds another experiment, or this one where going on was
+        not asked for; one that cannot be read or written in; and a link, a device or a pipe in it.
         """
         check_folder(self.out)
         for name in _OWN:
@@ -122,12 +109,7 @@ class Store:
         """Say in the folder which experiment is done in it, or see that it goes on with the same model.
 
         What tells a model from another is known once it is loaded. Returned is what a reader must know: versions other
-        than those that the experiment began with.
-
-        Raises
-        ------
-        UsageError
-            When the model is another one.
+        than those that the experiment began with. A model that is another one is refused.
         """
         path = self.out / "setup.json"
         if not path.exists():
@@ -153,13 +135,7 @@ class Store:
         return self.out / "runs" / run.id
 
     def record(self, run: Run) -> RunFacts | None:
-        """What a finished run gave; None for one that is not finished.
-
-        Raises
-        ------
-        BadDataError
-            When its record cannot be read, or is another run's.
-        """
+        """What a finished run gave; None for one that is not finished."""
         folder = self.folder(run)
         if not (folder / "record.json").exists():
             return None
@@ -306,13 +282,7 @@ def predictions_to_jsonl(predictions: Iterable[Prediction]) -> bytes:
 
 
 def read_predictions(path: Path) -> tuple[Prediction, ...]:
-    """Read a file of predictions.
-
-    Raises
-    ------
-    BadDataError
-        When a line is no prediction.
-    """
+    """Read a file of predictions."""
     try:
         lines = read_small(path, _LARGEST).decode("utf-8", "surrogatepass").split("\n")
         return tuple(from_builtins(Prediction, json.loads(line), what=f"file {path}") for line in lines if line)

@@ -31,18 +31,10 @@ _PAPER = ("query", "key", "value", "up", "down")
 
 @dataclass(frozen=True)
 class Targets:
-    """Layers that get adapters.
+    """Layers that get adapters, by their names in the model, in its order, and what those end in.
 
-    Parameters
-    ----------
-    modules : tuple of str
-        Their names in the model, in its order.
-    ends : tuple of str
-        What their names end in.
-    excluded : tuple of str
-        Parts of the model that have layers of such names and get none.
-    notes : tuple of str
-        What of the paper's five kinds is missing, and what was left out.
+    `excluded` are parts of the model that have layers of such names and get none; the notes say what of the paper's
+    five kinds is missing, and what was left out.
     """
 
     modules: tuple[str, ...]
@@ -62,13 +54,7 @@ class Targets:
 
 
 def find_targets(model: Any, targets: tuple[str, ...], called: str) -> Targets:
-    """The layers of a model, without adapters, that are asked for by name, or by role where the paper's are.
-
-    Raises
-    ------
-    UsageError
-        When there are none, or none of a name that was given.
-    """
+    """The layers of a model, without adapters, that are asked for by name, or by role where the paper's are."""
     layers = {name: module for name, module in model.named_modules() if _is_linear(module)}
     head = model.get_output_embeddings()
     layers = {name: module for name, module in layers.items() if module is not head}

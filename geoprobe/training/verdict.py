@@ -57,20 +57,8 @@ class SeedTest:
 class SetDifference:
     """Two methods on one test set, or on all together.
 
-    Parameters
-    ----------
-    task : str
-        The set's name, or `ALL`.
-    difference : Difference
-        In accuracy, a share of 1: method less reference.
-    label : str
-        The verdict, after Holm's correction.
-    corrected : float or None
-        The corrected p-value.
-    reference_accuracy, method_accuracy : float
-        Means over the seeds.
-    tests : tuple of SeedTest
-        One a seed.
+    The difference is in accuracy, a share of 1: method less reference; the label is after Holm's correction, as is the p-value `corrected`. Accuracies are
+    means over the seeds, and each seed has a test.
     """
 
     task: str
@@ -86,14 +74,8 @@ class SetDifference:
 class AlphaCheck:
     """The losses compared once more, with the method trained at another matching of alpha.
 
-    Parameters
-    ----------
-    alpha, other_alpha : float
-        Of the experiment's matching and of the other; means over the seeds.
-    label, other_label : str
-        The verdict at each.
-    loss : Difference
-        At the other matching: the comparison's own where both give one alpha.
+    Alphas are means over the seeds; the loss is that at the other matching, or the comparison's own where both give one
+    alpha.
     """
 
     alpha: float
@@ -107,24 +89,10 @@ class AlphaCheck:
 class MethodComparison:
     """One method against the reference.
 
-    Parameters
-    ----------
-    method, reference : str
-        Names.
-    seeds : tuple of int
-        Those that both finished.
-    label : str
-        The verdict.
-    overall : SetDifference or None
-        All sets together; None where nothing could be compared.
-    tasks : tuple of SetDifference
-        Each set.
-    loss : Difference or None
-        In loss on held-out examples (nats a response token), method less reference: below 0 is better.
-    loss_label : str
-        Its verdict, after Holm's correction over the methods: ``depends on alpha`` where another matching has another.
-    alpha_check : AlphaCheck or None
-        What is said of the loss at another matching of alpha; None where that was not tried with every seed.
+    Seeds are those that both finished; `overall` is all sets together, None where nothing could be compared. `loss` is
+    on held-out examples (nats a response token), method less reference: below 0 is better; its label, after Holm's
+    correction over the methods, is ``depends on alpha`` where another matching has another. That check is None where it
+    was not tried with every seed.
     """
 
     method: str
@@ -146,23 +114,9 @@ def compare_runs(
     seed: int = 0,
     held_out_tokens: Sequence[int] = (),
 ) -> tuple[MethodComparison, ...]:
-    """Compare every method with the first one.
+    """Compare every method with the first one, over the final runs that are finished, in order.
 
-    Parameters
-    ----------
-    runs : sequence of RunFacts
-        Of the experiment; what is not finished, or of the sweep, is left out.
-    methods, tasks : sequence of str
-        In order; the first method is the reference.
-    seed : int
-        Of the bootstrap.
-    held_out_tokens : sequence of int
-        Response tokens of every held-out example; without them losses are not compared.
-
-    Returns
-    -------
-    tuple of MethodComparison
-        One for each method but the first.
+    The seed is of the bootstrap; without the response tokens of every held-out example, losses are not compared.
     """
     finished = [run for run in runs if run.status == "finished"]
     final = {(run.method, run.seed): run for run in finished if run.purpose == "final"}

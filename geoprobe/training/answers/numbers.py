@@ -24,12 +24,9 @@ _NUMBER = re.compile(
 def find_numbers(text: str) -> Iterator[float]:
     r"""Every number in a text, in order.
 
-    Parameters
-    ----------
-    text : str
-        ``1,234.5``, ``-3``, ``−$3``, ``3/4``, ``1 1/2``, ``½``, ``\frac{3}{4}`` and ``1e-3`` are one number each;
-        the minus of ``5-3`` is no sign. A fraction over zero is its two numbers, and so is a division that an ``=``
-        follows: what it comes to is for the text to say.
+    ``1,234.5``, ``-3``, ``−$3``, ``3/4``, ``1 1/2``, ``½``, ``\frac{3}{4}`` and ``1e-3`` are one number each; the minus
+    of ``5-3`` is no sign. A fraction over zero is its two numbers, and so is a division that an ``=`` follows: what it
+    comes to is for the text to say.
     """
     for match in _NUMBER.finditer(_spelt(text)):
         sign = -1.0 if match["sign"] else 1.0

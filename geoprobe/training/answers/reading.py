@@ -34,19 +34,7 @@ class Reading:
 
 
 def read(kind: Kind, output: str, rules: AnswerRules = "stated", task: str = "") -> Reading:
-    """The answer in a model's output.
-
-    Parameters
-    ----------
-    kind : {"number", "letter", "words"}
-        What an answer looks like.
-    output : str
-        What the model wrote behind the prompt.
-    rules : {"stated", "llm-adapters"}
-        Whose rules read it.
-    task : str
-        The test set's name, whose option words LLM-Adapters' evaluation looks for.
-    """
+    """The answer in a model's output by some rules, of which LLM-Adapters' look for the task's option words."""
     if rules == "llm-adapters":
         answer = reference.extract(kind, output, task)
         return Reading(answer, "" if answer is None else "llm-adapters")

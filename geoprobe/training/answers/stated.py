@@ -68,17 +68,11 @@ class _Stated:
 def read(kind: Kind, output: str) -> tuple[str | None, str]:
     """The answer in a model's output, in normal form, and the rule that read it; None and nothing where there is none.
 
-    Parameters
-    ----------
-    kind : {"number", "letter", "words"}
-        A number: the first behind ``####`` (behind the last ``=`` of that line), or the last in a box, or the last of
-        the line or sentence that says "the answer is", up to what it says that it is not; or else the last of all, but
-        for lines that check it. A letter A to E: one in a box by itself, or the first behind "the answer is", or one
-        that the output opens with, or the last in brackets, or the last alone; none where the options are only written
-        down again. Words: the first of ``true``, ``false``, ``answer1``, ``solution1``, ``ending1``, ``option1``
-        and so on.
-    output : str
-        What the model wrote behind the prompt.
+    A number: the first behind ``####`` (behind the last ``=`` of that line), or the last in a box, or the last of the
+    line or sentence that says "the answer is", up to what it says that it is not; or else the last of all, but for
+    lines that check it. A letter A to E: one in a box by itself, or the first behind "the answer is", or one that the
+    output opens with, or the last in brackets, or the last alone; none where the options are only written down again.
+    Words: the first of ``true``, ``false``, ``answer1``, ``solution1``, ``ending1``, ``option1`` and so on.
     """
     text = _said(output)
     if kind == "words":

@@ -27,14 +27,9 @@ _SAMPLE, _SPLIT, _ORDER = 0, 1, 2  # streams of a seed
 
 @dataclass(frozen=True)
 class Tokens:
-    """One example.
+    """One example: prompt, response and end token; the loss of the first `prompt` ids does not count.
 
-    Parameters
-    ----------
-    ids : tuple of int
-        Prompt, response and end token.
-    prompt : int
-        How many of these are at the start and their loss does not count: the prompt's, or the first alone.
+    Those are the prompt's, or the first alone.
     """
 
     ids: tuple[int, ...]
@@ -50,15 +45,9 @@ class Tokens:
 class Prepared:
     """Examples to train on and examples held out.
 
-    Parameters
-    ----------
-    training, validation, choosing : tuple of Tokens
-        Learned from; held out to measure the loss; and held out to choose the rate by, where there is a choice. No
-        question is in two of them.
-    cut : int
-        Examples that were longer than the cutoff.
-    note : str
-        What was left out.
+    `training` is learned from, `validation` held out to measure the loss, and `choosing` to choose the rate by, where
+    there is a choice; no question is in two of them. `cut` counts the examples longer than the cutoff, and `note` says
+    what was left out.
     """
 
     training: tuple[Tokens, ...]
@@ -69,13 +58,7 @@ class Prepared:
 
 
 def prepare(data: TrainingData, tokenizer: Any, setup: Setup) -> Prepared:
-    """Tokenise, cut at the cutoff, sample, and hold out the validation split.
-
-    Raises
-    ------
-    BadDataError
-        When too few examples are left.
-    """
+    """Tokenise, cut at the cutoff, sample, and hold out the validation split."""
     kept: list[tuple[str, Tokens]] = []
     cut = left = hopeless = 0
     for example in data.examples:
@@ -145,10 +128,7 @@ def prompt_ids(prompt: str, tokenizer: Any, *, chat: bool = False, turns: Sequen
 def chat_prompt(prompt: str, tokenizer: Any, turns: Sequence[Turn] = ()) -> str:
     """A prompt, or a conversation so far, in the tokenizer's chat template, up to where the reply starts.
 
-    Raises
-    ------
-    BadDataError
-        When the template takes neither.
+    BadDataError when the template takes neither.
     """
     as_asked = [("user", prompt)]
     for said in (turns, as_asked) if turns else (as_asked,):

@@ -20,18 +20,9 @@ Turn = tuple[str, str]
 
 @dataclass(frozen=True)
 class Pair:
-    """A question with its response.
+    """A question with further input (often empty) and its response, which is learned.
 
-    Parameters
-    ----------
-    asked : str
-        What is asked; of a conversation, all of it so far.
-    context : str
-        Further input, often empty.
-    response : str
-        What is learned.
-    turns : tuple of (str, str)
-        The conversation so far, where there is one.
+    Of a conversation, all of it so far is asked, and `turns` are its (role, text).
     """
 
     asked: str
@@ -56,15 +47,7 @@ _CALCULATOR = re.compile(r"<<[^<>]*>>")
 
 
 def form_of(record: Mapping[str, Any], where: str, field: str | None) -> tuple[Form, str]:
-    """The form of a file's records, told by the first one's columns, and what to say of it.
-
-    Raises
-    ------
-    UsageError
-        When `field` does not name two columns.
-    BadDataError
-        When the columns are of no known form, with what there are.
-    """
+    """The form of a file's records, told by the first one's columns, and what to say of it."""
     if field is not None:
         names = [name.strip() for name in field.split(",")]
         if len(names) != 2 or not all(names):

@@ -23,18 +23,9 @@ __all__ = ["Example", "TrainingData", "load_training"]
 class Example:
     """What the model is shown, and the response that it learns.
 
-    Parameters
-    ----------
-    prompt : str
-        The whole prompt, template applied; it is not learned.
-    response : str
-        What is learned.
-    question : str
-        The bare question, for finding leaks.
-    group : str
-        The first question of its conversation, which all its examples share; they are held out together.
-    turns : tuple of (str, str)
-        The conversation so far, by role, where there is one: what a chat template is filled with.
+    The prompt has its template applied; `question` is the bare one, for finding leaks. `group` is the first question of
+    its conversation, which all its examples share: they are held out together. `turns` are the conversation so far, by
+    role: what a chat template is filled with.
     """
 
     prompt: str
@@ -46,18 +37,9 @@ class Example:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Examples to train on.
+    """Examples to train on, in file order, with the hash of all questions and responses, whatever file they came in.
 
-    Parameters
-    ----------
-    name : str
-        For the report: never a whole path.
-    examples : tuple of Example
-        In file order.
-    sha256 : str
-        Of all questions and responses, whatever file they came in.
-    note : str
-        Form and source, and what was left out.
+    The name is for the report, and never a whole path; the note says form and source, and what was left out.
     """
 
     name: str
@@ -76,34 +58,11 @@ def load_training(
 ) -> TrainingData:
     """Read training data.
 
-    Parameters
-    ----------
-    spec : str
-        In the order looked for: a folder in the data folder, as ``NAME`` or ``NAME:SPLIT`` (``train`` by default); the
-        path of a file (JSON, JSONL, CSV, TSV, parquet; also .gz and .zst) or of a folder with a ``train`` file; a set
-        that geoprobe knows by name, or any set on the hub as ``owner/name:config:split``.
-    data : str or Path, optional
-        Folder of local sets; by default what ``GEOPROBE_DATA`` names, if anything.
-    field : str, optional
-        ``QUESTION,RESPONSE``: names of the two columns, where they are not of a known form.
-    offline : bool
-        Ask no network.
-    template : str
-        Of the prompts; see `geoprobe.training.data.wording.prompt`.
-
-    Returns
-    -------
-    TrainingData
-        Examples without a response are left out, which the note says.
-
-    Raises
-    ------
-    UsageError
-        When no data are named.
-    NotFoundError
-        When there are no such data.
-    BadDataError
-        When the columns are of no known form, or no example has a response.
+    In the order looked for: a folder in the data folder, as ``NAME`` or ``NAME:SPLIT`` (``train`` by default); the path
+    of a file (JSON, JSONL, CSV, TSV, parquet; also .gz and .zst) or of a folder with a ``train`` file; a set that
+    geoprobe knows by name, or any set on the hub as ``owner/name:config:split``. `field` names two columns,
+    ``QUESTION,RESPONSE``, where they are not of a known form. Examples without a response are left out, which the note
+    says.
     """
     name, records, source = _open(spec, data, offline)
     examples: list[Example] = []

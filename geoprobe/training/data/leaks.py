@@ -52,19 +52,9 @@ _SENTENCE = re.compile(r"[\n.?!:;|\"()]+")
 class Leak:
     """A test question found among the training data.
 
-    Parameters
-    ----------
-    question : str
-        The question's id, such as ``gsm8k/17``.
-    training : int
-        Index of the training example.
-    kind : {"exact", "near"}
-        The same words, or many of the same runs of words.
-    overlap : float
-        Share of the question's n-grams that the example has.
-    place : {"prompt", "response"}
-        Whether it stands in what the model is shown there (a turn, a system text and further input too), or in what
-        it learns to say.
+    `question` is its id, such as ``gsm8k/17``, `training` the index of the example. A near one has many of the same
+    runs of words; `overlap` is the share of the question's n-grams that the example has. A prompt is all that the model
+    is shown there (a turn, a system text and further input too), a response what it learns to say.
     """
 
     question: str
@@ -88,16 +78,8 @@ class TaskLeaks:
 class LeakReport:
     """Every test question that was found, and how many were looked for.
 
-    Parameters
-    ----------
-    leaks : tuple of Leak
-        In question order, the nearest training example of each.
-    tasks : tuple of TaskLeaks
-        Counts by set.
-    ngram, threshold, fewest : int, float, int
-        What counts as near.
-    everywhere : bool
-        Whether all that is learned from was looked at, and not whole prompts alone.
+    Of each question it has the nearest training example. `everywhere` says whether all that is learned from was looked
+    at, and not whole prompts alone; `ngram`, `threshold` and `fewest` what counts as near.
     """
 
     leaks: tuple[Leak, ...]
@@ -125,22 +107,12 @@ class LeakReport:
 def find_leaks(training: TrainingData, tasks: Sequence[LoadedTask]) -> LeakReport:
     """Look for every test question in the training data, in time that grows as both together.
 
-    Parameters
-    ----------
-    training : TrainingData
-        What is trained on.
-    tasks : sequence of LoadedTask
-        What is tested on.
-
-    Returns
-    -------
-    LeakReport
-        A question is found *exactly* where its words stand one after the other anywhere in an example's prompt (system
-        text, turns and further input with it) or response; case, accents' encoding, punctuation and the words that all
-        questions of a commonsense set share are left aside, and so are its options from `WITHOUT_OPTIONS` words on. One
-        of fewer than `SHORTEST` words must be a sentence of its own. A question is a *near-duplicate* where within some
-        stretch of twice its length one prompt or response has at least `THRESHOLD` of its runs of `NGRAM` words, at
-        least `FEWEST` of them, and more than half of its numbers. Questions under eleven words have no near-duplicates.
+    A question is found *exactly* where its words stand one after the other anywhere in an example's prompt (system
+    text, turns and further input with it) or response; case, accents' encoding, punctuation and the words that all
+    questions of a commonsense set share are left aside, and so are its options from `WITHOUT_OPTIONS` words on. One of
+    fewer than `SHORTEST` words must be a sentence of its own. A question is a *near-duplicate* where within some
+    stretch of twice its length one prompt or response has at least `THRESHOLD` of its runs of `NGRAM` words, at least
+    `FEWEST` of them, and more than half of its numbers. Questions under eleven words have no near-duplicates.
     """
     asked = [(question.id, words_of(stem(question.text)), question) for task in tasks for question in task.questions]
     sought = {identity: _sought(words, question.text) for identity, words, question in asked}
@@ -193,10 +165,7 @@ def words_of(text: str) -> tuple[str, ...]:
 def without_leaked(tasks: Sequence[LoadedTask], leaks: LeakReport) -> tuple[LoadedTask, ...]:
     """Test sets without the questions that leaked.
 
-    Raises
-    ------
-    BadDataError
-        When none is left of a set.
+    BadDataError when none is left of a set.
     """
     leaked = {leak.question for leak in leaks.leaks}
     kept = []

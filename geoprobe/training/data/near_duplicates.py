@@ -35,12 +35,8 @@ class Nearest:
 class NearDuplicates:
     """Texts indexed by those runs of words that some question has.
 
-    Parameters
-    ----------
-    questions : iterable of tuple of str
-        Words of every question that will be asked about.
-    words_of : callable
-        Gives the words of a text by its number, for those few that are looked at again.
+    `questions` are the words of all that will be asked about; `words_of` gives those of a text by its number, for the
+    few that are looked at again.
     """
 
     def __init__(self, questions: Iterable[Sequence[str]], words_of: Callable[[int], tuple[str, ...]]) -> None:

@@ -43,20 +43,9 @@ _PAPERS_LONGEST = 512
 
 @dataclass(frozen=True)
 class Task:
-    """A test set known by name.
+    """A test set known by name, by its title in papers, and by those of local folders, in any case.
 
-    Parameters
-    ----------
-    name : str
-        What geoprobe calls it.
-    kind : {"number", "letter", "words"}
-        What an answer looks like.
-    max_new_tokens : int
-        The longest answer that is waited for, as in LLM-Adapters' evaluation.
-    title : str
-        What papers call it.
-    folders : tuple of str
-        Other names of it and of local folders; case does not matter.
+    `max_new_tokens` is the longest answer that is waited for, as in LLM-Adapters' evaluation.
     """
 
     name: str
@@ -111,22 +100,10 @@ TASKS: dict[str, Task] = {
 
 @dataclass(frozen=True)
 class Question:
-    """One test question.
+    """One test question: the whole prompt as the model sees it, the bare instruction, and the answer in normal form.
 
-    Parameters
-    ----------
-    id : str
-        ``gsm8k/17``: the set and the index in file order.
-    prompt : str
-        The whole prompt as the model sees it.
-    answer : str
-        The reference answer in normal form.
-    options : tuple of str
-        Multiple choice: the texts whose likelihood is compared, in option order; empty for other sets.
-    correct : int or None
-        Index of the right one in `options`.
-    text : str
-        The bare instruction, without the prompt's words.
+    Its id is the set and the index in file order, ``gsm8k/17``. Multiple choice has the texts whose likelihood is
+    compared, in option order, and the index of the right one.
     """
 
     id: str
@@ -139,18 +116,9 @@ class Question:
 
 @dataclass(frozen=True)
 class LoadedTask:
-    """A test set with its questions.
+    """A test set with its questions in file order, and their hash with the answers, whatever file they came in.
 
-    Parameters
-    ----------
-    task : Task
-        The set.
-    questions : tuple of Question
-        In file order.
-    sha256 : str
-        Of all questions with their answers, whatever file they came in.
-    note : str
-        Where they came from, and what was left out.
+    The note says where they came from, and what was left out.
     """
 
     task: Task
@@ -160,13 +128,7 @@ class LoadedTask:
 
 
 def find_task(name: str) -> Task:
-    """A test set by any of its names.
-
-    Raises
-    ------
-    NotFoundError
-        When no set has the name.
-    """
+    """A test set by any of its names."""
     wanted = name.strip().lower()
     for task in TASKS.values():
         if wanted in (task.name, task.title.lower(), *task.folders):
@@ -179,24 +141,8 @@ def load_task(
 ) -> LoadedTask:
     """Read a test set: from the data folder where it has it, else from the hub.
 
-    Parameters
-    ----------
-    name : str
-        Any of its names.
-    data : str or Path, optional
-        Folder of local sets in LLM-Adapters' or GSM8K's own form, a folder each; by default what ``GEOPROBE_DATA``
-        names, if anything.
-    offline : bool
-        Ask no network.
-    template : str
-        Of the prompts; see `geoprobe.training.data.wording.prompt`.
-
-    Raises
-    ------
-    NotFoundError
-        When there is no such set, or neither the folder nor the hub has it.
-    BadDataError
-        When a question has no instruction, or no answer of the set's kind.
+    Local sets are in LLM-Adapters' or GSM8K's own form, a folder each; the data folder is by default what
+    ``GEOPROBE_DATA`` names, if anything.
     """
     task = find_task(name)
     where = data or os.environ.get(DATA_VARIABLE)
@@ -248,13 +194,7 @@ def sampled(task: LoadedTask, setup: Setup) -> LoadedTask:
 
 
 def read_questions(name: str, kind: Kind, records: Iterable[Record], where: str, template: str) -> tuple[Question, ...]:
-    """Records in LLM-Adapters' form (``instruction``, ``answer``) or GSM8K's (``question``, ``answer``) as questions.
-
-    Raises
-    ------
-    BadDataError
-        When a record has no such columns, or no answer of the kind.
-    """
+    """Questions of records in LLM-Adapters' form (``instruction``, ``answer``) or GSM8K's (``question``, ``answer``)."""
     return tuple(_question(name, kind, position, record, where, template) for position, record in enumerate(records))
 
 

@@ -13,17 +13,8 @@ _NOWHERE = -1
 class WordRuns:
     """Runs of words that are sought in one text after the other.
 
-    A text of n words takes time in proportion to n, however many runs are sought and however they overlap.
-
-    Parameters
-    ----------
-    runs : iterable of tuple of str
-        The runs; empty ones are never found.
-
-    Attributes
-    ----------
-    first : dict of tuple of str to int
-        The place of the first text that holds each run, of those found so far.
+    A text of n words takes time in proportion to n, however many runs are sought and however they overlap. Empty runs
+    are never found. `first` is the place of the first text that holds each run, of those found so far.
     """
 
     def __init__(self, runs: Iterable[tuple[str, ...]]) -> None:

@@ -21,23 +21,11 @@ _WITH_INPUT = f"{_TASK}, paired with an input that provides further context. " +
 
 
 def prompt(instruction: str, context: str = "", template: str = "alpaca") -> str:
-    """The prompt of an instruction, up to where the response starts.
+    """The prompt of an instruction and its further input, up to where the response starts.
 
-    Parameters
-    ----------
-    instruction : str
-        What is asked.
-    context : str
-        Further input, often empty.
-    template : {"alpaca", "plain", "chat"}
-        ``alpaca``: the words that LLM-Adapters and the paper train and test with, which are Alpaca's; the sixteen
-        spaces before each line in LLM-Adapters' source are left out. ``plain``: the instruction and an empty line.
-        ``chat``: the instruction alone, for `geoprobe.training.data.examples.chat_prompt`.
-
-    Raises
-    ------
-    UsageError
-        When there is no such template.
+    ``alpaca``: the words that LLM-Adapters and the paper train and test with, which are Alpaca's; the sixteen spaces
+    before each line in LLM-Adapters' source are left out. ``plain``: the instruction and an empty line. ``chat``: the
+    instruction alone, for `geoprobe.training.data.examples.chat_prompt`.
     """
     if template == "chat":  # the tokenizer's own words come around it
         return "\n\n".join(part for part in (instruction, context) if part)
@@ -123,13 +111,7 @@ Row = dict[str, Any]
 
 
 def instruction_of(name: str, row: Row) -> dict[str, str]:
-    """A row of a set on the hub in LLM-Adapters' form.
-
-    Raises
-    ------
-    BadDataError
-        When the row lacks a column that the set had.
-    """
+    """A row of a set on the hub in LLM-Adapters' form."""
     try:
         asked, answer = _ROWS[name](row)
     except (KeyError, IndexError, TypeError, ValueError) as error:

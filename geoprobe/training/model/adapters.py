@@ -38,11 +38,6 @@ def adapted(
 
     `curvatures` are K at the start by layer, where the set-up leaves it to be measured. Each layer's A comes from the
     seed and the layer's name, whatever the method.
-
-    Raises
-    ------
-    UsageError
-        When no layer, or a layer that cannot have such an adapter, is targeted.
     """
     targets = find_targets(model, setup.targets, setup.model)
     shared = {

@@ -41,18 +41,10 @@ _LOOKED_AT = 256
 
 @dataclass(frozen=True, eq=False)
 class LoadedBase:
-    """A causal language model to adapt.
+    """A causal language model to adapt, frozen, on its device, and a tokenizer with a padding token.
 
-    Parameters
-    ----------
-    model : object
-        A transformers model, frozen, on its device.
-    tokenizer : object
-        A transformers tokenizer with a padding token.
-    half : bool
-        Whether products are computed in bfloat16.
-    chat : bool
-        Whether prompts are put into the tokenizer's chat template.
+    `half` is whether products are computed in bfloat16, `chat` whether prompts are put into the tokenizer's chat
+    template.
     """
 
     model: Any
@@ -76,17 +68,7 @@ def training_device() -> torch.device:
 
 
 def load_base(setup: Setup, *, offline: bool = False) -> LoadedBase:
-    """Load the model of a set-up (``demo``, a folder, a ``.gguf`` file or a hub id) and its tokenizer.
-
-    Raises
-    ------
-    NotFoundError
-        When there are no such weights, or no tokenizer.
-    BadDataError
-        When they cannot be loaded.
-    UsageError
-        When 4 bits are asked for where they cannot be had.
-    """
+    """Load the model of a set-up (``demo``, a folder, a ``.gguf`` file or a hub id) and its tokenizer."""
     if setup.threads is not None:
         torch.set_num_threads(setup.threads)
     device = training_device()
@@ -125,15 +107,7 @@ def load_base(setup: Setup, *, offline: bool = False) -> LoadedBase:
 
 
 def load_tokenizer(name: str, options: dict[str, Any], called: str) -> Any:
-    """A tokenizer from what `whole_model` gives.
-
-    Raises
-    ------
-    NotFoundError
-        When there is none.
-    BadDataError
-        When it cannot be read.
-    """
+    """A tokenizer from what `whole_model` gives."""
     known = {key: value for key, value in options.items() if key in ("gguf_file", "revision", "local_files_only")}
     try:
         return AutoTokenizer.from_pretrained(name, trust_remote_code=False, **known)
@@ -142,13 +116,7 @@ def load_tokenizer(name: str, options: dict[str, Any], called: str) -> Any:
 
 
 def with_padding(tokenizer: Any, called: str) -> Any:
-    """The same tokenizer, able to fill up rows.
-
-    Raises
-    ------
-    BadDataError
-        When it has no end token: a response could not be learned to end.
-    """
+    """The same tokenizer, able to fill up rows; one without an end token is refused: no response could learn to end."""
     if tokenizer.eos_token is None:
         raise BadDataError(f"The tokenizer of {called} has no end token.", "Add one to its configuration.")
     if tokenizer.pad_token_id is None:
@@ -165,13 +133,7 @@ def _not_loaded(called: str, error: Exception) -> GeoprobeError:
 
 
 def with_template(setup: Setup, *, offline: bool = False) -> Setup:
-    """The set-up with the template of its prompts known: of ``auto``, the tokenizer's for chats, or else Alpaca's.
-
-    Raises
-    ------
-    UsageError
-        When the tokenizer has no template for chats and it is asked for.
-    """
+    """The set-up with the template of its prompts known: of ``auto``, the tokenizer's for chats, or else Alpaca's."""
     if setup.template not in ("auto", "chat"):
         return setup
     chat = False

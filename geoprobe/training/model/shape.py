@@ -35,15 +35,7 @@ GPUS = (Gpu("A100", 312e12, 2.0e12), Gpu("H100", 989e12, 3.35e12))
 
 @dataclass(frozen=True, eq=False)
 class ModelShape:
-    """A model whose weights have no values, and what reads text for it.
-
-    Parameters
-    ----------
-    model : object
-        A transformers model on PyTorch's meta device.
-    tokenizer : object
-        Its tokenizer.
-    """
+    """A model on PyTorch's meta device, where weights have no values, and its tokenizer."""
 
     model: Any
     tokenizer: Any
@@ -55,15 +47,7 @@ class ModelShape:
 
 
 def model_shape(setup: Setup, *, offline: bool = False) -> ModelShape:
-    """The shape of a set-up's model, from its configuration and tokenizer; a folder may lack the weights.
-
-    Raises
-    ------
-    NotFoundError
-        When there is no configuration.
-    BadDataError
-        When transformers makes no causal language model of it.
-    """
+    """The shape of a set-up's model, from its configuration and tokenizer; a folder may lack the weights."""
     with _configuration(setup, offline) as (name, options), redirect_stderr(io.StringIO()):
         known = {key: value for key, value in options.items() if key in ("gguf_file", "revision", "local_files_only")}
         tokenizer = load_tokenizer(name, options, setup.model)
@@ -106,16 +90,8 @@ _KEPT = 17
 def memory_by_precision(shape: ModelShape, trained: int, tokens: int, *, checkpointing: bool = False) -> dict[str, int]:
     """Bytes that training takes, estimated by precision of the base model.
 
-    Parameters
-    ----------
-    shape : ModelShape
-        The model.
-    trained : int
-        Parameters of the adapters.
-    tokens : int
-        Of a micro-batch, padding counted.
-    checkpointing : bool
-        Whether activations are computed again.
+    `trained` are the adapters' parameters, `tokens` those of a micro-batch, padding counted; with `checkpointing`
+    activations are computed again.
     """
     config = shape.model.config.get_text_config(decoder=True)
     width, layers, words = int(config.hidden_size), int(config.num_hidden_layers), int(config.vocab_size)

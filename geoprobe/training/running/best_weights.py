@@ -18,12 +18,7 @@ __all__ = ["BestWeights"]
 class BestWeights:
     """Weights of the best validation; each process keeps its own share of them.
 
-    Attributes
-    ----------
-    loss : float
-        The lowest validation loss, in nats; infinite before any.
-    step : int
-        Where it was.
+    `loss` is the lowest validation loss, in nats, infinite before any, and `step` where it was.
     """
 
     def __init__(self) -> None:

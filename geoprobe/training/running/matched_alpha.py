@@ -33,25 +33,10 @@ _ROUNDING = 1e-3
 class MatchedAlpha:
     """How a method is scaled with one seed.
 
-    Parameters
-    ----------
-    method : str
-        The method.
-    seed : int
-        Of its A matrices and its first batch.
-    alpha : float
-        What it is trained with.
-    gradient_norm : float
-        ‖∂loss/∂B‖ over all layers at step 0 with that alpha.
-    unmatched_gradient_norm : float
-        The same with the alpha that was asked for.
-    layer_gradient_norms : dict of str to float
-        ‖∂loss/∂B‖ of each layer at step 0 with the alpha of the training.
-    curvatures, beyond : dict of str to float
-        Of a hyperbolic method K at the start by layer, measured on the first batch unless it was given, and the share
-        of that batch's tokens which are longer than the maps are exact for.
-    other : float or None
-        The alpha with which all layers together start with the reference's norm; None where nothing was matched.
+    Norms are ‖∂loss/∂B‖ at step 0, over all layers or of each, with the alpha of the training; unmatched, with the one
+    that was asked for. Of a hyperbolic method there are K at the start by layer, measured on the first batch unless it
+    was given, and the share of that batch's tokens which are longer than the maps are exact for. With `other` all
+    layers together start with the reference's norm; None where nothing was matched.
     """
 
     method: str
@@ -88,11 +73,6 @@ def match_alpha(
     """Measure a method's gradient at the start, on a run's first batch, and match it to the reference's.
 
     The reference is the first method's with the same seed; None for that method itself, or to match nothing.
-
-    Raises
-    ------
-    GeoprobeError
-        When the gradient is 0 or not finite.
     """
     layers, spaces = _at_the_start(base, setup, method, seed, first_batch)
     norm = math.hypot(*layers.values())

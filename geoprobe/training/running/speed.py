@@ -37,25 +37,10 @@ def measure_steps(
     rounds: int = ROUNDS,
     on_step: Callable[[int], None] | None = None,
 ) -> tuple[StepCost, ...]:
-    """Time steps of all methods in turns; every other round goes backwards.
+    """Time steps of all methods in turns, on the examples of one; every other round goes backwards.
 
-    Parameters
-    ----------
-    base : LoadedBase
-        The model.
-    setup : Setup
-        All choices.
-    examples : sequence of Tokens
-        Of one step.
-    rounds : int
-        Steps of each method.
-    on_step : callable, optional
-        Called with the number of steps done.
-
-    Returns
-    -------
-    tuple of StepCost
-        By method; the ratio to the first has Student's 95% interval of the logarithms of paired steps.
+    The ratio to the first method has Student's 95% interval of the logarithms of paired steps. `on_step` is called with
+    the number of steps done.
     """
     tokens = sum(len(example.ids) for example in examples)
     short = [Tokens(examples[0].ids[:_WARM_UP], 1)]

@@ -61,26 +61,11 @@ if _RECOMPUTING not in TrainingArguments.__dataclass_fields__:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A model after its training.
+    """A peft model after its training, its adapters active.
 
-    Parameters
-    ----------
-    model : object
-        A peft model, its adapters active.
-    train_losses, validation_losses : tuple of (int, float)
-        By step.
-    validation_loss : float
-        Of the weights that are lent.
-    held_out_losses : tuple of float
-        The same of every held-out example.
-    tokens : int
-        Trained on, padding not counted.
-    seconds : float
-        Of training with its validation, over interruptions.
-    peak_memory : int
-        Bytes.
-    tested_step : int
-        The step of the weights that are lent: the last, or the one with the lowest validation loss.
+    The validation losses are of the weights that are lent, those of `tested_step`: the last, or the one with the lowest
+    validation loss. Tokens are without padding; seconds are of training with its validation, over interruptions; memory
+    is in bytes.
     """
 
     model: Any
@@ -116,14 +101,8 @@ def trained(
     """Train, from the last whole checkpoint in the folder if there is one, and lend the model.
 
     `curvatures` are K at the start by layer, of a method that has it; `report_to` are Trainer's integrations, such as
-    ``tensorboard``; `on_step` is called with the step and its loss.
-
-    Raises
-    ------
-    DivergedError
-        At a loss that is not finite, with the step.
-    GeoprobeError
-        When a checkpoint cannot be written.
+    ``tensorboard``; `on_step` is called with the step and its loss. DivergedError, at a loss that is not finite, names
+    the step.
     """
     transformers_logging.set_verbosity_error()
     examples = ordered_examples(prepared, setup, run)
