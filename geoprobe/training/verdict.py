@@ -57,8 +57,8 @@ class SeedTest:
 class SetDifference:
     """Two methods on one test set, or on all together.
 
-    The difference is in accuracy, a share of 1: method less reference; the label is after Holm's correction, as is the p-value `corrected`. Accuracies are
-    means over the seeds, and each seed has a test.
+    The difference is in accuracy, a share of 1: method less reference. The label is after Holm's correction, as is the
+    p-value `corrected`; accuracies are means over the seeds, and each seed has a test.
     """
 
     task: str

@@ -194,7 +194,7 @@ def sampled(task: LoadedTask, setup: Setup) -> LoadedTask:
 
 
 def read_questions(name: str, kind: Kind, records: Iterable[Record], where: str, template: str) -> tuple[Question, ...]:
-    """Questions of records in LLM-Adapters' form (``instruction``, ``answer``) or GSM8K's (``question``, ``answer``)."""
+    """Questions of records in LLM-Adapters' form (``instruction``, ``answer``) or GSM8K's (``question``)."""
     return tuple(_question(name, kind, position, record, where, template) for position, record in enumerate(records))
 
 
