@@ -27,17 +27,7 @@ def count(
     offline: bool = False,
     progress: ProgressListener | None = None,
 ) -> Counts:
-    """Count corpora by a model's tokenizer; of a hub model nothing else is fetched.
-
-    Parameters
-    ----------
-    model : str or Path
-        As for a scan.
-    corpora : sequence of str or Path
-        At least one, as for a scan.
-    field, data, revision, engine, offline, progress
-        As for a scan.
-    """
+    """Count corpora by a model's tokenizer; of a hub model nothing else is fetched. Options are a scan's."""
     if not corpora:
         raise UsageError("No corpus was given.", "Give one or more by --corpus; `geoprobe corpora` lists names.")
     opened = [open_corpus(str(name), field=field, data=data, offline=offline) for name in corpora]
@@ -60,15 +50,7 @@ def count(
 
 
 def merge(files: Sequence[str | Path]) -> Counts:
-    """Add up counts files by one tokenizer.
-
-    Raises
-    ------
-    UsageError
-        When there are fewer than two.
-    BadDataError
-        When their tokenizers differ, or a corpus would be counted twice.
-    """
+    """Add up counts files by one tokenizer."""
     if len(files) < 2:
         raise UsageError(f"{len(files)} counts file was given to merge.", "Give two or more.")
     return merge_counts([read_counts(file) for file in files], [str(file) for file in files])

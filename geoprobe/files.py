@@ -65,12 +65,7 @@ def folder_name(model: str) -> str:
 def what_is_at(path: Path) -> Literal["file", "folder", "nothing"]:
     """What a path leads to: nothing where there could be none, such as under a name too long, or links in a circle.
 
-    Raises
-    ------
-    AccessError
-        When a folder on the way may not be looked into.
-    BadDataError
-        When it leads to a pipe or a device, which may have no end.
+    A pipe or a device, which may have no end, is an error, and a folder that may not be looked into.
     """
     try:
         mode = path.stat().st_mode
@@ -84,26 +79,14 @@ def what_is_at(path: Path) -> Literal["file", "folder", "nothing"]:
 
 
 def read_small(path: Path, limit: int) -> bytes:
-    """The bytes of a file that is small, if it is what its name says: whatever it claims, at most `limit` are read.
-
-    Raises
-    ------
-    BadDataError
-        When it is larger, or no file.
-    """
+    """The bytes of a file that is small, if it is what its name says: whatever it claims, at most `limit` are read."""
     check_small(path, limit)
     with path.open("rb") as file:
         return file.read(limit)
 
 
 def check_small(path: Path, limit: int) -> None:
-    """Refuse what is larger than a file of its kind can be, or no file.
-
-    Raises
-    ------
-    BadDataError
-        When it is.
-    """
+    """Refuse what is larger than a file of its kind can be, or no file."""
     if what_is_at(path) == "file" and (size := path.stat().st_size) > limit:
         raise BadDataError(
             f"{path} has {size:,} bytes, and no file of its kind has over {limit:,}.",
@@ -114,10 +97,7 @@ def check_small(path: Path, limit: int) -> None:
 def check_not_sparse(path: Path) -> None:
     """Refuse a large file that is hardly stored: read, it would take the memory that it claims.
 
-    Raises
-    ------
-    BadDataError
-        When less than a 64th of it is anywhere; file systems that do not say count as having all.
+    It is one of which less than a 64th is anywhere; file systems that do not say count as having all.
     """
     whole = path.stat()
     if whole.st_size <= _LITTLE or getattr(whole, "st_blocks", 1 << 62) * 512 > whole.st_size * _STORED:
@@ -141,15 +121,7 @@ def check_not_sparse(path: Path) -> None:
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder that could not be written in, before the work whose result is to go there; makes nothing.
-
-    Raises
-    ------
-    AccessError
-        When it, or the folder that it would be made in, may not be written.
-    GeoprobeError
-        When it is a file, or below one, or could not be made.
-    """
+    """Refuse a folder that could not be written in, before the work whose result is to go there; makes nothing."""
     for place in (folder, *folder.absolute().parents):
         try:
             mode = place.stat().st_mode
@@ -174,19 +146,8 @@ def write_whole(contents: Mapping[Path, bytes]) -> None:
     All are written under temporary names beside their targets first, and renamed when every one is complete. Another
     process that writes into the same folders waits until that is done, so that the files of a folder are of one run;
     Ctrl-C, or half a minute, ends the waiting, and what is being written is finished first. Only a machine or process
-    that is killed between two renames leaves some of each; what one has left of its temporary files is removed.
-
-    Parameters
-    ----------
-    contents : mapping of Path to bytes
-        Target to content; missing folders are made.
-
-    Raises
-    ------
-    AccessError
-        When a folder may not be written.
-    GeoprobeError
-        When the disk is full, or a target is a folder.
+    that is killed between two renames leaves some of each; what one has left of its temporary files is removed. Missing
+    folders are made.
     """
     for target in contents:
         if what_is_at(target) == "folder":
@@ -270,12 +231,8 @@ def file_lock(*paths: Path, patience: float | None = None) -> Iterator[bool]:
     """Wait until no other process has any of these lock files, and have them; they are removed afterwards.
 
     Where files cannot be locked, nothing is, and so after `patience` seconds: whoever may read a folder could lock a
-    file in it that others may open, and never let go. Those made here only their owner may open.
-
-    Yields
-    ------
-    bool
-        Whether all are locked.
+    file in it that others may open, and never let go. Those made here only their owner may open. It says whether all
+    are locked.
     """
     from filelock import FileLock
 

@@ -20,11 +20,6 @@ def build() -> Path:
     """Compile every kernel at the types that its decorator lists, and write the file, if it is not there.
 
     Call it in a process of its own, before numba is imported: numba reads its settings then.
-
-    Returns
-    -------
-    Path
-        Of the file.
     """
     with tempfile.TemporaryDirectory() as empty:
         os.environ |= {"NUMBA_CACHE_DIR": empty, "NUMBA_CPU_NAME": prebuilt.PROCESSOR, "NUMBA_CPU_FEATURES": ""}

@@ -31,20 +31,7 @@ class SilentListener:
 
 
 class Steps:
-    """The steps of a run, timed.
-
-    Parameters
-    ----------
-    progress : ProgressListener or None
-        Called at each step.
-
-    Attributes
-    ----------
-    progress : ProgressListener
-        The same, or a silent one.
-    timings : dict of str to float
-        Seconds by step.
-    """
+    """The steps of a run, told to a listener, and how many seconds they took."""
 
     def __init__(self, progress: ProgressListener | None) -> None:
         self.progress = progress or SilentListener()

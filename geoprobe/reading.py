@@ -54,20 +54,7 @@ def generator(seed: int, name: str) -> np.random.Generator:
 
 
 def read_inputs(request: ScanRequest, steps: Steps) -> tuple[ScanInputs, tuple[CorpusFacts, ...]]:
-    """Open the model, count the corpora, read counts files.
-
-    Returns
-    -------
-    inputs : ScanInputs
-        For the diagnostics.
-    facts : tuple of CorpusFacts
-        Of each corpus, for the report.
-
-    Raises
-    ------
-    GeoprobeError
-        One of its subclasses, with what is wrong and what to do next.
-    """
+    """Open the model, count the corpora, read counts files: the diagnostics' inputs, and facts for the report."""
     # what can be wrong with names and small files is found before anything large is read
     opened = [
         open_corpus(str(name), field=request.field, data=request.data, offline=request.offline)

@@ -31,31 +31,12 @@ _MOST_TEXT = 1 << 28
 class VocabularyScatter(Compact):
     """A scatter of tokens as data.
 
-    The columns are zlib streams in base64, so that a browser's own ``DecompressionStream`` reads them.
-
-    Parameters
-    ----------
-    name, title, caption : str
-        As of a `Figure`.
-    x, y : Axis
-        Where x is logarithmic, ``x_values`` are of the logarithm.
-    n : int
-        Points.
-    x_range, y_range : tuple of float
-        What the smallest and the largest step stand for; on a logarithmic axis, its natural logarithm.
-    x_values, y_values : str
-        n little-endian uint16: steps of 1/65535 of the range.
-    group_names : tuple of str
-        Kinds of points.
-    groups : str
-        n uint8: which kind.
-    rows : str
-        n little-endian uint32: the vocabulary row (token id) of each point.
-    tokens : str
-        JSON array of n strings.
-    x_exact : str
-        n little-endian float64: each point's x to the last digit, also a 0 that a logarithmic axis has drawn elsewhere;
-        empty where only the steps are known.
+    The columns are zlib streams in base64, so that a browser's own ``DecompressionStream`` reads them. Where x is
+    logarithmic, so are `x_values`; they and `y_values` are n little-endian uint16, steps of 1/65535 of the range, whose
+    ends the smallest and the largest stand for (as natural logarithms on a logarithmic axis). `groups` are n uint8,
+    which of `group_names`; `rows` n little-endian uint32, the token ids; `tokens` a JSON array of n strings. `x_exact`,
+    n little-endian float64, is each point's x to the last digit, also a 0 that a logarithmic axis has drawn elsewhere;
+    empty where only the steps are known.
     """
 
     name: str
@@ -75,13 +56,7 @@ class VocabularyScatter(Compact):
     x_exact: str = ""
 
     def unpack(self) -> UnpackedScatter:
-        """The columns as arrays.
-
-        Raises
-        ------
-        BadDataError
-            When a column is damaged, or holds another number of points than stated.
-        """
+        """The columns as arrays; one that is damaged, or holds another number of points than stated, is an error."""
         if not 0 <= self.n <= MAX_POINTS:
             raise BadDataError(f"The scatter {self.name!r} claims {self.n:,} points.", "Scan the model again.")
         groups = self._column("groups", self.groups, np.dtype("u1")).astype(np.int64)
@@ -153,27 +128,9 @@ def pack_scatter(
 ) -> VocabularyScatter:
     """Pack a scatter.
 
-    Parameters
-    ----------
-    name, title, caption, x, y
-        As of a `Figure`.
-    x_values, y_values : array
-        (n,) finite coordinates, positive where the axis is logarithmic.
-    groups : array of int
-        (n,) index of each point's kind.
-    group_names : sequence of str
-        The kinds.
-    rows : array of int
-        (n,) vocabulary rows.
-    tokens : sequence of str
-        n texts; of a longer one the first 10,000 characters are kept.
-    x_exact : array, optional
-        (n,) what a reader is told of x, such as counts, 0 among them, that are drawn on a logarithmic axis.
-
-    Raises
-    ------
-    ValueError
-        When a coordinate is not finite, or not positive on a logarithmic axis.
+    Coordinates are finite, and positive where the axis is logarithmic, else ValueError; of a longer token the first
+    10,000 characters are kept. `x_exact` is what a reader is told of x, such as counts, 0 among them, that are drawn on
+    a logarithmic axis.
     """
     x_range, x_steps = _to_steps(x_values, x)
     y_range, y_steps = _to_steps(y_values, y)

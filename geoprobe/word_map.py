@@ -15,20 +15,8 @@ Places = tuple[tuple[float, float], ...]
 class WordMap:
     """Words with their places in both planes.
 
-    Parameters
-    ----------
-    title, caption : str
-        What is shown, and how to read it.
-    words : tuple of str
-        The most important first.
-    disk : tuple of (float, float)
-        Their places in the Poincaré disk, whose radius is 1.
-    plane : tuple of (float, float)
-        Their places in the flat plane.
-    disk_note, plane_note : str
-        What each of the two loses.
-    figures : tuple of Figure
-        The same as still pictures.
+    The most important words come first, in the Poincaré disk, whose radius is 1, and the flat plane; the notes say what
+    each of the two loses, and the figures are the same as still pictures.
     """
 
     title: str

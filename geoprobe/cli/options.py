@@ -114,13 +114,7 @@ OfflineOption = Annotated[
 
 
 def formats_of(listed: str) -> tuple[str, ...]:
-    """The formats in a list separated by commas.
-
-    Raises
-    ------
-    UsageError
-        When one is unknown, or there is none.
-    """
+    """The formats in a list separated by commas."""
     from geoprobe.errors import UsageError, meant
     from geoprobe.report.formats import FORMATS
 

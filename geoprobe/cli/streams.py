@@ -17,13 +17,7 @@ _FAILURES = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EPIPE, getattr(errno, "
 
 
 def check_output() -> None:
-    """Refuse to work for what could not be printed.
-
-    Raises
-    ------
-    GeoprobeError
-        When standard output is closed.
-    """
+    """Refuse to work for what could not be printed."""
     from geoprobe.errors import GeoprobeError
 
     if sys.stdout is None:

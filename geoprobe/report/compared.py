@@ -73,24 +73,8 @@ class ComparedStatistic:
 class ComparedAnswer:
     """One model's answer to one question.
 
-    Parameters
-    ----------
-    label : str
-        Of the model.
-    verdict : Verdict
-        The answer.
-    estimate : Estimate
-        With its interval.
-    statistic, null_model : str
-        What was tested, against what.
-    observed, null_mean, null_low, null_high, pvalue : float or None
-        The statistic here, and its null: the mean and the middle 95%.
-    by_size : tuple of (int, float)
-        The estimate on random subsets of so many tokens, where its size depends on theirs.
-    rows : tuple of Row
-        Every quantity of the result.
-    others : tuple of ComparedStatistic
-        Further statistics beside the estimate.
+    The null is its mean and middle 95%; `by_size` is the estimate on random subsets of so many tokens, where its size
+    depends on theirs; `rows` are every quantity of the result, `others` further statistics beside the estimate.
     """
 
     label: str
@@ -112,14 +96,7 @@ class ComparedAnswer:
 class ComparedQuestion:
     """A question and every model's answer.
 
-    Parameters
-    ----------
-    name, title, question : str
-        Of the diagnostic.
-    answers : tuple of ComparedAnswer
-        In the order of the models.
-    size : int or None
-        Where token counts differ, the largest number of tokens at which every model has an estimate.
+    `size` is, where token counts differ, the largest number of tokens at which every model has an estimate.
     """
 
     name: str

@@ -68,14 +68,8 @@ _NOT_ADAPTABLE = (
 class Conclusion:
     """Two or three sentences without a symbol, and the next command.
 
-    Parameters
-    ----------
-    sentences : tuple of str
-        The geometry, the usual claims, hyperbolic adaptation: those that the scan asked about.
-    command : str
-        Ready to paste; empty where there is nothing to do next.
-    purpose : str
-        What the command does.
+    The sentences are of the geometry, the usual claims and hyperbolic adaptation: those that the scan asked about. The
+    command is ready to paste; empty where there is nothing to do next.
     """
 
     sentences: tuple[str, ...]
@@ -86,20 +80,10 @@ class Conclusion:
 def conclude(
     results: Sequence[Result], *, model: str, corpora: Sequence[str], more: Iterable[str] = (), adaptable: bool = True
 ) -> Conclusion:
-    """Put the verdicts together.
+    """Put the verdicts together, in the order of the report.
 
-    Parameters
-    ----------
-    results : sequence of Result
-        In the order of the report.
-    model : str
-        As the command line takes it.
-    corpora : sequence of str
-        What was counted.
-    more : iterable of str
-        Names of further corpora that the next scan could count, the first choice first.
-    adaptable : bool
-        Whether the model can be trained: word vectors cannot.
+    `model` is as the command line takes it, `corpora` were counted, and of `more` the first could be next. What cannot
+    be trained (word vectors) is not `adaptable`.
     """
     geometry = [result for result in results if result.tree_like]
     label = _together([result.verdict.label for result in geometry])
@@ -120,15 +104,7 @@ def conclude_models(
 ) -> Conclusion | None:
     """Put the verdicts of several models together: how their tokens are arranged, and each usual claim.
 
-    Parameters
-    ----------
-    questions : sequence of (type, mapping)
-        A diagnostic's result type, and the verdict on each model by its name.
-
-    Returns
-    -------
-    Conclusion or None
-        Without a command; None where no question is about the geometry or a usual claim.
+    It has no command, and is None where no question is about the geometry or a usual claim.
     """
     geometry = [(kind.tree_like, labels) for kind, labels in questions if kind.tree_like]
     sentences = []

@@ -140,24 +140,7 @@ class Rendered(ABC):
 
 
 def read_json(path: str | Path, wanted: str) -> object:
-    """Parse a saved report's JSON.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file.
-    wanted : str
-        What a user would give, for the error: ``scan.json``.
-
-    Raises
-    ------
-    NotFoundError
-        When there is no such file.
-    AccessError
-        When it may not be read.
-    BadDataError
-        When it is no JSON.
-    """
+    """Parse a saved report's JSON; `wanted`, such as ``scan.json``, is what a user would give, for the error."""
     file = Path(path)
     try:
         content = read_small(file, _LARGEST).decode("utf-8")
@@ -183,21 +166,7 @@ def _finite(text: str) -> float:
 def checked_version(data: object, reads: int, what: str, kind: str) -> None:
     """Refuse what is no report, one of another kind, and a version of the form that this geoprobe does not read.
 
-    Parameters
-    ----------
-    data : object
-        Parsed JSON.
-    reads : int
-        The one version that is read.
-    what : str
-        Name of the thing, for the error.
-    kind : str
-        Its ``kind``, which a scan's JSON does without.
-
-    Raises
-    ------
-    BadDataError
-        Naming the geoprobe that wrote it.
+    A scan's JSON does without `kind`; the error names the geoprobe that wrote it.
     """
     version = data.get("schema_version") if isinstance(data, dict) else None
     if not isinstance(data, dict) or not isinstance(version, int):
@@ -219,15 +188,7 @@ def checked_version(data: object, reads: int, what: str, kind: str) -> None:
 
 
 def open_report(path: str | Path) -> Rendered:
-    """Read a saved ``scan.json``, ``comparison.json`` or ``finetune.json``.
-
-    Raises
-    ------
-    NotFoundError
-        When there is no such file.
-    BadDataError
-        When it is none of geoprobe's, or of a version that cannot be read.
-    """
+    """Read a saved ``scan.json``, ``comparison.json`` or ``finetune.json``."""
     data = read_json(path, "scan.json, comparison.json or finetune.json")
     kind = data.get("kind", "scan") if isinstance(data, dict) else "scan"
     if not isinstance(kind, str) or kind not in _KINDS:
@@ -251,12 +212,8 @@ def content_of(*saved: str | Path) -> Iterator[None]:
     """Say of a fault in drawing or comparing saved reports that their values contradict one another.
 
     Every value has been checked by itself when they were opened. That they fit together, as the two columns of a curve
-    do, only those that geoprobe wrote can be relied on for.
-
-    Raises
-    ------
-    BadDataError
-        In place of whatever a drawing library says of such values.
+    do, only those that geoprobe wrote can be relied on for. BadDataError takes the place of whatever a drawing library
+    says of such values.
     """
     try:
         yield

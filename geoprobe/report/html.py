@@ -28,15 +28,9 @@ _SCRIPTS = ("scatter_scale.js", "scatter.js", "word_map.js")
 def render_html(view: View, *, live: bool = True) -> str:
     """Draw a report as one self-contained HTML page.
 
-    Every name, token and number goes through the template's escaping; the policy lets in the page's own
-    style sheet and, where there is a vocabulary to draw, the page's own script, each by its hash, and nothing else.
-
-    Parameters
-    ----------
-    view : View
-        What to draw.
-    live : bool
-        With the script that makes the scatter of the vocabulary answer; else as a still picture.
+    Every name, token and number goes through the template's escaping; the policy lets in the page's own style sheet
+    and, where there is a vocabulary to draw, the page's own script, each by its hash, and nothing else. Not `live`, the
+    vocabulary is a still picture, without the script.
     """
     figures = {}
     payloads = {}

@@ -60,18 +60,8 @@ GLOSSARY = (
 class ModelFacts:
     """The embedding that was scanned.
 
-    Parameters
-    ----------
-    source : ModelSource
-        Where it came from.
-    rows, dimension : int
-        V and d.
-    special, unnamed : int
-        Rows of special tokens, and rows that no token has.
-    tied : bool or None
-        Whether the output matrix is the same; None if unknown.
-    lookup_scale : float
-        The factor that the model applies after look-up.
+    `special` rows are of special tokens, `unnamed` ones of no token; whether the output matrix is `tied` is None if
+    unknown; `lookup_scale` is the factor that the model applies after look-up.
     """
 
     source: ModelSource

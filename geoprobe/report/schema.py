@@ -19,13 +19,7 @@ __all__ = ["json_schema"]
 
 
 def json_schema(kind: str) -> dict[str, Any]:
-    """The JSON Schema of a report's `to_dict`.
-
-    Parameters
-    ----------
-    kind : {"scan", "comparison", "finetune"}
-        Which report; a scan's holds that of every built-in diagnostic's result.
-    """
+    """The JSON Schema of a report's `to_dict`; a scan's holds that of every built-in diagnostic's result."""
     return _scan() if kind == "scan" else _other(kind)
 
 

@@ -33,13 +33,7 @@ class Bars(Progress):
 
 
 class ScanProgress:
-    """A line a step, drawn only where standard error is a terminal; a pipe is told why a first run takes long.
-
-    Parameters
-    ----------
-    quiet : bool
-        Draw nothing at all.
-    """
+    """A line a step, drawn only where standard error is a terminal; a pipe is told why a first run takes long."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         console = Console(stderr=True)

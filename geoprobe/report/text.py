@@ -19,18 +19,8 @@ _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 def escape(text: str, limit: int = 120) -> str:
     r"""Text that can be shown on one line: what cannot be seen is written as its escape.
 
-    Parameters
-    ----------
-    text : str
-        A token, or a name somebody else chose.
-    limit : int
-        Longer texts are cut, with their length.
-
-    Returns
-    -------
-    str
-        Control, format (bidi, zero-width), surrogate, private and unassigned characters as ``\u{202e}``;
-        spaces at either end as ``␣``.
+    Control, format (bidi, zero-width), surrogate, private and unassigned characters are as ``\u{202e}``, spaces at
+    either end as ``␣``; a longer text is cut, with its length.
     """
     shown = "".join(_escape_character(character) for character in text[:limit])
     if len(text) > limit:
@@ -45,17 +35,8 @@ def escape(text: str, limit: int = 120) -> str:
 def distinct(names: Sequence[str], limit: int) -> list[str]:
     """Names of a row of things, visible and shortened in the middle, as they differ at their ends.
 
-    Parameters
-    ----------
-    names : sequence of str
-        No two of them equal, where the result is to tell them apart.
-    limit : int
-        Of characters, before what cannot be seen is written as its escape.
-
-    Returns
-    -------
-    list of str
-        Of those that are equal when shortened, each has its place in the row behind it.
+    They are different, where the result is to tell them apart: of those that are equal when shortened, each has its
+    place in the row behind it. The limit is of characters, before what cannot be seen is written as its escape.
     """
     short = [_shortened(name, limit) for name in names]
     times = Counter(short)

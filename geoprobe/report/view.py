@@ -47,16 +47,7 @@ class Answer:
 class Strip:
     """Where the data lie beside the middle 95% of their null, as shares of a common width, and what that means.
 
-    Parameters
-    ----------
-    low, high, observed : float
-        Ends of the null's bar and the data's dot, as shares of the width.
-    axis : str
-        What is measured.
-    here, chance : str
-        The numbers of the dot and of the bar.
-    side : str
-        What it means to lie there.
+    `here` and `chance` are the numbers of the dot and of the bar; `side` is what it means to lie there.
     """
 
     low: float
@@ -72,20 +63,8 @@ class Strip:
 class Card:
     """A question with its answer, for the first screen.
 
-    Parameters
-    ----------
-    anchor : str
-        The section it leads to.
-    question, reason : str
-        What was asked, and the answer in a sentence.
-    verdict : str
-        In a word; empty where there are several `answers`.
-    lines : tuple of (str, str)
-        The numbers behind it, a name and a line each: estimate, null.
-    answers : tuple of Answer
-        Verdicts side by side.
-    strip : Strip or None
-        The data beside the null, drawn.
+    The verdict is a word, empty where there are several `answers` side by side; `lines` are the numbers behind it, a
+    name and a line each; the anchor is of the section that it leads to.
     """
 
     anchor: str
@@ -112,26 +91,8 @@ class ShownTable:
 class Section:
     """One question in full: its card again, figures, tables, how it was done.
 
-    Parameters
-    ----------
-    anchor, title : str
-        A short identifier, unique within a view, and the heading.
-    card : Card
-        The answer.
-    rule : str
-        The rule that gave the verdict; may be empty.
-    warnings : tuple of str
-        What applies to this very run.
-    figures : tuple of Figure
-        The most telling one first.
-    tables : tuple of ShownTable
-        In the order shown.
-    methods : tuple of str
-        Paragraphs.
-    scatter : VocabularyScatter or None
-        The vocabulary as points.
-    word_map : WordMap or None
-        Words in two planes; its still pictures are among the figures.
+    The anchor is unique within a view. The rule that gave the verdict may be empty; figures have the most telling one
+    first; the still pictures of `word_map` are among them.
     """
 
     anchor: str
@@ -150,30 +111,9 @@ class Section:
 class View:
     """A whole report.
 
-    Parameters
-    ----------
-    kind : str
-        What made it, such as ``geoprobe scan``.
-    title : str
-        What it is of.
-    version : str
-        Of the geoprobe that made it.
-    facts : tuple of (str, str)
-        What was measured, on what.
-    notes : tuple of str
-        What applies to all of it.
-    sections : tuple of Section
-        The questions.
-    verdicts : tuple of (str, str)
-        What each verdict means, for a reader who meets them first.
-    provenance : tuple of (str, str)
-        What is needed to make it again.
-    glossary : tuple of (str, str)
-        Other words that a reader may meet first here.
-    warnings : tuple of str
-        What a reader must know before the answers.
-    conclusion : Conclusion or None
-        What the answers say together, before them.
+    `kind` is what made it, such as ``geoprobe scan``, `title` what it is of, `facts` what was measured on what, `notes`
+    what applies to all of it, `verdicts` what each means, for a reader who meets them first, as `glossary` does for
+    other words. `provenance` is what is needed to make it again. Warnings and the conclusion come before the answers.
     """
 
     kind: str
