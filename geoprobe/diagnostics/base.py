@@ -96,13 +96,7 @@ def available() -> Mapping[str, str]:
 
 
 def analyzer_type(name: str) -> type[Any]:
-    """The class of a diagnostic.
-
-    Raises
-    ------
-    NotFoundError
-        When no diagnostic has this name.
-    """
+    """The class of a diagnostic."""
     known = available()
     if name not in known:
         raise NotFoundError(
@@ -116,15 +110,7 @@ def analyzer_type(name: str) -> type[Any]:
 
 
 def make_analyzer(spec: str) -> Analyzer:
-    """A diagnostic by name, with options of its own behind a colon: ``hyperbolicity:shown=off,draws=99``.
-
-    Raises
-    ------
-    NotFoundError
-        When no diagnostic has this name.
-    UsageError
-        When it has no such option, or the option no such value.
-    """
+    """A diagnostic by name, with options of its own behind a colon: ``hyperbolicity:shown=off,draws=99``."""
     name, _, options = spec.partition(":")
     kind = analyzer_type(name)
     known = [option.name for option in fields(kind)] if is_dataclass(kind) else []
@@ -169,13 +155,7 @@ def still_holds(analyzers: Iterable[Analyzer], results: Mapping[str, Result]) ->
 
 
 def needs_of(analyzers: Iterable[Analyzer]) -> frozenset[str]:
-    """What these diagnostics need, together.
-
-    Raises
-    ------
-    UsageError
-        When one needs what no scan makes.
-    """
+    """What these diagnostics need, together."""
     known, needs = frozenset(get_args(Need)), frozenset[str]()
     for analyzer in analyzers:
         own = _needs(analyzer)

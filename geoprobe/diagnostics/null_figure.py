@@ -13,19 +13,7 @@ __all__ = ["null_figure"]
 def null_figure(
     null: NullDistribution, *, title: str, caption: str, axis: str, draws: str, bars: str, line: str
 ) -> Figure:
-    """Draw a null distribution with the observed value.
-
-    Parameters
-    ----------
-    null : NullDistribution
-        With at least one replicate and an observed value.
-    title, caption : str
-        Of the figure.
-    axis, draws : str
-        What the statistic is, and what a replicate is.
-    bars, line : str
-        The legend's names of the null and of the data.
-    """
+    """Draw a null distribution with the observed value."""
     heights, edges = np.histogram(null.distribution, bins=25)
     observed = null.observed if null.observed is not None else float("nan")
     return Figure(

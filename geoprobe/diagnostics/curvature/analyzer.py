@@ -74,13 +74,7 @@ class CurvatureAnalyzer:
     text_tokens: int = 512
 
     def run(self, inputs: ScanInputs, rng: np.random.Generator) -> CurvatureResult:
-        """Diagnose.
-
-        Raises
-        ------
-        UsageError
-            When the options leave nothing to measure or to reject by.
-        """
+        """Diagnose."""
         self.check()
         with threadpool_limits(1, "blas"):  # how many threads multiply matrices would show in the last bits
             return self._measured(inputs, rng)

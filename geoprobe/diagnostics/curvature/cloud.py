@@ -21,18 +21,9 @@ BINS = np.linspace(-2.0, 1.0, 31)
 class Cloud:
     """One cloud, or the mean over several.
 
-    Parameters
-    ----------
-    ollivier, forman : float
-        Mean curvature of the edges.
-    negative : float
-        Share of the edges with negative Ollivier–Ricci curvature.
-    hubness : float
-        Skewness of how often a point is another's neighbour.
-    dimension : float
-        By TwoNN.
-    participation : float
-        Participation ratio of the principal directions.
+    Curvatures are means over the edges, and `negative` the share of edges with a negative Ollivier–Ricci curvature;
+    hubness is the skewness of how often a point is another's neighbour, `dimension` by TwoNN, `participation` the
+    participation ratio of the principal directions.
     """
 
     ollivier: float

@@ -17,16 +17,7 @@ __all__ = ["CurvatureResult", "Property", "Reference"]
 class Property:
     """One quantity of the tokens beside the same of clouds with their covariance and norms.
 
-    Parameters
-    ----------
-    key, name, note : str
-        What code calls it, what a reader does, and how to read it.
-    value : float
-        Mean over the samples of tokens.
-    null_mean, null_sd : float
-        Over the clouds.
-    pvalue : float
-        Two-sided.
+    The value is a mean over the samples of tokens; p is two-sided; the note says how to read it.
     """
 
     key: str

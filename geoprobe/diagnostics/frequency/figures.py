@@ -21,17 +21,7 @@ Counts = Float64[np.ndarray, " k"]
 def frequency_figures(
     values: Sequence[int], multiplicities: Sequence[int], fit: TailFit | None, null: NullDistribution
 ) -> tuple[Figure, ...]:
-    """Survival with alternatives, frequency of frequencies, γ over x_min, ranks, and the null of the distance.
-
-    Parameters
-    ----------
-    values, multiplicities : sequence of int
-        (k,) the histogram: how many types occur how often, by rising count.
-    fit : TailFit or None
-        The fitted tail.
-    null : NullDistribution
-        Of the distance from the fit.
-    """
+    """Survival with alternatives, frequency of frequencies, γ over x_min, ranks, and the null of the distance."""
     if not values:
         return ()
     counts, types = np.array(values, dtype=np.float64), np.array(multiplicities, dtype=np.float64)

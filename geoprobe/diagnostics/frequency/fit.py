@@ -33,20 +33,9 @@ class Curve(Compact):
 class AlternativeFit:
     """Another distribution on the same counts.
 
-    Parameters
-    ----------
-    name : str
-        The distribution.
-    xmin : int
-        Smallest count of the comparison.
-    loglikelihood_ratio : float
-        Power law less alternative, in nats: negative speaks for the alternative.
-    pvalue : float
-        Of Vuong's test (of the likelihood-ratio test for the nested cut-off).
-    favours : str
-        ``power law``, ``alternative`` or ``neither``.
-    limit : str or None
-        Where the best member of the family is another law, that law: then there is no fit.
+    The ratio is power law less alternative, in nats: negative speaks for the alternative. p is of Vuong's test (of the
+    likelihood-ratio test for the nested cut-off). `limit` is another law, where the best member of the family is that:
+    then there is no fit.
     """
 
     name: str
@@ -61,34 +50,14 @@ class AlternativeFit:
 class TailFit(Compact):
     """Everything about the fitted tail; absent where there is too little data.
 
-    Attributes
-    ----------
-    gamma : float
-        Exponent of the counts: the share of types that occur k times falls as k^-γ. Not Zipf's rank exponent.
-    xmin : int
-        Smallest count that the power law describes.
-    ks : float
-        Kolmogorov-Smirnov distance of the tail from the fit.
-    n_tail : int
-        Types in the tail.
-    type_share, token_share : float
-        Shares of the types and of the tokens in the tail.
-    intervals : tuple of Interval
-        Of γ: by documents where they are known, by types, and asymptotic.
-    xmin_interval : tuple of float
-        Ends of the bootstrap interval of x_min.
-    tail, whole : tuple of AlternativeFit
-        Alternatives on the tail, and from 1 up.
-    survival : tuple of Curve
-        Share of types with at least x occurrences, by each law that was fitted to the tail.
-    gamma_by_xmin, types_by_xmin : Curve
-        γ, and the share of types covered, for each lower bound.
-    gamma_by_size : Curve
-        Mean γ of the corpus thinned to fewer tokens.
-    ranks, ranks_fitted : Curve
-        Mean frequency in one half of the corpus by rank in the other, and Zipf-Mandelbrot's law.
-    s, q : float or None
-        The law's rank exponent and shift; None where the likelihood has no maximum.
+    γ is the exponent of the counts: the share of types that occur k times falls as k^-γ. It is not Zipf's rank
+    exponent; its intervals are by documents where they are known, by types, and asymptotic. `ks` is the
+    Kolmogorov-Smirnov distance of the tail from the fit; alternatives are on the tail, and on the `whole` from 1 up.
+
+    Curves: the share of types with at least x occurrences, by each law that was fitted to the tail; γ, and the share of
+    types covered, for each lower bound; mean γ of the corpus thinned to fewer tokens; mean frequency in one half of the
+    corpus by rank in the other, and Zipf-Mandelbrot's law, whose rank exponent s and shift q are None where the
+    likelihood has no maximum.
     """
 
     gamma: float
@@ -120,21 +89,7 @@ def describe_tail(
     repeats: int,
     rng: np.random.Generator,
 ) -> TailFit:
-    """Everything about a fitted tail.
-
-    Parameters
-    ----------
-    counts : array of int
-        (V,) occurrences of each token.
-    documents : Documents or None
-        The same tokens by document, where they are known.
-    assessed : Assessment
-        The fit, its test and the alternatives.
-    resamples, repeats : int
-        Resamples for the intervals, and thinned corpora at each size.
-    rng : numpy.random.Generator
-        Source of randomness.
-    """
+    """Everything about a fitted tail; documents hold the same tokens, where they are known."""
     fitted = assessed.goodness.fit
     seen = counts[counts > 0]
     bounds = powerlaw.alpha_over_xmin(seen)

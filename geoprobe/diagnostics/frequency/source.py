@@ -23,20 +23,9 @@ SPLITS = 4
 class SourceRange:
     """The test among types seen at least `least` times.
 
-    Attributes
-    ----------
-    least, n_types : int
-        Smallest count, and types counted so often.
-    type_share, token_share : float
-        Their share of all types seen, and of all tokens.
-    s : float or None
-        Zipf's rank exponent of the source; None where rates do not fall.
-    pvalue : float
-        Of samples of the fitted source, how many are as far from their fit.
-    drift, drift_low, drift_high : float or None
-        How much γ changes along the rates, with its 95% interval where another law is not better anyway.
-    better : tuple of str
-        Laws of rates that describe the types better.
+    Shares are of all types seen, and of all tokens. `s` is Zipf's rank exponent of the source, None where rates do not
+    fall; p the share of samples of the fitted source that are as far from their fit; `drift` how much γ changes along
+    the rates, with its 95% interval where another law is not better anyway.
     """
 
     least: int
@@ -55,14 +44,8 @@ class SourceRange:
 class SourceFit:
     """All ranges looked at, from all types up, and what halves of the corpus say.
 
-    Attributes
-    ----------
-    label : str
-        By the rule for sources.
-    ranges : tuple of SourceRange
-        The last one is that taken, or the shortest.
-    halves : tuple of (str, int)
-        Labels of random halves of the documents, and how many have each; p by the chi-squared distribution.
+    The last range is that taken, or the shortest. `halves` counts the labels of random halves of the documents, whose p
+    is by the chi-squared distribution.
     """
 
     label: str

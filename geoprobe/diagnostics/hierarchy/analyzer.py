@@ -64,15 +64,7 @@ class HierarchyAnalyzer:
     pairs: Size = 2000
 
     def check(self) -> None:
-        """Refuse too few draws, and a taxonomy that is not there, before anything is read.
-
-        Raises
-        ------
-        UsageError
-            When there are too few draws to reject by, or the taxonomy is a file of another kind.
-        NotFoundError
-            When there is no such taxonomy.
-        """
+        """Refuse too few draws, and a taxonomy that is not there, before anything is read."""
         least = round(2 / LEVEL) - 1
         for option in ("draws", "clouds"):
             if getattr(self, option) < least:
@@ -83,25 +75,11 @@ class HierarchyAnalyzer:
         find_taxonomy(self.taxonomy)
 
     def still_holds(self, result: HierarchyResult) -> bool:
-        """Whether a saved result is of the taxonomy as it is now.
-
-        Raises
-        ------
-        NotFoundError, BadDataError
-            When there is no such taxonomy, or it is none.
-        """
+        """Whether a saved result is of the taxonomy as it is now."""
         return read_taxonomy(self.taxonomy).sha256 == result.taxonomy_sha256
 
     def run(self, inputs: ScanInputs, rng: np.random.Generator) -> HierarchyResult:
-        """Read the taxonomy, find its words, measure, shuffle and decide.
-
-        Raises
-        ------
-        UsageError
-            When there are too few draws to reject by.
-        NotFoundError, BadDataError
-            When there is no such taxonomy, or it is none.
-        """
+        """Read the taxonomy, find its words, measure, shuffle and decide."""
         self.check()
         taxonomy = read_taxonomy(self.taxonomy)
         words = token_words(inputs.embedding, taxonomy)

@@ -33,20 +33,10 @@ FEWEST = 20
 class Categories:
     """Categories, each with the nearest larger one around it, and those that can be split.
 
-    Every row of a matrix is a mean over words: their weights add up to 1.
-
-    Parameters
-    ----------
-    inner, outer : csr_array
-        (m, n) words under each category, and under the one around it.
-    parents : array of int
-        (m,) the concept around.
-    first, second : csr_array
-        (k, n) two parts of each category that can be split: whole branches just below it, so that the parts share none.
-    split : array of int
-        (k,) its concept.
-    sisters : array of int
-        (s, 2) categories, of the m, around which is the same one.
+    Every row of a matrix is a mean over words: their weights add up to 1. `inner` and `outer` are the (m, n) words
+    under each category and under the one around it, `parents` the concept around; `first` and `second` (k, n) two parts
+    of each category `split`: whole branches just below it, so that the parts share none. `sisters` are pairs of the m
+    around which is the same one.
     """
 
     inner: csr_array

@@ -24,18 +24,8 @@ RANDOM = "any of the words in the taxonomy's places"
 class Finding:
     """A statistic, its interval, and what each null gives.
 
-    Parameters
-    ----------
-    key, name : str
-        What code and what a reader calls it.
-    value : float or None
-        None where it cannot be told.
-    low, high : float or None
-        95% interval.
-    n, unit : int, str
-        From how many of what.
-    nulls : tuple of NullDistribution
-        The first one decides, where the verdict asks for it.
+    The value is None where it cannot be told, the interval of 95%, from n of a unit; the first null decides, where the
+    verdict asks for it.
     """
 
     key: str

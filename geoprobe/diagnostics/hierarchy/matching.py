@@ -24,13 +24,6 @@ def blocks_of(counts: Int64[np.ndarray, " n"], rows: Int64[np.ndarray, " n"]) ->
 
     Ids are the order of merges, or of frequency, so that words of a block were about as frequent in the text that the
     vocabulary is from, whether or not the corpora hold them.
-
-    Parameters
-    ----------
-    counts : array of int
-        (n,) occurrences in the corpora.
-    rows : array of int
-        (n,) token ids.
     """
     classes = token_classes(counts).labels
     order = np.lexsort((rows, classes))

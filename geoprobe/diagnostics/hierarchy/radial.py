@@ -57,18 +57,7 @@ def radial(
 ) -> Radial:
     """Measure the words, and the same with what frequency does not explain of lengths permuted.
 
-    Parameters
-    ----------
-    words : Words
-        Of the taxonomy.
-    lengths : dict of str to array of float
-        (n,) distance of each word from each of `CENTRES`.
-    counts, blocks : array of int
-        (n,) occurrences, and what is of equal frequency.
-    draws : int
-        Of each null.
-    rng : numpy.random.Generator
-        Source of randomness.
+    `lengths` are the distances of each word from each of `CENTRES`.
     """
     children = words.children
     first = np.stack([children, words.parents[children]], axis=1)

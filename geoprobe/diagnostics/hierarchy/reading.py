@@ -20,20 +20,7 @@ _SUFFIXES = (".csv", ".tsv")
 
 
 def find_taxonomy(given: str) -> Path:
-    """The folder of WordNet's files, or the table, that a user's name for a taxonomy means; its content is not read.
-
-    Parameters
-    ----------
-    given : str
-        As of `read_taxonomy`.
-
-    Raises
-    ------
-    NotFoundError
-        When it is not there.
-    UsageError
-        When it is a file of another kind.
-    """
+    """The folder of WordNet's files, or the table, that a user's name for a taxonomy means; its content is not read."""
     if given == WORDNET:
         return find_wordnet()
     path = given_path(given)
@@ -53,22 +40,9 @@ def find_taxonomy(given: str) -> Path:
 
 
 def read_taxonomy(given: str) -> Taxonomy:
-    """Read a taxonomy.
+    """Read a taxonomy: ``wordnet`` for the one that is installed, the folder of WordNet's files, or a table.
 
-    Parameters
-    ----------
-    given : str
-        ``wordnet`` for the one that is installed, the folder of WordNet's files, or the path of a CSV or TSV (also
-        ``.gz``, ``.zst``) with the columns child and parent, a line for each kind of something.
-
-    Raises
-    ------
-    NotFoundError
-        When it is not there.
-    UsageError
-        When it is a file of another kind.
-    BadDataError
-        When its content is no taxonomy.
+    That is a CSV or TSV (also ``.gz``, ``.zst``) with the columns child and parent, a line for each kind of something.
     """
     path = find_taxonomy(given)
     return _table(path) if what_is_at(path) == "file" else read_wordnet(path)

@@ -25,18 +25,7 @@ def relatives(
 ) -> tuple[Finding, ...]:
     """Where parents stand among all words by their distance and angle from the child, beside swapped parents.
 
-    Parameters
-    ----------
-    vectors : array of float
-        (n, d) of all words, about the mean vector.
-    pairs : array of int
-        (p, 2) child and parent.
-    blocks : array of int
-        (n,) what is of equal frequency.
-    draws : int
-        Of the null.
-    rng : numpy.random.Generator
-        Source of randomness.
+    Vectors are about the mean vector.
     """
     swap_rng, interval_rng = rng.spawn(2)
     targets = _targets(pairs, blocks, draws, swap_rng)

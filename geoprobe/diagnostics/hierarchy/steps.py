@@ -36,20 +36,8 @@ def tree_distances(
 ) -> tuple[Finding, ...]:
     """Mantel's r of steps in the taxonomy and each of `METRICS`, over samples of words that share none.
 
-    Parameters
-    ----------
-    taxonomy, words : Taxonomy, Words
-        What is read, and its words.
-    vectors : array of float
-        (n, d) of the words, about the mean vector.
-    counts : array of int
-        (n,) their occurrences.
-    size, samples : int
-        Words of a sample at most, and samples.
-    draws, clouds : int
-        Of the permutations, and of the clouds of the same covariance and norms.
-    rng : numpy.random.Generator
-        Source of randomness.
+    Vectors are about the mean vector; `size` is the words of a sample at most, `draws` are permutations, and `clouds`
+    those of the same covariance and norms.
     """
     word_rng, null_rng, cloud_rng = rng.spawn(3)
     n = min(size, len(words.rows) // samples)

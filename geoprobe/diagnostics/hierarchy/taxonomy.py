@@ -22,27 +22,10 @@ class Taxonomy:
     """Concepts under concepts.
 
     Where a concept has several parents, depth, distance and ancestors follow the first, so that they are those of a
-    tree (or of several, joined above their roots).
-
-    Parameters
-    ----------
-    name : str
-        What a report calls it.
-    words : tuple of tuple of str
-        (C,) the words of each concept as they are spelled, the usual one first.
-    parents : tuple of tuple of int
-        (C,) the concepts that each is a kind of, the first one first; none of a root.
-    senses : mapping of str to tuple of int
-        A word in lower case to the concepts that it names, the most frequent sense first.
-    sha256 : str
-        Of what was read.
-    individuals : frozenset of int
-        Concepts that are no kind of thing but one thing, such as Paris: words whose first sense they are do not count.
-
-    Raises
-    ------
-    BadDataError
-        When a concept is above itself, or too deep.
+    tree (or of several, joined above their roots). Each of the C concepts has words as they are spelled, the usual one
+    first, and parents, none for a root; `senses` are the concepts that a word in lower case names, the most frequent
+    first. `individuals` are no kind of thing but one thing, such as Paris: words whose first sense they are do not
+    count. A concept that is above itself, or too deep, is an error.
     """
 
     name: str

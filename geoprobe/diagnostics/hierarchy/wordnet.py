@@ -26,13 +26,7 @@ _VERSION = re.compile(r"WordNet (\d+(?:\.\d+)*) Copyright")
 
 
 def find_wordnet() -> Path:
-    """The folder with WordNet's files: by WNSEARCHDIR, by WNHOME, or where systems put it.
-
-    Raises
-    ------
-    NotFoundError
-        When there is none.
-    """
+    """The folder with WordNet's files: by WNSEARCHDIR, by WNHOME, or where systems put it."""
     named = []
     if searched := os.environ.get("WNSEARCHDIR"):
         named.append(Path(searched))
@@ -53,18 +47,6 @@ def read_wordnet(folder: Path) -> Taxonomy:
     """WordNet's nouns: a concept a synset, its hypernyms above it, senses in the order of WordNet's frequencies.
 
     What is an instance alone (Paris, of national capital) is an individual. Words of several parts have spaces.
-
-    Parameters
-    ----------
-    folder : Path
-        With ``data.noun`` and ``index.noun``.
-
-    Raises
-    ------
-    NotFoundError
-        When one of them is not there.
-    BadDataError
-        When a line is not as the format has it.
     """
     digest, version = hashlib.sha256(), ""
     place: dict[int, int] = {}

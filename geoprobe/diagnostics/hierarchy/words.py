@@ -22,19 +22,9 @@ _CASED = 0.01
 class Words:
     """The words of a taxonomy that are one token, each by its first sense.
 
-    Parameters
-    ----------
-    names : tuple of str
-        (n,) as the taxonomy spells them.
-    rows : array of int
-        (n,) the token's row.
-    concepts, depths : array of int
-        (n,) what the first sense is, and how deep that lies.
-    parents : array of int
-        (n,) which of these words is the parent: of the nearest concept above that is the first sense of a word here,
-        the word listed first; -1 where there is none.
-    pairs : array of int
-        (p, 2) each child and parent, by all senses of both: a word and the nearest one above any of its senses.
+    `rows` are tokens' ids, `depths` how deep the concept lies, and `parents` which of these words is the parent: of the
+    nearest concept above that is the first sense of a word here, the word listed first; -1 where there is none. `pairs`
+    are each child and parent, by all senses of both: a word and the nearest one above any of its senses.
     """
 
     names: tuple[str, ...]

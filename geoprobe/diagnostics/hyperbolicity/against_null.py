@@ -28,24 +28,11 @@ DRAWS_A_TEST = 20
 class NullTest:
     """One statistic of one set of tokens against one null.
 
-    Parameters
-    ----------
-    subject : str
-        ``prompts``, ``random tokens`` or ``prompt tokens``.
-    statistic : str
-        ``Holland`` (0 for a tree, near 0.5 for noise) or ``NJ*`` (1 for a tree, about 0 for noise; older reports).
-    null : str
-        What was drawn.
-    observed, null_mean, null_sd : float
-        The statistic, and mean and standard deviation under the null.
-    z : float or None
-        (observed - mean) / sd; None where the null does not vary.
-    pvalue, holm : float
-        One-sided Monte-Carlo p towards a tree, and after Holm's correction over all tests of the report.
-    low, high : float or None
-        95% interval of the statistic over sets of tokens or prompts; None where there is one.
-    draws : int or None
-        Draws of the null: fewer than asked for where it was clear earlier. None in older reports.
+    The subject is ``prompts``, ``random tokens`` or ``prompt tokens``; Holland's index is 0 for a tree, near 0.5 for
+    noise, and ``NJ*``, of older reports, 1 for a tree and about 0 for noise. z is (observed - mean) / sd, None where
+    the null does not vary. p is one-sided Monte Carlo towards a tree, `holm` after Holm's correction over all tests of
+    the report. The 95% interval is over sets of tokens or prompts; None where there is one. There are fewer draws than
+    asked for where it was clear earlier, and None in older reports.
     """
 
     subject: str
@@ -68,13 +55,7 @@ class NullTest:
 
 
 def check_draws(draws: int, tests: int) -> None:
-    """Refuse draws with which no test could reject after Holm's correction.
-
-    Raises
-    ------
-    UsageError
-        If there are fewer than `DRAWS_A_TEST` for each test.
-    """
+    """Refuse fewer than `DRAWS_A_TEST` for each test: none could reject after Holm's correction."""
     if draws + 1 < DRAWS_A_TEST * tests:
         raise UsageError(
             f"With {draws} draws none of {tests} tests can reject at 5% after Holm's correction.",

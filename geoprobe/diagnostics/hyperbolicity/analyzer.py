@@ -73,13 +73,7 @@ class HyperbolicityAnalyzer:
     fit_draws: Draws = 19
 
     def run(self, inputs: ScanInputs, rng: np.random.Generator) -> HyperbolicityResult:
-        """Measure, simulate and decide.
-
-        Raises
-        ------
-        UsageError
-            When there are so few draws that no test could reject.
-        """
+        """Measure, simulate and decide."""
         check_draws(self.draws, TESTS)
         null_rng, interval_rng, tree_rng, triple_rng, map_rng = rng.spawn(5)
         # of a sampled table, only prompts all of whose tokens were read are prompts at all

@@ -20,22 +20,10 @@ SPACES = {"E": "flat", "H": "hyperbolic", "S": "spherical"}
 class CurvedFit:
     """The best embedding of one set of tokens in one space.
 
-    Parameters
-    ----------
-    subject : str
-        ``random tokens`` or ``prompt tokens``.
-    n_points, dimension : int
-        Points embedded, and k.
-    space : str
-        ``E``, ``H`` or ``S``: flat, hyperbolic, spherical.
-    curvature : float
-        Fitted, where the largest distance is 1; 0 of the flat one.
-    stress : float
-        Kruskal's stress of the embedding.
-    gain, null_gain : float or None
-        Share of the flat stress that curvature saves, and its mean over the null; None for the flat space.
-    z, pvalue : float or None
-        Of the gain against the null: `geoprobe.stats.hyperbolicity.Stress`.
+    The space is ``E``, ``H`` or ``S``: flat, hyperbolic, spherical, of k dimensions; curvature is fitted, where the
+    largest distance is 1, and 0 of the flat one; stress is Kruskal's. `gain` is the share of the flat stress that
+    curvature saves, `null_gain` its mean over the null; z and p are of the gain
+    (`geoprobe.stats.hyperbolicity.Stress`).
     """
 
     subject: str

@@ -38,14 +38,7 @@ NORM_NULL = "random directions in the same dimension, one for each distinct toke
 class DeltaTest:
     """The paper's statistic, mean over prompts, against random directions of the same norms.
 
-    Parameters
-    ----------
-    mean, sd : float
-        Of relative δ over prompts.
-    interval : Interval
-        Of the mean.
-    null : NullDistribution
-        The mean on each draw.
+    They are of relative δ over prompts; the null is the mean on each draw.
     """
 
     mean: float

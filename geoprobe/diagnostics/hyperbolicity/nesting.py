@@ -23,20 +23,10 @@ POINTS = 128
 class Nesting:
     """How well each account, made from half of the coordinates, foretells the other half: means over sets of tokens.
 
-    Parameters
-    ----------
-    subject : str
-        ``random tokens`` or ``prompt tokens``.
-    n_sets, n_tokens : int
-        Sets, and tokens in each.
-    tree, clusters, space, pairs, itself : float
-        Correlation of each account with the other half: a tree, flat clusters, a flat space of few dimensions, the
-        closest pairs, the first half as it is.
-    n_clusters, n_dimensions : float
-        How many were best.
-    gain, low, high : float or None
-        What the tree knows beyond the account that leaves it least, less what this knows beyond the tree (partial
-        correlations), and its 95% interval over sets, None for one.
+    The accounts are a tree, flat clusters, a flat space of few dimensions, the closest pairs, and the first half as it
+    is; each is given by its correlation with the other half. `gain` is what the tree knows beyond the account that
+    leaves it least, less what this knows beyond the tree (partial correlations), with its 95% interval over sets, None
+    for one.
     """
 
     subject: str

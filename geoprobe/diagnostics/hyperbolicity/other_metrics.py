@@ -45,20 +45,9 @@ METRICS: dict[str, Callable[[Float64[np.ndarray, "n k"]], Float64[np.ndarray, "n
 class OtherMeasure:
     """One statistic of one set of tokens under one metric, beside the null that keeps covariance and norms.
 
-    Parameters
-    ----------
-    subject : str
-        ``prompts``, ``random tokens`` or ``prompt tokens``.
-    metric : str
-        One of `METRICS`.
-    statistic : str
-        ``Holland`` or ``T``; both are 0 for a tree and near 0.5 for noise.
-    observed, null_mean : float
-        Mean over the set's clouds, and that of the null's draws.
-    z : float or None
-        In standard deviations of the null; None where it does not vary.
-    pvalue : float
-        One-sided Monte-Carlo p towards a tree, not corrected.
+    The subject is ``prompts``, ``random tokens`` or ``prompt tokens``; the statistic is ``Holland`` or ``T``, both 0
+    for a tree and near 0.5 for noise, observed as the mean over the set's clouds. z is None where the null does not
+    vary; p is one-sided Monte Carlo towards a tree, not corrected.
     """
 
     subject: str

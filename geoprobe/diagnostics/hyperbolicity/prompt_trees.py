@@ -25,20 +25,8 @@ FEWEST, MOST = 10, 40
 class PromptTree(Compact):
     """A prompt's distinct tokens, joined.
 
-    Parameters
-    ----------
-    which : str
-        ``most`` or ``least`` tree-like.
-    corpus : str
-        Where the prompt is from.
-    holland : float
-        Its Holland index.
-    tokens : tuple of str
-        The leaves.
-    parents : tuple of int
-        Parent of each node, leaves first; -1 at the root.
-    lengths : tuple of float
-        Length of the edge to the parent; neighbour joining may make one negative.
+    It is the ``most`` or ``least`` tree-like one. Nodes have the leaves first; the parent of the root is -1. Lengths are
+    of the edge to the parent; neighbour joining may make one negative.
     """
 
     which: str

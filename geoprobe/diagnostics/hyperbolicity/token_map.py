@@ -33,16 +33,8 @@ FARTHEST = 20.0
 class TokenMap:
     """Words with their places in both planes, fitted to the distances of their embeddings.
 
-    Parameters
-    ----------
-    tokens : tuple of str
-        The most frequent first.
-    disk, plane : tuple of (float, float)
-        Places in the Poincaré disk of radius 1, and in the plane, the largest distance of the embeddings being 1.
-    disk_stress, plane_stress : float
-        Kruskal's stress of each.
-    null_disk_stress, null_plane_stress : float
-        The same of draws that keep covariance and norms, on average.
+    The most frequent come first; the disk is Poincaré's of radius 1, and in the plane the largest distance of the
+    embeddings is 1. Stress is Kruskal's, and of the null the mean over draws that keep covariance and norms.
     """
 
     tokens: tuple[str, ...]

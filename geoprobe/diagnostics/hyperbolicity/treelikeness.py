@@ -55,27 +55,11 @@ MATCHED = "other tokens of equal frequency"
 class TreeLikeness(Compact):
     """Tests against nulls, the ladder, and what the number of points does.
 
-    Parameters
-    ----------
-    tests : tuple of NullTest
-        Corrected together.
-    n_prompts, n_tokens : int
-        Prompts tested, and tokens in each set.
-    null : tuple of float
-        Holland's index, mean over the sets of random tokens, on each draw that keeps covariance and norms (in older
-        reports over the prompts).
-    ladder : tuple of Rung
-        From tree to noise, the tokens among them.
-    sizes : tuple of SizePoint
-        Random tokens at several n.
-    others : tuple of OtherMeasure
-        The same clouds by T and under other metrics.
-    fits : tuple of CurvedFit
-        Embeddings of the token sets in flat and curved spaces; none where there are too few tokens.
-    nesting : tuple of Nesting
-        Whether a tree is the best account; none where there are too few tokens or dimensions, and in older reports.
-    n_sets : int
-        Sets of random tokens, and at most as many of prompts' tokens.
+    The tests are corrected together. `null` is Holland's index, mean over the sets of random tokens, on each draw that
+    keeps covariance and norms (in older reports over the prompts); the ladder goes from tree to noise; `sizes` are
+    random tokens at several n; `others` the same clouds by T and under other metrics; `fits` embeddings of the sets in
+    flat and curved spaces; `nesting` says whether a tree is the best account. The last two are empty where there are
+    too few tokens or dimensions. There are at most as many sets of prompts' tokens as of random ones.
     """
 
     tests: tuple[NullTest, ...]

@@ -26,20 +26,10 @@ REPLICATES = 999
 class NormCurve(Compact):
     """Curves of norm over frequency (occurrences), and the test that they are monotone.
 
-    Attributes
-    ----------
-    direction : {"falling", "rising"}
-        The one that there is less evidence against.
-    statistic, pvalue : float
-        Of the test of a monotone relation: the steepest run against the direction, in standard errors.
-    run : tuple of float
-        The occurrences between which that run lies.
-    steps, monotone : tuple of float
-        Frequency and norm of the closest monotone curve, class by class.
-    frequency, smooth, low, high : tuple of float
-        The free curve and its pointwise 95% band.
-    turn_kind, turn, turn_low, turn_high, turn_share
-        In reports of geoprobe 0.2, where the free curve turns; its interval did not cover, so it is no longer given.
+    The direction is the one that there is less evidence against; the statistic the steepest run against it, in standard
+    errors, and `run` the occurrences between which that lies. The closest monotone curve is class by class; the free
+    one has a pointwise 95% band. Reports of geoprobe 0.2 say where it turns; that interval did not cover, so it is no
+    longer given.
     """
 
     direction: Literal["falling", "rising"]
@@ -77,25 +67,9 @@ def norm_curve(
     rng: np.random.Generator,
     effect: float = 1.0,
 ) -> NormCurve | None:
-    """Fit and test the seen tokens.
+    """Fit and test the seen tokens; None where they are too few, or too alike in frequency or norm.
 
-    Parameters
-    ----------
-    counts : array of int
-        (n,) positive.
-    norms : array of float
-        (n,) finite.
-    bootstrap : int
-        Resamples of tokens for the free curve.
-    rng : numpy.random.Generator
-        Source of randomness.
-    effect : float
-        Factor on the variance of means, where tokens are not independent.
-
-    Returns
-    -------
-    NormCurve or None
-        None where tokens are too few, or too alike in frequency or norm.
+    `effect` is a factor on the variance of means, where tokens are not independent.
     """
     level = np.log(counts)
     classes = class_means(level, norms)

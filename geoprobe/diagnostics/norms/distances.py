@@ -51,13 +51,9 @@ class Distance:
 class RowGeometry:
     """Lengths and distances of the rows of one matrix; NaN where a row is not finite.
 
-    Attributes
-    ----------
-    norms, from_mean, from_median : array of float
-        (V,) distance from the origin, the mean row and the geometric median.
-    from_unused : array of float or None
-        (V,) cosine distance from the mean of the reference rows, the first principal component taken out of all of
-        them; None without reference rows. NaN also for rows of zeros.
+    They are from the origin, the mean row and the geometric median; `from_unused` is the cosine distance from the mean
+    of the reference rows, the first principal component taken out of all of them, and NaN also for rows of zeros. It is
+    None without reference rows.
     """
 
     norms: Float64[np.ndarray, " v"]

@@ -22,22 +22,11 @@ RESAMPLES = 100
 class RadialLink:
     """The distribution of radii, the exponent that it implies for counts, and the one that counts have.
 
-    Attributes
-    ----------
-    zeta, zeta_low, zeta_high : float
-        Rate of the distribution, in units of one over the norm, and its bootstrap interval over tokens.
-    smallest, largest : float
-        Radii between which it is fitted.
-    ks, pvalue : float
-        Its distance from the radii, and how often true samples of it lie as far.
-    gamma, gamma_low, gamma_high : float
-        Count exponent of the same tokens, with its bootstrap interval over tokens.
-    implied, implied_low, implied_high : float or None
-        2/ζ + 1; None where ζ is not positive, or its interval is not.
-    holds : bool
-        Whether the two differ by less than 1.96 joint standard errors.
-    scale : float or None
-        Radii that one unit of norm would have to be for the relation to hold.
+    ζ is the rate of the distribution, in units of one over the norm, between the smallest and largest radius of the
+    fit; `ks` is its distance from the radii, and p how often true samples of it lie as far. γ is the count exponent of
+    the same tokens. Intervals are bootstraps over tokens. `implied` is 2/ζ + 1, None where ζ is not positive, or its
+    interval is not; the relation `holds` where that differs from γ by less than 1.96 joint standard errors. `scale` is
+    the radii that one unit of norm would have to be for it to hold.
     """
 
     zeta: float

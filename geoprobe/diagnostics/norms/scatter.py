@@ -22,23 +22,10 @@ def vocabulary_scatter(
     norms: Float64[np.ndarray, " v"],
     unusual: Bool[np.ndarray, " v"],
 ) -> VocabularyScatter | None:
-    """Norm over occurrences.
+    """Norm over occurrences; None where no row is finite.
 
-    Parameters
-    ----------
-    table : EmbeddingTable
-        Its tokens.
-    counts : array of int
-        (V,) occurrences.
-    norms : array of float
-        (V,) NaN where a row is not finite: such rows have no place and are counted in the caption.
-    unusual : array of bool
-        (V,) rows that are listed as unusual, or would be.
-
-    Returns
-    -------
-    VocabularyScatter or None
-        None where no row is finite.
+    Rows that are not (a norm of NaN) have no place, and are counted in the caption. `unusual` ones are listed as such,
+    or would be.
     """
     kinds = np.where(counts > 0, 0, 1)
     kinds[table.special] = 2

@@ -90,15 +90,7 @@ STARTS, SPECIAL = "starts a word", "special token"
 def token_traits(
     table: EmbeddingTable, rows: Int64[np.ndarray, " n"]
 ) -> tuple[tuple[str, ...], Float64[np.ndarray, "n c"]]:
-    """Traits of the tokens in these rows.
-
-    Returns
-    -------
-    names : tuple of str
-        One a trait, that of the token's id last.
-    values : array of float
-        (n, traits).
-    """
+    """Names of the traits of the tokens in these rows, that of the token's id last, and their values."""
     tokens = [table.tokens[row] for row in rows]
     starts = starts_a_word(table.tokens)
     columns = {name: [trait(token) for token in tokens] for name, trait in TRAITS.items()}

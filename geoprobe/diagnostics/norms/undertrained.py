@@ -39,20 +39,9 @@ _RESERVED = re.compile(r"unused|reserved|placeholder\d", re.IGNORECASE)
 class UndertrainedToken:
     """A row with the evidence against it.
 
-    Attributes
-    ----------
-    row : int
-        Its place in the table: the token's id.
-    token, kind : str
-        Its text, and what it is: ``token``, ``byte token``, ``special token``, ``reserved token`` or ``no token``.
-    occurrences : int
-        In the corpora.
-    norm, norm_z : float or None
-        Its norm, and that in robust standard deviations from the median norm.
-    distance, distance_z : float or None
-        Cosine distance from rows known to be unused, and that in robust standard deviations from the median.
-    evidence : tuple of str
-        In words.
+    It is a ``token``, ``byte token``, ``special token``, ``reserved token`` or ``no token``. `distance` is the cosine
+    distance from rows known to be unused; both z are in robust standard deviations from the median. The evidence is in
+    words.
     """
 
     row: int
@@ -70,18 +59,8 @@ class UndertrainedToken:
 class UndertrainedTokens(Compact):
     """What is unusual in a table, counted over all of it and listed as far as `LISTED` goes.
 
-    Attributes
-    ----------
-    counts : tuple of (str, int)
-        How many rows, by kind of evidence.
-    listed : tuple of UndertrainedToken
-        The most unusual first.
-    n : int
-        Rows with evidence, listed or not.
-    references : int
-        Rows known to be unused, whose mean direction is the reference.
-    matrix : str
-        Whose directions were looked at.
+    `counts` says how many rows, by kind of evidence, `listed` has the most unusual first, and `n` is all with evidence.
+    `references` are the rows known to be unused, whose mean direction is the reference, in the directions of `matrix`.
     """
 
     counts: tuple[tuple[str, int], ...]
@@ -118,14 +97,7 @@ def _reserved(token: str) -> bool:
 class Survey:
     """A table looked through row by row.
 
-    Attributes
-    ----------
-    undertrained : UndertrainedTokens
-        Rows with evidence.
-    here, there : RowGeometry
-        Of the input embedding, and of the output matrix where it is another one.
-    flagged, equal : array of bool
-        (V,) rows with evidence; rows that equal another.
+    `there` is the output matrix, where it is another one; `flagged` rows have evidence, `equal` ones equal another.
     """
 
     undertrained: UndertrainedTokens

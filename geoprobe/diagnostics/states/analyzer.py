@@ -54,13 +54,7 @@ class StatesAnalyzer:
     draws: Draws | None = None
 
     def run(self, inputs: ScanInputs, rng: np.random.Generator) -> StatesResult:
-        """Run, measure, simulate and decide.
-
-        Raises
-        ------
-        UsageError
-            When the inputs have no model to run, it has no such layer, or with so few draws no test could reject.
-        """
+        """Run, measure, simulate and decide."""
         source = inputs.states
         if source is None:
             raise UsageError("Hidden states need a model that can be run.", "Give layers to the scan.")

@@ -36,18 +36,9 @@ SINK = 3.0
 class StatesTest(Compact):
     """Holland's index of one layer against one null.
 
-    Parameters
-    ----------
-    null : tuple of float
-        Mean over the prompts on each draw: fewer than asked for where it was clear earlier.
-    null_mean : float
-        Of these.
-    z : float or None
-        In their standard deviations; None where they do not vary.
-    pvalue, holm : float
-        One-sided Monte-Carlo p towards a tree, and corrected over all layers and nulls.
-    margin : float or None
-        How far the index lies below the null's mean; None in older reports.
+    The null is the mean over the prompts on each draw: fewer than asked for where it was clear earlier; z is None where
+    they do not vary. p is one-sided Monte Carlo towards a tree, `holm` corrected over all layers and nulls; `margin` is
+    how far the index lies below the null's mean, None in older reports.
     """
 
     null: tuple[float, ...]
@@ -67,25 +58,12 @@ class StatesTest(Compact):
 class LayerStates:
     """Prompts' states at one layer.
 
-    Parameters
-    ----------
-    layer : int
-        0 is the embedding; the last is what leaves the model.
-    delta, delta_sd : float
-        Relative δ from the first token, mean and standard deviation over prompts.
-    delta_null : float
-        The same of random directions with the same norms, mean.
-    delta_pvalue : float
-        Monte-Carlo p that the latter is as low.
-    delta_rest : float
-        Relative δ of the prompts without their first token, from their second.
-    holland, low, high : float
-        Holland's index of the tokens behind the first, mean over prompts, with its 95% interval.
-    rotated, mixed : StatesTest
-        That index against draws that keep each prompt's covariance and norms, and against as many states of other
-        prompts.
-    first_norm : float
-        Norm of the first token's state over the mean norm of the others', median over prompts.
+    Layer 0 is the embedding; the last is what leaves the model. δ is relative, from the first token, over prompts,
+    beside its mean on random directions with the same norms, and p that these are as low; `delta_rest` is without the
+    first token, from the second. Holland's index is of the tokens behind the first, mean over prompts, with its 95%
+    interval, against draws that keep each prompt's covariance and norms (`rotated`), and against as many states of
+    other prompts (`mixed`). `first_norm` is the norm of the first token's state over the mean norm of the others',
+    median over prompts.
     """
 
     layer: int
