@@ -25,8 +25,8 @@ FEWEST, MOST = 10, 40
 class PromptTree(Compact):
     """A prompt's distinct tokens, joined.
 
-    It is the ``most`` or ``least`` tree-like one. Nodes have the leaves first; the parent of the root is -1. Lengths are
-    of the edge to the parent; neighbour joining may make one negative.
+    It is the ``most`` or ``least`` tree-like one. Nodes have the leaves first; the parent of the root is -1. Lengths
+    are of the edge to the parent; neighbour joining may make one negative.
     """
 
     which: str
