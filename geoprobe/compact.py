@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-__all__ = ["Compact"]
-
 _LONGEST_TEXT, _LONGEST_ROW = 60, 4
 
 

@@ -19,8 +19,6 @@ from geoprobe.report.scan import Report
 from geoprobe.results import Estimate, NullDistribution, Result
 from geoprobe.sources.sampling import QUICK_SCAN
 
-__all__ = ["compare"]
-
 
 def compare(*scans: Report | str | Path) -> Comparison:
     """Put scans of several models side by side.

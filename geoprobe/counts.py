@@ -13,8 +13,6 @@ from geoprobe.sources.counting import count_tokens
 from geoprobe.sources.counts_file import Counts, merge_counts, read_counts
 from geoprobe.sources.models.loading import open_tokenizer
 
-__all__ = ["count", "merge"]
-
 
 def count(
     model: str | Path,

@@ -14,19 +14,6 @@ from typing import Any, Literal
 
 from geoprobe.errors import AccessError, BadDataError, GeoprobeError
 
-__all__ = [
-    "check_folder",
-    "check_not_sparse",
-    "check_small",
-    "escaped_name",
-    "file_lock",
-    "folder_name",
-    "given_path",
-    "read_small",
-    "what_is_at",
-    "write_whole",
-]
-
 _OTHER = "Choose another folder by --out."
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 #: In a folder while files are put in place there.

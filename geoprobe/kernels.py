@@ -13,8 +13,6 @@ from geoprobe.files import write_whole
 from geoprobe.stats import prebuilt
 from geoprobe.stats.kernel import Kernel
 
-__all__ = ["build"]
-
 
 def build() -> Path:
     """Compile every kernel at the types that its decorator lists, and write the file, if it is not there.

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-__all__ = ["register"]
-
 
 def register() -> None:
     """Add HypLoRA to peft when peft is imported; where it never is, nothing is imported."""

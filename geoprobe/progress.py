@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-__all__ = ["ProgressListener", "SilentListener", "Steps"]
-
 
 class ProgressListener(Protocol):
     """What hears of a run's steps, so that a terminal can show them."""

@@ -23,8 +23,6 @@ from geoprobe.sources.models.opened import OpenedModel
 from geoprobe.sources.models.states import check_layers, open_states
 from geoprobe.sources.sampling import QUICK_BYTES, sample_note, sample_weights
 
-__all__ = ["ScanRequest", "corpus_note", "generator", "read_inputs"]
-
 _KEPT_PROMPTS = 1000
 
 

@@ -23,8 +23,6 @@ from geoprobe.sources.models.unchanged import FileStates
 from geoprobe.sources.sampling import QUICK_SCAN
 from geoprobe.versions import versions_of
 
-__all__ = ["report_folder", "scan"]
-
 #: What computes the numbers, and so belongs into the provenance.
 _PACKAGES = ("numpy", "scipy", "numba", "tokenizers", "gguf")
 

@@ -16,8 +16,6 @@ from geoprobe.compact import Compact
 from geoprobe.errors import BadDataError
 from geoprobe.figure import Axis
 
-__all__ = ["MAX_POINTS", "UnpackedScatter", "VocabularyScatter", "pack_scatter"]
-
 #: More rows than any vocabulary has: what a report from elsewhere may make a reader allocate is bounded by it.
 MAX_POINTS = 4_000_000
 #: Coordinates are kept to this many steps between the smallest and the largest: finer than any screen.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["DISTRIBUTION", "__version__", "install_command", "versions_of"]
-
 __version__ = "0.2.0"
 
 #: The name to install by. `geoprobe`, by which it is imported and run, is another project's on PyPI.

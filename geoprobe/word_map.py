@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from geoprobe.figure import Figure
 
-__all__ = ["WordMap"]
-
 Places = tuple[tuple[float, float], ...]
 
 

@@ -30,8 +30,6 @@ from geoprobe.cli.scan import scan
 from geoprobe.cli.signals import ended_by_signals
 from geoprobe.cli.streams import print_json, sound_streams
 
-__all__ = ["main"]
-
 # readable=False, at every path, leaves the permission to read, which has an exit code of its own, to what reads
 app = typer.Typer(
     name="geoprobe",

@@ -23,8 +23,6 @@ from geoprobe.sources.corpora import (
     local_folders,
 )
 
-__all__ = ["list_corpora", "show_corpora"]
-
 
 def list_corpora(data: str | Path | None = None) -> dict[str, Any]:
     """Every named corpus, where each comes from, and what files can be read."""

@@ -16,8 +16,6 @@ from geoprobe.cli.streams import print_json
 from geoprobe.training.setup import Choice, choices
 from geoprobe.versions import install_command
 
-__all__ = ["finetune"]
-
 
 def _finetune(
     model: Annotated[str | None, typer.Argument(help="demo, a folder, a .gguf file or a hub id.")] = None,

@@ -13,26 +13,6 @@ from typer.core import TyperCommand, TyperGroup
 from geoprobe.cli.signals import asked_to_end
 from geoprobe.cli.streams import check_output, is_of_streams, silence
 
-__all__ = [
-    "MODEL_PANEL",
-    "REPORT_PANEL",
-    "RUN_PANEL",
-    "TEXT_PANEL",
-    "Command",
-    "Commands",
-    "CorpusOption",
-    "DataOption",
-    "DebugOption",
-    "EngineOption",
-    "FieldOption",
-    "FormatOption",
-    "OfflineOption",
-    "QuietOption",
-    "RevisionOption",
-    "errors",
-    "formats_of",
-]
-
 _LONGEST_LINE = 10_000
 #: What the help calls a value where its option does not say.
 _VALUES = {"<str>": "TEXT", "<path>": "PATH"}

@@ -30,8 +30,6 @@ from geoprobe.cli.streams import print_json
 if TYPE_CHECKING:
     from geoprobe.report.scan import Report
 
-__all__ = ["scan"]
-
 
 def scan(
     models: Annotated[

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, ClassVar
 
-__all__ = ["asked_to_end", "ended_by_signals"]
-
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:

@@ -10,8 +10,6 @@ from contextlib import contextmanager, suppress
 
 import typer
 
-__all__ = ["check_output", "is_of_streams", "print_json", "silence", "sound_streams"]
-
 #: What writing to a terminal, a pipe or a device fails of; that of a file names the file.
 _FAILURES = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EPIPE, getattr(errno, "EDQUOT", errno.ENOSPC))
 

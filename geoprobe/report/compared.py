@@ -11,15 +11,6 @@ from geoprobe.report.text import distinct, escape
 from geoprobe.report.view import Answer, Card, Section, shown_table
 from geoprobe.results import Cell, Estimate, Row, Table, Verdict, number, span
 
-__all__ = [
-    "LONGEST_NAME",
-    "ComparedAnswer",
-    "ComparedModel",
-    "ComparedQuestion",
-    "ComparedStatistic",
-    "question_section",
-]
-
 _METHODS = (
     "Every number is as its own scan gave it; nothing was computed anew. Models have other widths and vocabularies, so "
     "the distance of each from its own null says more than the difference of two estimates.",

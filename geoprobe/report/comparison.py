@@ -24,8 +24,6 @@ from geoprobe.results import from_builtins
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COMPARISON_VERSION", "Comparison"]
-
 COMPARISON_VERSION = 1
 #: What a diagnostic may be called: the page uses it as the name of a place.
 _NAME = re.compile(r"\w[\w.-]*")

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 from geoprobe.results import Result, VerdictLabel
 
-__all__ = ["SAVED", "Conclusion", "conclude", "conclude_models"]
-
 #: The saved scan as the next command names it: whoever knows where it lies puts that place instead.
 SAVED = "scan.json"
 #: The geometry by the labels of all that measured it.

@@ -19,8 +19,6 @@ from geoprobe.report.view import View
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FORMATS", "Rendered", "checked_version", "content_of", "open_report", "read_json", "report_type"]
-
 #: Formats; but for the card, a piece of Markdown, each is the suffix of its file.
 FORMATS: tuple[str, ...] = ("json", "html", "pdf", "md", "csv", "card")
 _CARD = "card.md"

@@ -18,8 +18,6 @@ from geoprobe.report.view import View, tone
 from geoprobe.scatter import VocabularyScatter
 from geoprobe.word_map import WordMap
 
-__all__ = ["notebook_html", "render_html"]
-
 #: The vocabulary's still picture stands alone.
 _STILL_INCHES = 5.6
 _SCRIPTS = ("scatter_scale.js", "scatter.js", "word_map.js")

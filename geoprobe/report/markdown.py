@@ -6,8 +6,6 @@ import re
 
 from geoprobe.report.view import Section, ShownTable, View
 
-__all__ = ["render_card", "render_markdown"]
-
 #: Anything that CommonMark or GitHub's dialect could take for markup, a mention, a link or an entity.
 _MARKUP = re.compile(r"""[\\`*_{}\[\]()<>#+\-!|~&@:$"'=^]""")
 #: Of them, what means something only at the start of a line, beside itself or in a word; left alone in running text.

@@ -18,8 +18,6 @@ import msgspec
 from geoprobe.report.svg import density_figure, figure_svg
 from geoprobe.report.view import View, tone
 
-__all__ = ["add_codes", "font_folders", "render_pdf"]
-
 #: Written into the file instead of the time of typesetting: equal reports are equal files.
 _TIMESTAMP = 0
 #: Distributions of fonts under the Open Font License that are used where installed (extra ``fonts``).

@@ -22,18 +22,6 @@ from geoprobe.sources.corpora import NAMED_SETS
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "GLOSSARY",
-    "SCHEMA_VERSION",
-    "VERDICTS",
-    "CorpusFacts",
-    "Envelope",
-    "ModelFacts",
-    "Report",
-    "estimate_line",
-    "versions_line",
-]
-
 #: Raised whenever a reader of the old form could misread the new one.
 SCHEMA_VERSION = 2
 

@@ -15,8 +15,6 @@ from geoprobe.diagnostics.base import BUILTIN, ON_REQUEST, result_type
 from geoprobe.report.formats import report_type
 from geoprobe.report.scan import SCHEMA_VERSION, Envelope
 
-__all__ = ["json_schema"]
-
 
 def json_schema(kind: str) -> dict[str, Any]:
     """The JSON Schema of a report's `to_dict`; a scan's holds that of every built-in diagnostic's result."""

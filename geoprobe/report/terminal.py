@@ -18,8 +18,6 @@ from geoprobe.report.text import escape, escape_all
 from geoprobe.report.view import Section, View, tone
 from geoprobe.stats.kernel import COMPILING, ON_FIRST_COMPILATION
 
-__all__ = ["Bars", "ScanProgress", "show_report"]
-
 _STYLES = {"yes": "green", "partly": "yellow", "no": "cyan", "against": "red", "unknown": ""}
 
 

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import TypeVar, cast
 
-__all__ = ["distinct", "escape", "escape_all"]
-
 T = TypeVar("T")
 
 _NAMED = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}

@@ -14,8 +14,6 @@ from geoprobe.results import Cell, Row, Table, number, span
 from geoprobe.scatter import VocabularyScatter
 from geoprobe.word_map import WordMap
 
-__all__ = ["Answer", "Card", "Section", "ShownTable", "Strip", "View", "quantities", "shown_table", "tone"]
-
 #: How a verdict looks: a class of the page's style sheet, a colour of the PDF.
 _TONES = {
     "supported": "yes",

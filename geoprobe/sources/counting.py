@@ -13,8 +13,6 @@ from geoprobe.sources.corpora import Corpus
 from geoprobe.sources.models.tokenizer import Tokenizer
 from geoprobe.sources.tally import KEPT_TOKENS, Prompt, Tally, TallyOptions, tally_part
 
-__all__ = ["ENGINES", "combined_sha256", "count_tokens"]
-
 ENGINES = ("local", "ray")
 
 

@@ -19,8 +19,6 @@ from geoprobe.files import what_is_at, write_whole
 from geoprobe.sources.counting import combined_sha256
 from geoprobe.sources.models.vocabulary import MAX_TOKENS
 
-__all__ = ["CountedCorpus", "Counts", "counts_file_path", "merge_counts", "read_counts", "save_counts"]
-
 #: The key in the file's metadata, and the version of what is under it.
 _KEY, _VERSION = b"geoprobe.counts", 1
 _COLUMNS = ("token", "count", "documents")

@@ -11,8 +11,6 @@ from urllib.parse import urlsplit
 from geoprobe.errors import AccessError, GeoprobeError, NotFoundError
 from geoprobe.sources.hub_responses import without_signature
 
-__all__ = ["LacksFileError", "offline_error", "reachable", "translated", "unreachable_error"]
-
 #: Seconds in which a connection must stand; the hub's own library tries for half a minute.
 _PATIENCE = 3.0
 _PROXIES = ("all_proxy", "http_proxy", "https_proxy")

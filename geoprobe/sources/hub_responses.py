@@ -16,8 +16,6 @@ from typing import Any, TypeVar
 
 from geoprobe.errors import BadDataError, GeoprobeError
 
-__all__ = ["Watch", "patiently", "watched", "without_signature"]
-
 T = TypeVar("T")
 
 #: Headers that the library makes file names of.

@@ -10,8 +10,6 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["nested_texts", "rows_at_a_time", "text_bytes"]
-
 #: Thrift's compact types: true, false, byte, three widths of integers, double, bytes, list, set, map, struct.
 _TRUE, _FALSE, _BYTE, _I16, _I32, _I64, _DOUBLE, _BYTES, _LIST, _SET, _MAP, _STRUCT = range(1, 13)
 #: Fields of a page header: what it is, sizes unpacked and packed, and the headers of two versions of data pages.

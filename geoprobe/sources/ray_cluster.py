@@ -12,8 +12,6 @@ from typing import Any
 from geoprobe.errors import GeoprobeError, NotFoundError
 from geoprobe.versions import install_command
 
-__all__ = ["in_order", "ray_cluster", "result"]
-
 #: Tasks under way for each core: enough to keep it busy, few enough to bound what waits for its turn.
 _AHEAD = 2
 _PATIENCE_SECONDS = 10

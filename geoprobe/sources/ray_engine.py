@@ -18,8 +18,6 @@ from geoprobe.sources.models.tokenizer import Tokenizer
 from geoprobe.sources.ray_cluster import in_order, ray_cluster
 from geoprobe.sources.tally import Tally, TallyOptions, batches, encode, tally_part
 
-__all__ = ["ray_tallies"]
-
 #: A task has one core: its tokenizer starts no threads.
 _ENVIRONMENT = {"env_vars": {"TOKENIZERS_PARALLELISM": "false"}}
 

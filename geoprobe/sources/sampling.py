@@ -17,8 +17,6 @@ from jaxtyping import Float64, Int64
 
 from geoprobe.data import EmbeddingTable, Prompts
 
-__all__ = ["QUICK_BYTES", "QUICK_SCAN", "sample_note", "sample_weights"]
-
 #: Bytes of rows that a quick scan reads: 488 rows of Llama 3 8B.
 QUICK_BYTES = 4_000_000
 #: How the note of a sampled table begins.

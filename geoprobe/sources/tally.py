@@ -16,8 +16,6 @@ from geoprobe.errors import BadDataError
 from geoprobe.sources.corpora import Continued, Part
 from geoprobe.sources.models.tokenizer import Tokenizer
 
-__all__ = ["KEPT_TOKENS", "PROMPT_TOKENS", "Prompt", "Tally", "TallyOptions", "batches", "encode", "tally_part"]
-
 #: Characters encoded at a time: enough for every core, little for memory.
 BATCH_CHARACTERS = 2_000_000
 #: Documents encoded at a time.

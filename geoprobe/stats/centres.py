@@ -6,8 +6,6 @@ from scipy.linalg import eigh
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 from threadpoolctl import threadpool_limits
 
-__all__ = ["geometric_median", "principal_direction"]
-
 #: Rows or columns whose products are decomposed whole.
 _DENSE = 256
 

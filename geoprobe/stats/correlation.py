@@ -9,18 +9,6 @@ from scipy.special import ndtri
 
 from geoprobe.stats.rank_kernels import products_of_pairs
 
-__all__ = [
-    "Correlation",
-    "average_ranks",
-    "codes_of",
-    "correlation_matrix",
-    "fisher_interval",
-    "partial_correlation",
-    "permutation_null",
-    "spearman",
-    "weighted_ranks",
-]
-
 
 @dataclass(frozen=True)
 class Correlation:

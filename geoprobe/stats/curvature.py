@@ -8,8 +8,6 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float, Int64, UInt8
 
-__all__ = ["edges_of", "forman_curvature", "ollivier_curvature"]
-
 
 def edges_of(adjacency: Bool[np.ndarray, "n n"]) -> Int64[np.ndarray, "m 2"]:
     """Each edge of an undirected graph once, the smaller point first."""

@@ -7,8 +7,6 @@ from jaxtyping import Float, Int64, Integer
 
 from geoprobe.stats.threads import run_tasks
 
-__all__ = ["document_bootstrap", "occurrence_bootstrap", "variance_between_documents"]
-
 
 def document_bootstrap(
     ids: Integer[np.ndarray, " tokens"],

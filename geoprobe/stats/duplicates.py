@@ -5,8 +5,6 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float, Float64, Int64
 
-__all__ = ["equal_rows", "nearest_cosines"]
-
 _BLOCK = 512
 #: Rows compared at a time.
 _COMPARED = 1024

@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-__all__ = ["mean_cosine", "participation_ratio"]
-
 
 def mean_cosine(points: Float[np.ndarray, "n d"]) -> float:
     """Mean cosine over all pairs of points (Ethayarajh 2019): 0 for evenly spread directions, 1 for one direction.

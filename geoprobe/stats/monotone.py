@@ -8,8 +8,6 @@ from jaxtyping import Float, Float64, Shaped
 
 from geoprobe.stats.resampling import monte_carlo_pvalue
 
-__all__ = ["ClassMeans", "MonotoneTest", "class_means", "isotonic", "monotone_test"]
-
 Direction = Literal["falling", "rising"]
 
 #: The least members of a class, so that its mean is close to normal and its variance is known.

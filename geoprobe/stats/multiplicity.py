@@ -3,8 +3,6 @@
 import math
 from collections.abc import Sequence
 
-__all__ = ["holm"]
-
 
 def holm(pvalues: Sequence[float]) -> tuple[float, ...]:
     """Holm's (1979) step-down correction of p-values of any dependence, in the same order, at most 1.

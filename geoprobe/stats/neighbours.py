@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int64
 
-__all__ = ["IntrinsicDimension", "Neighbours", "hubness", "intrinsic_dimension", "nearest_neighbours", "symmetrised"]
-
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:

@@ -13,8 +13,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import stats
 
-__all__ = ["Difference", "McNemar", "mcnemar", "paired_accuracy", "paired_losses"]
-
 _LEVEL, _POWER = 0.95, 0.8
 
 

@@ -15,8 +15,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FOLDER", "PROCESSOR", "key", "load", "location", "packed", "read"]
-
 FOLDER = Path(__file__).parent
 #: LLVM's name of a processor by machine, and what a processor must have to run code for it. x86-64-v3 is any with AVX2,
 #: of 2013 or later; AVX-512 made no scan faster.

@@ -8,8 +8,6 @@ from jaxtyping import Float, Float64
 
 from geoprobe.stats.resampling import monte_carlo_pvalue
 
-__all__ = ["RadialFit", "fit_radial", "radial_bootstrap", "radial_goodness", "zeta_on_interval"]
-
 
 @dataclass(frozen=True)
 class RadialFit:

@@ -8,16 +8,6 @@ import numpy as np
 from jaxtyping import Float, Int64
 from scipy.special import ndtri, stdtrit
 
-__all__ = [
-    "MonteCarloTest",
-    "bootstrap_mean",
-    "bootstrap_ratio_of_groups",
-    "draw_until_clear",
-    "monte_carlo_pvalue",
-    "monte_carlo_test",
-    "student_mean",
-]
-
 
 @dataclass(frozen=True)
 class MonteCarloTest:

@@ -13,8 +13,6 @@ from jaxtyping import Bool, Float64, Shaped
 from geoprobe.stats.row_kernels import add_one, products, squares_and_sums
 from geoprobe.stats.threads import run_tasks
 
-__all__ = ["ReadBlock", "RowStatistics", "project", "row_statistics"]
-
 #: Rows start to stop (exclusive), as float32 or as bfloat16 bits; called from several threads at once.
 ReadBlock = Callable[[int, int], Shaped[np.ndarray, "rows d"]]
 

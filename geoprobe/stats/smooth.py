@@ -7,8 +7,6 @@ from jaxtyping import Float64, Shaped
 
 from geoprobe.stats.monotone import class_means
 
-__all__ = ["SmoothCurve", "smooth_curve"]
-
 #: x is pooled into cells of this many to the range, which bounds the time whatever n is.
 _CELLS = 100
 _MIN_CELLS = 5

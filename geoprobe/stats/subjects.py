@@ -6,8 +6,6 @@ from scipy.sparse import csr_array
 
 from geoprobe.stats.correlation import average_ranks
 
-__all__ = ["spearman_influence", "subject_effect", "subjects_of"]
-
 #: Documents looked at, a random choice of more; subjects at most; and directions drawn to find them.
 _DOCUMENTS, _MOST, _DRAWN, _ROUNDS = 2_000, 30, 40, 8
 #: A singular value above that of independent tokens by this factor is a subject.

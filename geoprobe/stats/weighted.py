@@ -7,8 +7,6 @@ from jaxtyping import Float, Shaped
 
 from geoprobe.stats.correlation import Correlation, codes_of, fisher_interval, weighted_ranks
 
-__all__ = ["effective_size", "weighted_spearman"]
-
 
 def weighted_spearman(
     x: Shaped[np.ndarray, " n"], y: Shaped[np.ndarray, " n"], weights: Float[np.ndarray, " n"], *, level: float = 0.95

@@ -19,8 +19,6 @@ from geoprobe.training.records import Run, RunFacts
 from geoprobe.training.running.matched_alpha import MatchedAlpha
 from geoprobe.training.running.train import StorageError
 
-__all__ = ["ENGINES", "Engine", "open_engine"]
-
 ENGINES = ("local", "ray")
 
 

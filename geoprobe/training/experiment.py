@@ -28,19 +28,6 @@ from geoprobe.training.setup import Setup
 from geoprobe.training.store import Store
 from geoprobe.versions import versions_of
 
-__all__ = [
-    "PACKAGES",
-    "Experiment",
-    "RunWorker",
-    "Start",
-    "alpha_runs",
-    "chosen_rates",
-    "failed_run",
-    "final_runs",
-    "final_steps",
-    "sweep_runs",
-]
-
 #: What computes the numbers, and so belongs into the provenance.
 PACKAGES = ("torch", "transformers", "peft", "accelerate", "numpy", "numba", "tokenizers")
 

@@ -31,8 +31,6 @@ from geoprobe.training.running.distributed import join_processes, rank, wait
 from geoprobe.training.setup import Setup
 from geoprobe.versions import versions_of
 
-__all__ = ["finetune", "out_folder"]
-
 #: What transformers' Trainer can report to.
 _INTEGRATIONS = (
     *("azure_ml", "clearml", "codecarbon", "comet_ml", "dagshub", "dvclive", "flyte", "mlflow", "neptune", "swanlab"),

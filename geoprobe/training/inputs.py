@@ -21,8 +21,6 @@ from geoprobe.training.model.base import with_template
 from geoprobe.training.setup import Setup, make_setup
 from geoprobe.training.setup import choices as all_choices
 
-__all__ = ["Inputs", "Leaks", "command_of", "read_inputs"]
-
 #: What to do where test questions are among the training data.
 Leaks = Literal["refuse", "drop", "allow"]
 

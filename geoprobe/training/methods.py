@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["METHODS", "Curvatures", "Method"]
-
 #: K at the start: of all layers, or of each by its name.
 Curvatures = float | Mapping[str, float] | None
 

@@ -10,8 +10,6 @@ from geoprobe.training.data.leaks import LeakReport
 from geoprobe.training.records import BaseFacts, RunFacts
 from geoprobe.training.verdict import MethodComparison
 
-__all__ = ["Diagnosis", "Outcome", "StepCost", "TaskFacts", "TrainedModel", "TrainingFacts"]
-
 
 @dataclass(frozen=True)
 class TrainedModel:

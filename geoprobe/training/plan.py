@@ -34,8 +34,6 @@ from geoprobe.training.running.train import ordered_examples
 from geoprobe.training.setup import Setup
 from geoprobe.training.targets import find_targets
 
-__all__ = ["MethodPlan", "Plan", "plan_finetune"]
-
 #: What is measured: steps of each method and examples of a step; prompts, and tokens written after each.
 _ROUNDS, _EXAMPLES, _PROMPTS, _TOKENS = 2, 2, 4, 4
 #: Prompts of a test set that are counted.

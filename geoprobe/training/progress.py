@@ -16,8 +16,6 @@ from geoprobe.report.text import escape
 from geoprobe.results import counted
 from geoprobe.training.records import RunFacts
 
-__all__ = ["QUESTION", "ProgressListener", "TrainingProgress"]
-
 #: What answering a question weighs in the time left, where an optimizer step weighs 1.
 QUESTION = 0.1
 

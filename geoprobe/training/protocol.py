@@ -11,8 +11,6 @@ from typing import Any
 
 from geoprobe.training.targets import PAPER_TARGETS
 
-__all__ = ["PAPER", "Beside", "PaperChoice", "beside_paper", "deviations", "is_earlier"]
-
 Choices = Mapping[str, Any]
 
 #: Stands among choices for whether they are of 0.2, which matched alpha and started K otherwise.

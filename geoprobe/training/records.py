@@ -9,22 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-__all__ = [
-    "BaseFacts",
-    "LayerCurvature",
-    "Prediction",
-    "Predictions",
-    "Purpose",
-    "Run",
-    "RunFacts",
-    "Status",
-    "finite",
-    "likelihood_rights",
-    "read_by",
-    "rights",
-    "unread",
-]
-
 #: Why it is trained: to choose the rate, to be tested, or to see what its loss owes to alpha.
 Purpose = Literal["sweep", "final", "alpha"]
 Status = Literal["finished", "failed"]

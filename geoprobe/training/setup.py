@@ -17,8 +17,6 @@ from geoprobe.training.answers.reading import AnswerRules
 from geoprobe.training.methods import METHODS
 from geoprobe.training.targets import PAPER_TARGETS
 
-__all__ = ["BUDGETS", "Budget", "Choice", "Precision", "Setup", "Template", "choices", "make_setup"]
-
 Budget = Literal["demo", "small", "paper"]
 Precision = Literal["auto", "float32", "bfloat16"]
 #: Of prompts: the tokenizer's own for chats where it has one and else Alpaca's; the former; LLM-Adapters'; none.

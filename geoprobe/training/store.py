@@ -34,8 +34,6 @@ from geoprobe.training.running.matched_alpha import MatchedAlpha
 from geoprobe.training.running.train import clear_checkpoints, disk_error
 from geoprobe.training.setup import Setup
 
-__all__ = ["Store", "predictions_to_jsonl", "read_predictions"]
-
 
 @dataclass(frozen=True)
 class _Begun:

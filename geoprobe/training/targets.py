@@ -11,8 +11,6 @@ from typing import Any
 
 from geoprobe.errors import UsageError
 
-__all__ = ["PAPER_TARGETS", "Targets", "differing", "find_targets"]
-
 #: The paper's, by their names in a Llama; in other models, the layers of the same roles.
 PAPER_TARGETS = ("q_proj", "k_proj", "v_proj", "up_proj", "down_proj")
 

@@ -12,20 +12,6 @@ from geoprobe.stats.multiplicity import holm
 from geoprobe.stats.paired import Difference, McNemar, mcnemar, paired_accuracy, paired_losses
 from geoprobe.training.records import RunFacts
 
-__all__ = [
-    "ALL",
-    "LEVEL",
-    "LOSS_RULE",
-    "RULE",
-    "AlphaCheck",
-    "Label",
-    "LossLabel",
-    "MethodComparison",
-    "SeedTest",
-    "SetDifference",
-    "compare_runs",
-]
-
 Label = Literal["helps", "hurts", "no detectable difference", "no verdict"]
 LossLabel = Label | Literal["depends on alpha"]
 #: The name under which all sets together go.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-__all__ = ["MAX_DOCUMENT", "Continued", "Corpus", "Part", "bounded", "cut"]
-
 #: Characters of the longest document; a longer one is cut, so that no line or record decides how much memory is needed.
 MAX_DOCUMENT = 1_000_000
 

@@ -8,8 +8,6 @@ from typing import Any
 
 from geoprobe.errors import BadDataError
 
-__all__ = ["FIELDS", "Record", "find_field", "texts"]
-
 #: Columns tried, in order, where the user names none.
 FIELDS = ("instruction", "question", "text", "prompt")
 

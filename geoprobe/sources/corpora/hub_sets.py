@@ -15,8 +15,6 @@ from geoprobe.sources.hub_errors import reachable, unreachable_error
 from geoprobe.sources.hub_responses import without_signature
 from geoprobe.versions import install_command
 
-__all__ = ["HubSet", "hub_corpus", "hub_records", "parse_hub_id"]
-
 _HUB_ID = re.compile(r"(?P<id>[A-Za-z0-9][\w.-]*/[\w.-]+)(:(?P<config>[^:/]*))?(:(?P<split>[^:/]+))?")
 
 

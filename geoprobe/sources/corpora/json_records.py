@@ -10,8 +10,6 @@ from geoprobe.errors import BadDataError
 from geoprobe.sources.corpora.fields import Record
 from geoprobe.sources.corpora.streams import LONGEST_RECORD, Source, decoded, lines
 
-__all__ = ["json_lines", "json_list"]
-
 #: A parse that fails this near the end of what was read may only lack what comes next.
 _NEAR_END = 16
 

@@ -12,17 +12,6 @@ from geoprobe.files import what_is_at
 from geoprobe.sources.corpora.corpus import Corpus, bounded
 from geoprobe.sources.corpora.readers import file_corpus, folder_corpus, split_file
 
-__all__ = [
-    "NAMED_SETS",
-    "PYTHON_DOCS",
-    "NamedSet",
-    "local_folder",
-    "local_folders",
-    "local_set",
-    "named_set",
-    "python_docs",
-]
-
 PYTHON_DOCS = "python-docs"
 
 

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from geoprobe.sources.corpora.corpus import MAX_DOCUMENT, Continued, cut
 from geoprobe.sources.corpora.streams import Source, decoded, line_pieces
 
-__all__ = ["paragraphs"]
-
 
 def paragraphs(source: Source) -> Iterator[str]:
     """Lines up to a blank one; a paragraph longer than `MAX_DOCUMENT` is cut."""

@@ -16,17 +16,6 @@ from geoprobe.sources.corpora.paragraphs import paragraphs
 from geoprobe.sources.corpora.streams import STDIN, Source
 from geoprobe.sources.corpora.tables import csv_rows, parquet_rows
 
-__all__ = [
-    "FORMATS",
-    "file_corpus",
-    "file_records",
-    "folder_corpus",
-    "read_source",
-    "readable",
-    "split_file",
-    "stdin_corpus",
-]
-
 #: Suffix to reader; each may be followed by .gz or .zst.
 _READERS: dict[str, Callable[[Source], Iterator[Record]]] = {
     ".txt": paragraphs,

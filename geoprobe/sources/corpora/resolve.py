@@ -22,8 +22,6 @@ from geoprobe.sources.corpora.named import (
 )
 from geoprobe.sources.corpora.readers import file_corpus, folder_corpus, readable, stdin_corpus
 
-__all__ = ["DATA_VARIABLE", "SetLocation", "open_corpus", "resolve_set"]
-
 #: Environment variable that names the data folder where no option does.
 DATA_VARIABLE = "GEOPROBE_DATA"
 

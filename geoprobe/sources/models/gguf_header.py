@@ -18,8 +18,6 @@ import numpy as np
 
 from geoprobe.errors import BadDataError
 
-__all__ = ["GgufHeader", "GgufTensor", "MoreBytes", "check_magic", "parse_gguf_header", "read_gguf_header"]
-
 _STRING, _ARRAY = 8, 9
 _SCALARS: dict[int, np.dtype[Any]] = {
     kind: np.dtype(name)

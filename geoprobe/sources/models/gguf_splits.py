@@ -6,8 +6,6 @@ the models' own tokenizers have them.
 
 from __future__ import annotations
 
-__all__ = ["GPT2", "RAW", "REGULAR", "SINGLE_DIGITS", "WHOLE_WORDS", "assumption"]
-
 _CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 _SPACES = r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 _REST = r"| ?[^\s\p{L}\p{N}]+[\r\n]*" + _SPACES

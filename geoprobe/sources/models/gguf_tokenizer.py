@@ -20,8 +20,6 @@ from geoprobe.sources.models.sentencepiece_model import (
 )
 from geoprobe.sources.models.tokenizer import Tokenizer, refused_by_library
 
-__all__ = ["gguf_tokenizer"]
-
 _KEY = "tokenizer.ggml."
 #: What llama.cpp writes for a row that no token has.
 _PADDING = re.compile(r"\[PAD\d+\]")

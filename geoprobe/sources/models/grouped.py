@@ -12,8 +12,6 @@ from jaxtyping import Float32, Int64
 from geoprobe.errors import BadDataError
 from geoprobe.sources.models.checkpoint import Checkpoint, StoredRows, stored_shape
 
-__all__ = ["PackedRows", "SharedRows", "packed_rows", "row_extent", "shared_rows"]
-
 _WORD_BITS = 32
 #: Numbers of a table that is made of fewer stored ones.
 _MAX_VALUES = 1 << 30

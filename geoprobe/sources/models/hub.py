@@ -19,8 +19,6 @@ from geoprobe.sources.hub_errors import LacksFileError, offline_error, reachable
 from geoprobe.sources.hub_responses import patiently
 from geoprobe.sources.models.gguf import is_whole_or_first
 
-__all__ = ["HubRepository", "gguf_repository", "kept_name", "open_repository"]
-
 #: What may change a whole tokenizer, and what one can be made of where there is none.
 _WHOLE = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 _PARTS = (

@@ -19,8 +19,6 @@ from geoprobe.sources.models.hub_ranges import HubFile
 from geoprobe.sources.models.safetensors import SafetensorsRows, read_array
 from geoprobe.sources.models.safetensors_header import TensorEntry, header_length, parse_header, read_header
 
-__all__ = ["HubCheckpoint"]
-
 _SINGLE = "model.safetensors"
 
 

@@ -16,8 +16,6 @@ from geoprobe.sources.models.gguf_header import GgufHeader, MoreBytes, check_mag
 from geoprobe.sources.models.hub import HubRepository, kept_name
 from geoprobe.sources.models.hub_ranges import HubFile
 
-__all__ = ["HubGguf", "Listener", "open_hub_gguf"]
-
 #: Bytes of a header that are asked for first, and at the least each time: a vocabulary's take some millions.
 _FIRST, _LEAST = 1 << 14, 1 << 13
 

@@ -21,8 +21,6 @@ from geoprobe.files import file_lock, write_whole
 from geoprobe.sources.hub_responses import Watch, watched, without_signature
 from geoprobe.sources.models.hub import HubRepository
 
-__all__ = ["HubFile", "coalesced"]
-
 _ATTEMPTS = 4
 _CONNECTIONS = 8
 #: That a hub may say nothing before it counts as broken off.

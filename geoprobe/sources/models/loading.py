@@ -20,8 +20,6 @@ from geoprobe.sources.models.quantised import refuse_packed
 from geoprobe.sources.models.resolve import ModelLocation, reading, resolve_model
 from geoprobe.sources.models.tokenizer import Tokenizer, load_tokenizer
 
-__all__ = ["open_model", "open_tokenizer"]
-
 
 def open_model(
     model: str | Path,

@@ -15,8 +15,6 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["TRUSTED", "check_charsmap", "check_growth", "check_model", "growth", "stated_normalizer"]
-
 #: No character is decomposed into more, and none has more bytes.
 _UNICODE, _BYTES = 18, 4
 _BUILT_IN = {

@@ -19,8 +19,6 @@ from geoprobe.sources.models.quantised import dequantised
 from geoprobe.sources.models.tokenizer import Tokenizer
 from geoprobe.sources.models.vocabulary import MAX_TOKENS
 
-__all__ = ["OpenedModel", "alignment_notes"]
-
 #: Rows compared to see whether an output matrix repeats the embedding.
 _COMPARED = 256
 #: Columns of the widest table that is read: of today's models, four times the widest.

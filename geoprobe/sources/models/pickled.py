@@ -20,8 +20,6 @@ from geoprobe.errors import BadDataError, NotFoundError
 from geoprobe.sources.models.checkpoint import in_two_files
 from geoprobe.versions import install_command
 
-__all__ = ["PICKLED_SUFFIXES", "PickledFiles", "TorchRows"]
-
 PICKLED_SUFFIXES = (".bin", ".pt", ".pth")
 #: Names as in a safetensors header, so that one type is called the same in every format.
 _TYPES = {

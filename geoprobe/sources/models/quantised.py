@@ -18,8 +18,6 @@ from geoprobe.sources.models.checkpoint import Checkpoint, StoredRows
 from geoprobe.sources.models.grouped import packed_rows, shared_rows
 from geoprobe.sources.models.safetensors import FLOAT8_VALUES, INTEGERS
 
-__all__ = ["ScaledRows", "dequantised", "refuse_packed", "scheme"]
-
 #: Ends of scales' names beside ``….weight``, and what the stored number times the scale is divided by.
 _SCALES: dict[str, float] = {
     "weight_scale": 1.0,  # compressed-tensors, fbgemm, ModelOpt

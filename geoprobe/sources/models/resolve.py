@@ -16,8 +16,6 @@ from geoprobe.sources.models.checkpoint import read_json
 from geoprobe.sources.models.demo import DEMO_NAME, demo_model
 from geoprobe.sources.models.formats import FORMATS, GGUF, SUFFIXES, Format
 
-__all__ = ["ADAPTER", "ModelLocation", "adapter_error", "reading", "resolve_model"]
-
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 #: A file of a repository, in a folder or not.
 _HUB_FILE = re.compile(

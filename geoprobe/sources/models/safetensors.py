@@ -16,8 +16,6 @@ from jaxtyping import Float32, Int64
 from geoprobe.errors import BadDataError
 from geoprobe.sources.models.safetensors_header import TensorEntry
 
-__all__ = ["FLOAT8_VALUES", "FLOATS", "INTEGERS", "SafetensorsRows", "read_array", "to_float32"]
-
 
 def _values(exponent_bits: int, mantissa_bits: int) -> Float32[np.ndarray, " codes"]:
     code = np.arange(256)

@@ -17,8 +17,6 @@ from typing import Any
 
 from geoprobe.errors import BadDataError
 
-__all__ = ["BITS", "TensorEntry", "header_length", "parse_header", "read_header"]
-
 #: Bits of an element of each type that the format knows.
 BITS: dict[str, int] = {
     "BOOL": 8, "U8": 8, "I8": 8, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,

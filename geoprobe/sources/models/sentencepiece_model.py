@@ -12,19 +12,6 @@ from typing import Any
 from geoprobe.errors import BadDataError
 from geoprobe.sources.models.vocabulary import MAX_TOKENS, check_lengths
 
-__all__ = [
-    "BYTE",
-    "CONTROL",
-    "NORMAL",
-    "UNKNOWN",
-    "UNUSED",
-    "USER_DEFINED",
-    "Pieces",
-    "is_sentencepiece",
-    "pieces_backend",
-    "read_pieces",
-]
-
 #: Kinds of pieces, as SentencePiece and GGUF number them.
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = range(1, 7)
 _UNIGRAM, _BPE = 1, 2

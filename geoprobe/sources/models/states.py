@@ -16,8 +16,6 @@ from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError, UsageErr
 from geoprobe.sources.models.whole import whole_model
 from geoprobe.versions import install_command
 
-__all__ = ["ModelStates", "check_layers", "open_states"]
-
 #: Prompts run at a time, of similar length, so that little padding is computed.
 BATCH = 8
 #: Free memory of a GPU, in sizes of the model, from which on it runs there.

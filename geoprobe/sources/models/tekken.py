@@ -9,8 +9,6 @@ from typing import Any
 from geoprobe.sources.models.byte_alphabet import to_byte_level
 from geoprobe.sources.models.vocabulary import check_lengths
 
-__all__ = ["tekken_backend"]
-
 #: Rows kept for special tokens before the others, where a file does not say.
 _SPECIAL = 1000
 

@@ -31,8 +31,6 @@ from geoprobe.sources.models.tekken import tekken_backend
 from geoprobe.sources.models.tokenizer_settings import with_settings, without_dropout
 from geoprobe.sources.models.vocabulary import MAX_TOKENS, SPLITTING, read_vocabulary, word_backend
 
-__all__ = ["Tokenizer", "load_tokenizer", "refused_by_library", "word_tokenizer"]
-
 _SENTENCEPIECE = ("tokenizer.model", "spiece.model", "spm.model", "sentencepiece.bpe.model")
 _SLOW_FILES = (*_SENTENCEPIECE, "vocab.json", "vocab.txt", "tokenizer_config.json")
 _SLOW_PARTS = (

@@ -9,8 +9,6 @@ from typing import Any
 
 from geoprobe.sources.models.checkpoint import read_json
 
-__all__ = ["with_settings", "without_dropout"]
-
 _CONFIG = "tokenizer_config.json"
 #: Settings under which special tokens are named.
 _NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from geoprobe.errors import BadDataError
 
-__all__ = ["FileStates"]
-
 
 @dataclass(frozen=True)
 class FileStates:

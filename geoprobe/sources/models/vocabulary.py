@@ -11,8 +11,6 @@ from geoprobe.errors import BadDataError, GeoprobeError, UsageError
 from geoprobe.files import read_small
 from geoprobe.sources.parquet_pages import rows_at_a_time
 
-__all__ = ["MAX_TOKENS", "SPLITTING", "check_lengths", "read_vocabulary", "word_backend"]
-
 #: Words much as the Penn Treebank has them: numbers with their points, contractions apart, hyphens kept, marks apart.
 _WORD = (
     r"\p{N}+(?:[.,:]\p{N}+)*|\p{L}+?(?=n't\b)|n't\b|'(?:s|re|ve|ll|d|m)\b"

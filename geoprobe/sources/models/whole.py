@@ -11,8 +11,6 @@ from geoprobe.sources.hub_responses import watched
 from geoprobe.sources.models.hub import gguf_repository, open_repository
 from geoprobe.sources.models.resolve import ADAPTER, adapter_error, resolve_model
 
-__all__ = ["whole_model"]
-
 
 @contextmanager
 def whole_model(

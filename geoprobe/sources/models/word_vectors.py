@@ -18,14 +18,6 @@ from geoprobe.errors import BadDataError
 from geoprobe.sources.models.checkpoint import StoredRows
 from geoprobe.sources.models.vocabulary import MAX_TOKENS
 
-__all__ = [
-    "WordVectors",
-    "is_binary_word2vec",
-    "read_array_file",
-    "read_binary_word2vec",
-    "read_word_vectors",
-]
-
 #: A line longer than this is no vector of a word.
 _MAX_LINE = 1 << 20
 _MAX_VALUES = 1 << 30

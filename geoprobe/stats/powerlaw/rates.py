@@ -9,8 +9,6 @@ from scipy.special import gammaln, pdtr
 
 from geoprobe.stats.powerlaw.source_kernels import AT, BEND, BETA, HIGH, KINK, LOW, class_probabilities, maximise
 
-__all__ = ["CountClasses", "RateLaw", "fit_bent", "fit_broken", "fit_exponential", "fit_power", "probabilities"]
-
 _RATIO = 1.2  # of the ends of a class, above counts that have one of their own
 _FINE, _COARSE = 0.12, 1.0  # widths of cells in log rate: about the counts seen, and below what is ever seen
 _SEEN, _DEEPEST = math.log(0.02), -60.0

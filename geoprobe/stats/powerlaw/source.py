@@ -25,8 +25,6 @@ from geoprobe.stats.powerlaw.rates import (
 from geoprobe.stats.powerlaw.replication import generator, replicated
 from geoprobe.stats.powerlaw.verdict import LEVEL, NARROW, WIDE, Label
 
-__all__ = ["SOURCE_RULE", "SourceAssessment", "SourceTest", "assess_source"]
-
 #: Likelihood ratios from which a rival is better: 2.5% of samples of power laws give as much, by calibration.
 BENT_BETTER, BROKEN_BETTER = 5.0, 10.0
 #: Likelihood ratio from which rates fall more slowly than exponentially with rank, and that of a 95% interval.

@@ -6,8 +6,6 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-__all__ = ["canonical", "find_numbers", "last_number"]
-
 _DIGITS = r"\d{1,3}(?:,\d{2,3})*,\d{3}(?!\d)|\d+"  # commas between thousands, or lakhs, belong to the number
 _DECIMAL = rf"(?:(?:{_DIGITS})(?:\.\d+)?(?:[eE][+-]?\d{{1,3}}(?!\w))?|\.\d+)"
 # directly behind a word, a digit or a bracket a minus joins or takes away; elsewhere it is a sign

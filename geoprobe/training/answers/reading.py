@@ -15,8 +15,6 @@ from geoprobe.training.answers import reference, stated
 from geoprobe.training.answers.numbers import canonical, last_number
 from geoprobe.training.answers.stated import option_word
 
-__all__ = ["TOLERANCE", "AnswerRules", "Kind", "Reading", "extract", "finished", "is_right", "normalised", "read"]
-
 Kind = Literal["number", "letter", "words"]
 #: Whose rules read an answer.
 AnswerRules = Literal["stated", "llm-adapters"]

@@ -11,8 +11,6 @@ from typing import Literal
 
 from geoprobe.training.answers.numbers import canonical
 
-__all__ = ["extract", "finished"]
-
 #: A model that goes on to answer an instruction of its own is not read past here.
 _NEXT_RESPONSE = "### Response:"
 _NUMBER = re.compile(r"-?\d+\.?\d*")

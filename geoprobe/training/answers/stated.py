@@ -13,8 +13,6 @@ from typing import Literal
 
 from geoprobe.training.answers.numbers import canonical, find_numbers
 
-__all__ = ["finished", "option_word", "read"]
-
 Kind = Literal["number", "letter", "words"]
 Rule = Literal["hashes", "boxed", "stated"]
 

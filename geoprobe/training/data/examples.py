@@ -17,8 +17,6 @@ from geoprobe.training.data.forms import Turn
 from geoprobe.training.data.instructions import Example, TrainingData
 from geoprobe.training.setup import Setup
 
-__all__ = ["Prepared", "Tokens", "chat_prompt", "prepare", "prompt_ids", "training_order"]
-
 #: Batches within which examples are sorted by length, so that a batch pads little and batches still differ in kind.
 _SORTED_TOGETHER = 16
 

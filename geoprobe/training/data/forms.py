@@ -12,8 +12,6 @@ from typing import Any
 
 from geoprobe.errors import BadDataError, UsageError
 
-__all__ = ["Form", "Pair", "Turn", "form_of"]
-
 #: Who says what: a role of chat templates, and its text.
 Turn = tuple[str, str]
 

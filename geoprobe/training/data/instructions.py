@@ -16,8 +16,6 @@ from geoprobe.sources.corpora.resolve import resolve_set
 from geoprobe.training.data.forms import Form, Turn, form_of
 from geoprobe.training.data.wording import HUB_SETS, instruction_of, prompt
 
-__all__ = ["Example", "TrainingData", "load_training"]
-
 
 @dataclass(frozen=True)
 class Example:

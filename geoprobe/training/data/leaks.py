@@ -22,19 +22,6 @@ from geoprobe.training.data.tasks import LoadedTask
 from geoprobe.training.data.word_runs import WordRuns
 from geoprobe.training.data.wording import stem, without_options
 
-__all__ = [
-    "SHORTEST",
-    "WITHOUT_OPTIONS",
-    "Leak",
-    "LeakReport",
-    "TaskLeaks",
-    "find_leaks",
-    "leak_warning",
-    "refusal",
-    "without_leaked",
-    "words_of",
-]
-
 _LISTED = 8
 
 #: Questions of fewer words are looked for as whole sentences: as a run of words they could stand anywhere by chance.

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-__all__ = ["FEWEST", "NGRAM", "THRESHOLD", "NearDuplicates", "Nearest", "ngrams"]
-
 #: A near-duplicate holds this part of a question's runs of so many words, at least so many runs, within twice the
 #: question's length, and more than half of the question's numbers: one story with other numbers is another question.
 #: Measured: none of GSM8K's test questions is found in its training set (BoolQ: 0.12%, ARC-e: 0.63%); of its questions

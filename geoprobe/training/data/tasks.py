@@ -24,18 +24,6 @@ from geoprobe.training.answers.reading import AnswerRules, Kind, Reading, extrac
 from geoprobe.training.data.wording import HUB_SETS, instruction_of, options_of, prompt
 from geoprobe.training.setup import Setup
 
-__all__ = [
-    "TASKS",
-    "LoadedTask",
-    "Question",
-    "Task",
-    "find_task",
-    "load_task",
-    "questions_sha256",
-    "read_questions",
-    "sampled",
-]
-
 _QUESTIONS = 3  # stream of the seed
 #: Tokens of an arithmetic answer that the paper's evaluation waits for.
 _PAPERS_LONGEST = 512

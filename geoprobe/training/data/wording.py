@@ -13,8 +13,6 @@ from geoprobe.sources.corpora.hub_sets import HubSet
 from geoprobe.training.answers.reading import Kind
 from geoprobe.training.setup import Template
 
-__all__ = ["HUB_SETS", "Options", "instruction_of", "options_of", "prompt", "stem", "without_options"]
-
 _TASK = "Below is an instruction that describes a task"
 _ALONE = f"{_TASK}. Write a response that appropriately completes the request."
 _WITH_INPUT = f"{_TASK}, paired with an input that provides further context. " + _ALONE.partition(". ")[2]

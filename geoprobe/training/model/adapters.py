@@ -19,8 +19,6 @@ from geoprobe.training.records import LayerCurvature
 from geoprobe.training.setup import Setup
 from geoprobe.training.targets import differing, find_targets
 
-__all__ = ["adapted", "b_matrices", "count_parameters", "curvatures", "geometry_parameters", "starting_matrices"]
-
 #: A factor (A or B) of every adapted layer, by the layer's name in the model.
 Factors = dict[str, torch.nn.Parameter]
 

@@ -20,17 +20,6 @@ from geoprobe.training.outcome import TrainedModel
 from geoprobe.training.setup import Setup
 from geoprobe.training.targets import find_targets
 
-__all__ = [
-    "LoadedBase",
-    "fingerprint",
-    "load_base",
-    "load_tokenizer",
-    "model_facts",
-    "training_device",
-    "with_padding",
-    "with_template",
-]
-
 # Without it MKL may sum in another order where memory lies otherwise, and `--resume` end in other last digits. It is
 # read at MKL's first product. AUTO takes the processor's best branch.
 os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")

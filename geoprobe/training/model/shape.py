@@ -17,8 +17,6 @@ from geoprobe.sources.models.whole import whole_model
 from geoprobe.training.model.base import load_tokenizer, with_padding
 from geoprobe.training.setup import Setup
 
-__all__ = ["GPUS", "Gpu", "ModelShape", "memory_by_precision", "model_shape", "training_flops"]
-
 
 @dataclass(frozen=True)
 class Gpu:

@@ -6,16 +6,6 @@ from geoprobe.training.outcome import Outcome
 from geoprobe.training.protocol import is_earlier
 from geoprobe.training.report.words import name
 
-__all__ = [
-    "accuracy_methods",
-    "cost_methods",
-    "geometry_methods",
-    "leak_methods",
-    "loss_methods",
-    "protocol_methods",
-    "scan_methods",
-]
-
 _PAIRED = (
     "Every method answers the same questions after training with the same seeds, so they are compared pair by pair: "
     "each question of each seed is a win, a loss or a tie. The interval comes from a bootstrap at two levels. "

@@ -13,8 +13,6 @@ from geoprobe.training.outcome import Outcome
 from geoprobe.training.records import LayerCurvature, RunFacts
 from geoprobe.training.report.words import name
 
-__all__ = ["accuracy_figures", "geometry_figures", "loss_figures"]
-
 _ROLES: tuple[Role, ...] = ("data", "fit", "alternative", "null")
 _DEPTH = re.compile(r"(?:^|\.)(\d+)(?=\.)")
 #: Points of a training curve: more are averaged, so that the noise of single batches does not hide it.

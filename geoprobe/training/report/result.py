@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["FINETUNE_VERSION", "ComparisonResult", "make_result"]
-
 #: Raised whenever a reader of the old form could misread the new one.
 FINETUNE_VERSION = 1
 

@@ -14,8 +14,6 @@ from geoprobe.training.records import LayerCurvature, RunFacts
 from geoprobe.training.report.words import name, percent, points
 from geoprobe.training.verdict import ALL, MethodComparison, SetDifference
 
-__all__ = ["accuracy_tables", "cost_table", "geometry_tables", "leak_tables", "loss_tables", "protocol_table"]
-
 _LEAKS_SHOWN = 200
 
 

@@ -50,8 +50,6 @@ from geoprobe.training.report.words import (
 )
 from geoprobe.training.verdict import LOSS_RULE, RULE
 
-__all__ = ["experiment_view"]
-
 #: Share of inputs beyond the maps' limit from which the report warns; K as it is measured leaves 2.5%.
 MANY_BEYOND = 0.1
 

@@ -11,23 +11,6 @@ from geoprobe.training.methods import METHODS
 from geoprobe.training.outcome import Outcome
 from geoprobe.training.verdict import AlphaCheck, MethodComparison, SetDifference
 
-__all__ = [
-    "accuracy_reason",
-    "borne_out",
-    "bound_lines",
-    "difference_line",
-    "edge_of_sweep",
-    "learned_by_heart",
-    "loss_bound_lines",
-    "loss_line",
-    "loss_reason",
-    "name",
-    "percent",
-    "points",
-    "power_line",
-    "speed_line",
-]
-
 
 def name(method: str) -> str:
     """A method as papers write it."""

@@ -12,8 +12,6 @@ from safetensors.torch import save_file
 
 from geoprobe.training.running.distributed import rank
 
-__all__ = ["BestWeights"]
-
 
 class BestWeights:
     """Weights of the best validation; each process keeps its own share of them.

@@ -8,8 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor, distributed
 
-__all__ = ["gathered", "join_processes", "rank", "summed", "wait", "world_size"]
-
 
 def join_processes() -> None:
     """Meet the other processes, where there are any."""

@@ -21,8 +21,6 @@ from geoprobe.training.running.distributed import gathered, rank, world_size
 from geoprobe.training.running.loss import likeliest_options
 from geoprobe.training.setup import Setup
 
-__all__ = ["MAX_TOKENS", "Evaluation", "evaluate", "final_delta", "written_answers"]
-
 
 @dataclass(frozen=True)
 class Evaluation:

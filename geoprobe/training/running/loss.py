@@ -15,16 +15,6 @@ from geoprobe.training.data.tasks import Question
 from geoprobe.training.model.base import LoadedBase
 from geoprobe.training.running.distributed import gathered, rank, world_size
 
-__all__ = [
-    "IGNORED",
-    "collate",
-    "likeliest_options",
-    "mean_loss",
-    "option_likelihoods",
-    "response_loss",
-    "validation_losses",
-]
-
 #: The label of a token whose loss does not count.
 IGNORED = -100
 

@@ -24,8 +24,6 @@ from geoprobe.training.model.base import LoadedBase
 from geoprobe.training.running.loss import collate, response_loss
 from geoprobe.training.setup import Setup
 
-__all__ = ["MatchedAlpha", "match_alpha"]
-
 _ROUNDING = 1e-3
 
 

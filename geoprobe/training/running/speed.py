@@ -22,8 +22,6 @@ from geoprobe.training.running.loss import collate, response_loss
 from geoprobe.training.running.train import forget_peak, peak_memory, resident_memory
 from geoprobe.training.setup import Setup
 
-__all__ = ["EXAMPLES", "ROUNDS", "measure_steps"]
-
 #: Steps of each method, and examples of a step: few, as only the ratio and tokens a second are of interest.
 ROUNDS, EXAMPLES = 6, 2
 _WARM_UP = 16  # tokens

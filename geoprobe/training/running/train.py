@@ -37,22 +37,6 @@ from geoprobe.training.running.distributed import wait, world_size
 from geoprobe.training.running.loss import collate, mean_loss, response_loss, validation_losses
 from geoprobe.training.setup import Setup
 
-__all__ = [
-    "AdapterTrainer",
-    "DivergedError",
-    "StorageError",
-    "Trained",
-    "clear_checkpoints",
-    "disk_error",
-    "forget_peak",
-    "last_checkpoint",
-    "mark_complete",
-    "ordered_examples",
-    "peak_memory",
-    "resident_memory",
-    "trained",
-]
-
 # its name in transformers 5.2x, and before
 _RECOMPUTING = "activation_checkpointing"
 if _RECOMPUTING not in TrainingArguments.__dataclass_fields__:
