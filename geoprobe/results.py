@@ -11,6 +11,7 @@ import math
 import re
 import unicodedata
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeVar
 
@@ -282,14 +283,7 @@ class Result(Compact, ABC):
         UsageError
             When there is no figure of that name.
         """
-        figures = {figure.name: figure for figure in self.figures()}
-        chosen = next(iter(figures), "") if name is None else name
-        if chosen not in figures:
-            raise UsageError(
-                f"The {self.name} result has no figure {chosen!r}.",
-                f"It has: {', '.join(figures) or 'none, as there was too little data'}.",
-            )
-        return figures[chosen].draw(ax)
+        return draw_one(self.figures(), name, ax, f"{self.name} result")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.verdict.label}; {self.summary()}>"
@@ -321,6 +315,18 @@ def key_of(words: str) -> str:
 
 
 _GREEK = {"α": "alpha", "γ": "gamma", "δ": "delta", "ζ": "zeta", "λ": "lambda", "ρ": "rho", "τ": "tau", "κ": "kappa"}
+
+
+def draw_one(figures: Iterable[Figure], name: str | None, ax: Axes | None, of: str) -> Axes:
+    """Draw the figure of this name, or the first, of a thing that errors call `of`."""
+    by_name = {figure.name: figure for figure in figures}
+    chosen = next(iter(by_name), "") if name is None else name
+    if chosen not in by_name:
+        raise UsageError(
+            f"The {of} has no figure {chosen!r}.",
+            f"It has: {', '.join(by_name) or 'none, as there was too little data'}.",
+        )
+    return by_name[chosen].draw(ax)
 
 
 def from_builtins(kind: type[T], data: object, *, what: str) -> T:

@@ -6,16 +6,13 @@ import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
-
-import msgspec
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from geoprobe.diagnostics.base import BUILTIN, ON_REQUEST, result_type
 from geoprobe.errors import BadDataError, GeoprobeError
 from geoprobe.report.compared import LONGEST_NAME, ComparedModel, ComparedQuestion, question_section
 from geoprobe.report.conclusion import Conclusion, conclude_models
-from geoprobe.report.formats import Rendered, checked_version, read_json
+from geoprobe.report.formats import Rendered, checked_version
 from geoprobe.report.scan import GLOSSARY, VERDICTS, versions_line
 from geoprobe.report.text import distinct, escape, escape_all
 from geoprobe.report.view import View
@@ -75,10 +72,6 @@ class Comparison(Rendered):
         ]
         return pd.DataFrame.from_records(records, columns=columns).set_index(columns[:3])
 
-    def to_dict(self) -> dict[str, Any]:
-        """The comparison as builtin types, in the form of the published JSON Schema."""
-        return dict(msgspec.to_builtins(self))
-
     def view(self) -> View:
         """The comparison in words, as every format shows it."""
         names = distinct([model.label for model in self.models], LONGEST_NAME)
@@ -119,14 +112,8 @@ class Comparison(Rendered):
         return f"All scans are of the same documents, {other}{how}."
 
     @classmethod
-    def from_dict(cls, data: object) -> Comparison:
-        """Rebuild a comparison from `to_dict`'s output.
-
-        Raises
-        ------
-        BadDataError
-            When it is none, or of a version that cannot be read.
-        """
+    def from_dict(cls, data: object) -> Self:
+        """Rebuild a comparison from `to_dict`'s output."""
         checked_version(data, COMPARISON_VERSION, "comparison", "comparison")
         read = from_builtins(cls, data, what="comparison")
         seen: set[str] = set()
@@ -139,19 +126,6 @@ class Comparison(Rendered):
                 )
             seen.add(question.name)
         return read
-
-    @classmethod
-    def load(cls, path: str | Path) -> Comparison:
-        """Read a saved ``comparison.json``.
-
-        Raises
-        ------
-        NotFoundError
-            When there is no such file.
-        BadDataError
-            When it is no comparison, or of a version that cannot be read.
-        """
-        return cls.from_dict(read_json(path, "comparison.json"))
 
 
 def _words_of(name: str) -> tuple[tuple[str, str], ...]:

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import msgspec
 
 from geoprobe.errors import AccessError, BadDataError, GeoprobeError, NotFoundError, UsageError, is_failure, meant
 from geoprobe.files import read_small, write_whole
@@ -43,9 +45,35 @@ class Rendered(ABC):
 
     stem: ClassVar[str]
 
-    @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """Builtin types only, in the form of the published JSON Schema."""
+        return dict(msgspec.to_builtins(self))
+
+    @classmethod
+    @abstractmethod
+    def from_dict(cls, data: object) -> Self:
+        """Rebuild it from `to_dict`'s output.
+
+        Raises
+        ------
+        BadDataError
+            When it is something else, or of a version that cannot be read.
+        NotFoundError
+            When it holds a result of a diagnostic that is not installed.
+        """
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read the saved JSON, as `from_dict` does.
+
+        Raises
+        ------
+        NotFoundError
+            When there is no such file, or it holds a result of a diagnostic that is not installed.
+        BadDataError
+            When it is something else, or of a version that cannot be read.
+        """
+        return cls.from_dict(read_json(path, f"{cls.stem}.json"))
 
     @abstractmethod
     def view(self) -> View:
@@ -193,9 +221,7 @@ def open_report(path: str | Path) -> Rendered:
         raise BadDataError(
             f"{path} is a report of an unknown kind, {escape(str(kind))!r}.", "Was it written by another version?"
         )
-    reader: Any = report_type(kind)
-    opened: Rendered = reader.from_dict(data)
-    return opened
+    return report_type(kind).from_dict(data)
 
 
 def report_type(kind: str) -> type[Rendered]:

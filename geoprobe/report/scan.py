@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, KeysView, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import msgspec
 
@@ -13,7 +12,7 @@ from geoprobe.data import ModelSource
 from geoprobe.diagnostics.base import result_type
 from geoprobe.errors import NotFoundError
 from geoprobe.report.conclusion import Conclusion, conclude
-from geoprobe.report.formats import Rendered, checked_version, read_json
+from geoprobe.report.formats import Rendered, checked_version
 from geoprobe.report.text import escape, escape_all
 from geoprobe.report.view import Card, Section, Strip, View, quantities, shown_table
 from geoprobe.results import Result, from_builtins, number, span
@@ -199,16 +198,8 @@ class Report(Rendered):
         return dict(msgspec.to_builtins(envelope))
 
     @classmethod
-    def from_dict(cls, data: object) -> Report:
-        """Rebuild a report from `to_dict`'s output.
-
-        Raises
-        ------
-        BadDataError
-            When it is no report, or of a version that cannot be read.
-        NotFoundError
-            When it holds a result of a diagnostic that is not installed.
-        """
+    def from_dict(cls, data: object) -> Self:
+        """Rebuild a report from `to_dict`'s output."""
         checked_version(data, SCHEMA_VERSION, "report", "scan")
         read = from_builtins(Envelope, data, what="report")
         return cls(
@@ -220,19 +211,6 @@ class Report(Rendered):
             results={name: result_type(name).from_dict(result) for name, result in read.results.items()},
             command=read.command,
         )
-
-    @classmethod
-    def load(cls, path: str | Path) -> Report:
-        """Read a saved ``scan.json``.
-
-        Raises
-        ------
-        NotFoundError
-            When there is no such file.
-        BadDataError
-            When it is no report, or of a version that cannot be read.
-        """
-        return cls.from_dict(read_json(path, "scan.json"))
 
     def view(self) -> View:
         """The report in words, as every format shows it."""

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-import msgspec
-
-from geoprobe.errors import NotFoundError, UsageError
-from geoprobe.report.formats import Rendered, checked_version, read_json
+from geoprobe.errors import NotFoundError
+from geoprobe.report.formats import Rendered, checked_version
 from geoprobe.report.scan import Report, estimate_line
 from geoprobe.report.view import View
-from geoprobe.results import from_builtins
+from geoprobe.results import draw_one, from_builtins
 from geoprobe.training.data.leaks import LeakReport
 from geoprobe.training.outcome import Diagnosis, Outcome, StepCost, TaskFacts, TrainedModel, TrainingFacts
 from geoprobe.training.records import BaseFacts, RunFacts, finite
@@ -56,34 +53,11 @@ class ComparisonResult(Outcome, Rendered):
         known = ", ".join(comparison.method for comparison in self.comparisons) or "none"
         raise NotFoundError(f"There is no comparison of {method!r} with {self.methods[:1]}.", f"There is: {known}.")
 
-    def to_dict(self) -> dict[str, Any]:
-        """The result as builtin types, in the form of the published JSON Schema."""
-        return dict(msgspec.to_builtins(self))
-
     @classmethod
-    def from_dict(cls, data: object) -> ComparisonResult:
-        """Rebuild a result from `to_dict`'s output.
-
-        Raises
-        ------
-        BadDataError
-            When it is none, or of a version that cannot be read.
-        """
+    def from_dict(cls, data: object) -> Self:
+        """Rebuild a result from `to_dict`'s output."""
         checked_version(data, FINETUNE_VERSION, "finetune result", "finetune")
         return from_builtins(cls, data, what="finetune result")
-
-    @classmethod
-    def load(cls, path: str | Path) -> ComparisonResult:
-        """Read a saved ``finetune.json``.
-
-        Raises
-        ------
-        NotFoundError
-            When there is no such file.
-        BadDataError
-            When it is no result, or of a version that cannot be read.
-        """
-        return cls.from_dict(read_json(path, "finetune.json"))
 
     def view(self) -> View:
         """The result in words, as every format shows it."""
@@ -115,11 +89,7 @@ class ComparisonResult(Outcome, Rendered):
         UsageError
             When there is no figure of that name.
         """
-        figures = {figure.name: figure for section in self.view().sections for figure in section.figures}
-        chosen = next(iter(figures), "") if name is None else name
-        if chosen not in figures:
-            raise UsageError(f"The result has no figure {chosen!r}.", f"It has: {', '.join(figures) or 'none'}.")
-        return figures[chosen].draw(ax)
+        return draw_one([figure for section in self.view().sections for figure in section.figures], name, ax, "result")
 
 
 def make_result(
