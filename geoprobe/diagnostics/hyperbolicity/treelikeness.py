@@ -30,7 +30,7 @@ from geoprobe.diagnostics.hyperbolicity.points import (
     vectors_of,
 )
 from geoprobe.figure import floats
-from geoprobe.stats.hyperbolicity import four_point_batch
+from geoprobe.stats.hyperbolicity.four_point_batch import holland_of_sets
 from geoprobe.stats.nulls import token_classes
 from geoprobe.stats.nulls.elliptical import EllipticalNull, elliptical_null
 from geoprobe.stats.resampling import bootstrap_mean, student_mean
@@ -150,10 +150,9 @@ def null_index(
     """What draws Holland's index, mean over sets of places in the null's points, all sets of one draw together."""
 
     def draw(count: int) -> Float64[np.ndarray, " batch"]:
-        clouds = run_tasks(lambda stream: null.draw(1, stream)[0], rng.spawn(count))
-        index = four_point_batch([cloud[rows] for cloud in clouds for rows in places]).mean
-        means: Float64[np.ndarray, " batch"] = index.reshape(count, -1).mean(axis=1)
-        return means
+        return np.array(
+            run_tasks(lambda stream: holland_of_sets(null.draw(1, stream)[0], places).mean(), rng.spawn(count))
+        )
 
     return draw
 
@@ -163,7 +162,7 @@ def _set_test(
 ) -> tuple[NullTest, Float64[np.ndarray, " drawn"]]:
     """Sets of n tokens each; covariance is that of all of them, as one set is too few to know it."""
     places = [np.arange(start, start + n) for start in range(0, len(pool), n)]
-    observed = four_point_batch([pool[rows] for rows in places]).mean
+    observed = holland_of_sets(pool, places)
     null = elliptical_null(pool)
     return null_test(name, ROTATED, observed, null_index(null, places, rng), draws, student_mean(observed))
 
@@ -180,7 +179,7 @@ def _prompt_tests(
     tokens, place = np.unique(np.concatenate(distinct), return_inverse=True)
     places = np.split(place.ravel(), np.cumsum([len(ids) for ids in distinct])[:-1])
     points = vectors_of(inputs, tokens)
-    holland = four_point_batch([points[rows] for rows in places]).mean
+    holland = holland_of_sets(points, places)
     excluded = np.ones(inputs.embedding.size, dtype=np.bool_)
     excluded[usable] = False
     classes = token_classes(inputs.counts, excluded=excluded)
@@ -190,12 +189,11 @@ def _prompt_tests(
     rotation_rng, matching_rng, interval_rng = rng.spawn(3)
 
     def matched(count: int) -> Float64[np.ndarray, " batch"]:
-        means = []
-        for _ in range(count):
-            drawn = classes.match(tokens, matching_rng)
+        def index(drawn: Int64[np.ndarray, " t"]) -> float:
             others = vectors_of(inputs, drawn) if kept is None else kept[np.searchsorted(pool, drawn)]
-            means.append(float(four_point_batch([others[rows] for rows in places]).mean.mean()))
-        return np.array(means)
+            return float(holland_of_sets(others, places).mean())
+
+        return np.array(run_tasks(index, [classes.match(tokens, matching_rng) for _ in range(count)]))
 
     interval = bootstrap_mean(holland, interval_rng) if holland.size > 1 else None
     rotated = null_index(elliptical_null(points), places, rotation_rng)

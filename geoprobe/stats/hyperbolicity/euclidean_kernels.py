@@ -41,6 +41,19 @@ def distances_of_rows(points, distances, start, stop):
             distances[x, d] = distances[d, x] = np.sqrt(gaps[3])
 
 
+@kernel("(float64[:, ::1], int64[::1], float64[:, ::1])")
+def distances_among(points, rows, distances):
+    """Fill the distances between some rows of the points, as `distances_of_rows` would of those alone."""
+    for y in range(0, rows.shape[0], 4):
+        for x in range(y, rows.shape[0]):
+            b, c, d = min(y + 1, x), min(y + 2, x), min(y + 3, x)
+            gaps = squared_gaps(points[rows[x]], points[rows[y]], points[rows[b]], points[rows[c]], points[rows[d]])
+            distances[x, y] = distances[y, x] = np.sqrt(gaps[0])
+            distances[x, b] = distances[b, x] = np.sqrt(gaps[1])
+            distances[x, c] = distances[c, x] = np.sqrt(gaps[2])
+            distances[x, d] = distances[d, x] = np.sqrt(gaps[3])
+
+
 @kernel(forceinline=True, fastmath={"reassoc"})
 def row_sum(row):
     """Sum in float64, equal for equal rows."""

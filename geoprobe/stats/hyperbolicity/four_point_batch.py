@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from math import comb
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int64, Shaped
 
 from geoprobe.stats.hyperbolicity import four_point_kernels as kernels
 from geoprobe.stats.hyperbolicity.checks import as_distances, as_points
-from geoprobe.stats.hyperbolicity.euclidean_kernels import distances_of_rows
+from geoprobe.stats.hyperbolicity.euclidean_kernels import distances_among, distances_of_rows
 from geoprobe.stats.hyperbolicity.holland import flat_spread, triangular_blocks
 from geoprobe.stats.threads import run_tasks
 
@@ -63,6 +63,19 @@ def four_point_batch(clouds: Sequence[Shaped[np.ndarray, "_ _"]], *, precomputed
 
     run_tasks(solve, range(0, m, step))
     return FourPointBatch(*values)
+
+
+def holland_of_sets(
+    points: Shaped[np.ndarray, "n d"], places: Sequence[Int64[np.ndarray, " _"]]
+) -> Float[np.ndarray, " m"]:
+    """(m,) Holland's index of m sets of (n, d) points, each by its rows; NaN for fewer than four."""
+    rows = as_points(points)
+    index = np.empty(len(places))
+    for i, place in enumerate(places):
+        distances = np.empty((len(place), len(place)))
+        distances_among(rows, place, distances)
+        index[i] = four_point_totals(distances)[0]
+    return index
 
 
 def four_point_totals(distances: Float[np.ndarray, "n n"]) -> tuple[float, float, float, float]:

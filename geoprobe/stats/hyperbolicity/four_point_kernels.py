@@ -9,32 +9,8 @@ and its ratio 0 (Holland et al. 2002), whatever rounding made of it.
 import numpy as np
 
 from geoprobe.stats.hyperbolicity.simd_kernels import fmax, fmin
+from geoprobe.stats.hyperbolicity.vector_kernels import LANES, add_pair
 from geoprobe.stats.kernel import kernel
-
-
-# reordered sums let the line be added up in lanes; the order is fixed for a given machine
-@kernel(forceinline=True, fastmath={"reassoc", "contract", "nsz", "nnan", "arcp"}, error_model="numpy")
-def line_sums(a, b, c, dij, dik, djk, stop, flat):
-    """Sums of the ratio, d1 - d2 and d1 - d3 over l < stop, and the largest d1 - d2."""
-    ratios = 0.0
-    gaps = 0.0
-    spreads = 0.0
-    largest = 0.0
-    for fourth in range(stop):
-        u = dij + c[fourth]
-        v = dik + b[fourth]
-        w = djk + a[fourth]
-        low = fmin(u, v)
-        high = fmax(u, v)
-        top = fmax(high, w)
-        gap = top - fmax(low, fmin(high, w))
-        spread = top - fmin(low, w)
-        share = gap / fmax(spread, flat)
-        ratios += share if spread > flat else 0.0
-        gaps += gap
-        spreads += spread
-        largest = fmax(largest, gap)
-    return ratios, gaps, spreads, largest
 
 
 @kernel(fastmath={"contract", "nsz", "nnan"}, error_model="numpy")
@@ -61,23 +37,14 @@ def line_values(a, b, c, dij, dik, djk, stop, flat, values):
 @kernel("(float64[:, ::1], int64, int64, float64, float64[::1])")
 def total_sums(distances, start, stop, flat, totals):
     """Add to ``totals`` (ratio, gap, spread; maximum of gap) the quadruples l < i < j < k, k in [start, stop)."""
+    sums = np.zeros((4, LANES))
     for k in range(start, stop):
         for j in range(k):
-            for i in range(j):
-                shares, gaps, spreads, largest = line_sums(
-                    distances[i],
-                    distances[j],
-                    distances[k],
-                    distances[i, j],
-                    distances[i, k],
-                    distances[j, k],
-                    i,
-                    flat,
-                )
-                totals[0] += shares
-                totals[1] += gaps
-                totals[2] += spreads
-                totals[3] = fmax(totals[3], largest)
+            add_pair(distances, j, k, flat, sums)
+    for lane in range(LANES):
+        for kind in range(3):
+            totals[kind] += sums[kind, lane]
+        totals[3] = fmax(totals[3], sums[3, lane])
 
 
 @kernel(forceinline=True, fastmath={"reassoc", "contract", "nsz"})

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from geoprobe.stats.hyperbolicity.checks import as_points
+from geoprobe.stats.nulls.frames import orthonormal_columns
 
 __all__ = ["EllipticalNull", "elliptical_null"]
 
@@ -32,8 +33,9 @@ class EllipticalNull:
 
     Parameters
     ----------
-    frame : array
-        (n, n - 1) an orthonormal basis of what is orthogonal to 1/s.
+    mirror : array
+        (n,) normal, of length sqrt(2), of the reflection that takes the first axis to 1/s: its other columns are an
+        orthonormal basis of what is orthogonal to 1/s. Zeros where 1/s lies along the first axis.
     roots : array
         (k,) singular values of the rows without their lengths.
     kept : array
@@ -53,7 +55,7 @@ class EllipticalNull:
         cloud, 0 where norm and direction have nothing to do with each other.
     """
 
-    frame: Float[np.ndarray, "n m"]
+    mirror: Float[np.ndarray, " n"]
     roots: Float[np.ndarray, " k"]
     kept: Float[np.ndarray, " k"]
     norms: Float[np.ndarray, " n"]
@@ -73,19 +75,24 @@ class EllipticalNull:
         rng
             Source of the rotations.
         """
-        m, k = self.frame.shape[1], self.roots.size
-        if k == 0:
+        if self.roots.size == 0:
             return np.zeros((count, len(self.norms), 1))
-        turned, upper = np.linalg.qr(rng.standard_normal((count, m, k)))
-        # without the signs of the triangle's diagonal the frame would not be uniform (Stewart 1980)
-        turned *= np.sign(np.einsum("bii->bi", upper))[:, None, :]
-        basis = self.frame @ turned
-        points: Float[np.ndarray, "count n k"] = basis * self.roots
-        norms = np.sqrt((points**2).sum(axis=2))
-        lengths = _log_lengths(norms, basis**2 @ self.kept, self.share)
-        wanted = np.log(self.norms) + self.exponent * (lengths - self.lengths)
-        points *= (np.exp(wanted) / np.maximum(norms, np.finfo(np.float64).tiny))[:, :, None]
+        points = np.empty((count, len(self.norms), self.roots.size))
+        for cloud in points:
+            self._fill(cloud, rng)
         return points
+
+    def _fill(self, cloud: Float[np.ndarray, "n k"], rng: np.random.Generator) -> None:
+        # a row a coordinate: the basis of what is orthogonal to 1/s, turned, is a frame with a 0 before it, reflected
+        turned = orthonormal_columns(len(cloud) - 1, self.roots.size, rng)
+        basis = np.outer(turned @ -self.mirror[1:], self.mirror)
+        basis[:, 1:] += turned
+        squares = basis**2
+        norms = np.sqrt(self.roots**2 @ squares)
+        lengths = _log_lengths(norms, self.kept @ squares, self.share)
+        wanted = np.log(self.norms) + self.exponent * (lengths - self.lengths)
+        basis *= np.exp(wanted) / np.maximum(norms, np.finfo(np.float64).tiny)
+        np.multiply(basis.T, self.roots, out=cloud)
 
 
 def elliptical_null(points: Shaped[np.ndarray, "n d"]) -> EllipticalNull:
@@ -121,7 +128,7 @@ def elliptical_null(points: Shaped[np.ndarray, "n d"]) -> EllipticalNull:
     scale = float(np.trace(products)) / n
     if n < 3 or scale <= 0:
         nothing, none, axis = np.zeros(n), np.zeros(0), np.eye(1, rows.shape[1])
-        return EllipticalNull(np.zeros((n, 0)), none, none, nothing, nothing, nothing, axis, rows.mean(axis=0), 0.0)
+        return EllipticalNull(nothing, none, none, nothing, nothing, nothing, axis, rows.mean(axis=0), 0.0)
     products /= scale
     squares, ridge = np.ones(n), 0.0
     for step in range(STEPS):
@@ -146,15 +153,13 @@ def elliptical_null(points: Shaped[np.ndarray, "n d"]) -> EllipticalNull:
     variance = float(spread @ spread)
     exponent = float(np.clip(spread @ np.log(norms / np.sqrt(share)) / variance, 0, 1)) if variance > 0 else 0.0
     level = np.sqrt(weights)
-    # the last n - 1 columns of the reflection that takes the first axis to the level
-    mirror = level - np.eye(n)[0]
-    frame = np.eye(n)
+    mirror = level - np.eye(1, n)[0]
     if (length := float(mirror @ mirror)) > 0:
-        frame -= 2 * np.outer(mirror, mirror) / length
+        mirror *= np.sqrt(2 / length)
     mean = weights @ rows
     axes = (vectors[:, used] / roots).T @ ((rows - mean) / np.sqrt(squares)[:, None])
     axes /= np.linalg.norm(axes, axis=1, keepdims=True)
-    return EllipticalNull(frame[:, 1:], roots, kept, norms, lengths, share, axes, mean, exponent)
+    return EllipticalNull(mirror, roots, kept, norms, lengths, share, axes, mean, exponent)
 
 
 def _without_lengths(

@@ -83,3 +83,24 @@ def triangularise(rows, first):
         reflect_rows(rows, first + k, normal, work)
         rows[first + k, k] = image
         rows[first + k + 1 :, k] = 0.0
+
+
+@kernel("(float64[::1], float64[:, ::1], float64[::1], float64[::1])")
+def gaussian_reflections(gaussians, normals, factors, signs):
+    """The reflections of `haar_rotate`, and the signs of its D, as LAPACK writes them.
+
+    Row i of the zeroed ``normals`` receives the vector v of I - factor v v^T, whose element i is 1 and not written.
+    """
+    start = 0
+    for i in range(normals.shape[0]):
+        normal = gaussians[start : start + normals.shape[1] - i]
+        start += normal.shape[0]
+        norm = length(normal)
+        image = -norm if normal[0] >= 0 else norm
+        factors[i] = 0.0
+        signs[i] = 1.0 if normal[0] >= 0 else -1.0
+        if normal.shape[0] > 1 and norm > 0:
+            signs[i] = -signs[i]
+            factors[i] = (image - normal[0]) / image
+            for j in range(1, normal.shape[0]):
+                normals[i, i + j] = normal[j] / (normal[0] - image)

@@ -2,8 +2,10 @@ from math import comb
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist, squareform
 
 from geoprobe.stats.hyperbolicity import delta_plot, euclidean_distances, four_point_batch
+from geoprobe.stats.hyperbolicity.four_point_batch import holland_of_sets
 from geoprobe.stats.hyperbolicity.four_point_kernels import sampled_sums
 from geoprobe.stats.hyperbolicity.holland import EXACT_POINTS, draw_triples, flat_spread, triangular_blocks
 
@@ -42,6 +44,15 @@ def test_batch_of_points_equals_batch_of_their_distances():
     of_distances = four_point_batch([euclidean_distances(cloud) for cloud in clouds], precomputed=True)
     np.testing.assert_array_equal(of_points.mean, of_distances.mean)
     np.testing.assert_array_equal(of_points.delta, of_distances.delta)
+
+
+def test_sets_of_a_clouds_rows_have_the_index_of_a_loop_over_their_quadruples():
+    rng = np.random.default_rng(7)
+    points = rng.standard_normal((40, 9))
+    places = [rng.permutation(40)[:size] for size in (4, 5, 11, 17)]
+    expected = [brute_holland(squareform(pdist(points[place]))) for place in places]
+    np.testing.assert_allclose(holland_of_sets(points, places), expected, atol=1e-12)
+    assert np.isnan(holland_of_sets(points, [np.arange(3)])[0])
 
 
 def test_batch_of_too_few_points_has_delta_zero_and_no_index():
