@@ -1,9 +1,10 @@
 """HypLoRA's low-rank product as one autograd function: LoRA's cost, and a few scalars a token.
 
-``y + scaling · f · B A x`` with the radial factor f of :mod:`geoprobe.hyplora.maps`. Kept for the gradient are what
-LoRA keeps (x and A x) and a few scalars a token; BAx itself is not, because the gradient needs it only through products
-with B, which are of the rank's size. What is done a token, forward and backward, is one function each, which a GPU
-runs in a few kernels (:mod:`geoprobe.hyplora.fused`).
+``y + scaling · f · B A x`` with the radial factor f of :mod:`geoprobe.hyplora.maps`. With h = A x, ‖BAx‖² = hᵀ(BᵀB)h
+and f · BAx = B(f h): what is done a token is of the rank's size, and BAx is never written, nor kept for the gradient,
+which needs what LoRA's does (x and h), BᵀB and a few scalars a token. What is done a token, forward and backward, is
+one function each, which a GPU runs in a few kernels (:mod:`geoprobe.hyplora.fused`). BᵀB is computed anew at each call:
+for n tokens r/n of the product's work, where keeping it would trust that nobody writes B behind autograd's back.
 """
 
 from __future__ import annotations
@@ -88,8 +89,17 @@ def low_rank_product(
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (a, b, x, y, log_k)):
         product: Tensor = LowRankProduct.apply(y, x, a, b, log_k, unit, chart, limit, scaling)
         return product
-    total, _ = _product(y, x, (x @ a.t()) @ b.t(), log_k, unit, chart, limit, scaling, False)
-    return total
+    hidden, numbers = x @ a.t(), (scaling, limit, math.sqrt(unit))
+    if len(hidden) < len(a):  # so few tokens that BᵀB would cost more than BAx does
+        update = hidden @ b.t()
+        return y + _scaled((update, _summed(x), _summed(update), log_k), numbers, chart, False)[0]
+    return _product(y, x, hidden, b, _square(b), log_k, numbers, chart, False)[0]
+
+
+def _square(b: Tensor) -> Tensor:
+    """BᵀB, (r, r), in at least float32."""
+    b = b.to(torch.promote_types(b.dtype, torch.float32))
+    return b.t() @ b
 
 
 class LowRankProduct(torch.autograd.Function):
@@ -109,9 +119,10 @@ class LowRankProduct(torch.autograd.Function):
         scaling: float,
     ) -> Tensor:
         """See :func:`low_rank_product`."""
-        hidden = x @ a.t()
-        total, scalars = _product(y, x, hidden @ b.t(), log_k, unit, chart, limit, scaling, True)
-        ctx.save_for_backward(x, a, b, log_k, hidden, *scalars)
+        hidden, square = x @ a.t(), _square(b)
+        numbers = scaling, limit, math.sqrt(unit)
+        total, scalars = _product(y, x, hidden, b, square, log_k, numbers, chart, True)
+        ctx.save_for_backward(x, a, b, log_k, hidden, square, *scalars)
         ctx.choices = unit, chart, limit, scaling
         ctx.y_dtype = y.dtype
         ctx.log_k_dtype = log_k.dtype
@@ -120,7 +131,7 @@ class LowRankProduct(torch.autograd.Function):
     @staticmethod
     def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Gradient of the tensors."""
-        x, a, b, log_k, hidden, *scalars = ctx.saved_tensors
+        x, a, b, log_k, hidden, square, *scalars = ctx.saved_tensors
         need_y, need_x, need_a, need_b, need_log_k = ctx.needs_input_grad[:5]
         if torch.is_grad_enabled():  # a gradient of this gradient is asked for
             return _differentiable(ctx, grad, (x, a, b, log_k))
@@ -128,7 +139,7 @@ class LowRankProduct(torch.autograd.Function):
         grad_y = grad.to(ctx.y_dtype) if need_y else None
         grad = grad.to(working)
         grad_hidden, by_factor, by_norm, of_x, of_log_k = _gradients(
-            (grad @ b, hidden, hidden @ (b.t() @ b), *scalars), (ctx.choices[-1],), ctx.log_k_dtype
+            (grad @ b, hidden, hidden @ square.to(working), *scalars), (ctx.choices[-1],), ctx.log_k_dtype
         )
         grad_x = grad_a = grad_b = None
         if need_b:
@@ -154,28 +165,28 @@ def _differentiable(ctx: Any, grad: Tensor, inputs: tuple[Tensor, ...]) -> tuple
 def _product(
     y: Tensor,
     x: Tensor,
-    update: Tensor,
+    hidden: Tensor,
+    b: Tensor,
+    square: Tensor,
     log_k: Tensor,
-    unit: float,
+    numbers: tuple[float, float, float],
     chart: str,
-    limit: float,
-    scaling: float,
     derivatives: bool,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """The sum, and the scalars of each token, from BAx, which may be changed."""
+    """The sum, and the scalars of each token, from Ax and BᵀB."""
+    wide = hidden.to(square.dtype)
     # kernels of their own: in one with a row's norm each of its threads would compute the scalars again, and Triton 3.6
     # cannot compile that with derivatives; without x, no graph is made for where the layer's widths are equal
-    norms = _summed(x), _summed(update)
-    total, *scalars = _scaled_sum((y, update, *norms, log_k), (scaling, limit, math.sqrt(unit)), chart, derivatives)
+    output_norm = (wide * (wide @ square)).sum(-1).clamp(min=0).sqrt()
+    scaled, *scalars = _scaled((hidden, _summed(x), output_norm, log_k), numbers, chart, derivatives)
+    total = torch.addmm(y, scaled, b.t()) if y.dtype == scaled.dtype else y + scaled @ b.t()
     return total, tuple(scalars)
 
 
 @fused
-def _scaled_sum(
-    tensors: tuple[Tensor, ...], numbers: Any, in_place: bool, chart: str, derivatives: bool
-) -> tuple[Tensor, ...]:
-    """The sum, f, and with derivatives those of f: (∂f/∂‖x‖)/‖x‖, (∂f/∂‖BAx‖)/‖BAx‖ and ∂f/∂log K."""
-    y, update, *norms, log_k = tensors
+def _scaled(tensors: tuple[Tensor, ...], numbers: Any, _: bool, chart: str, derivatives: bool) -> tuple[Tensor, ...]:
+    """Rows times scaling · f, f, and with derivatives those of f: (∂f/∂‖x‖)/‖x‖, (∂f/∂‖BAx‖)/‖BAx‖ and ∂f/∂log K."""
+    rows, *norms, log_k = tensors
     scaling, limit, root_unit = numbers
     input_norm, output_norm = (norm.to(norm_dtype(norm.device)) for norm in norms)
     radius = _space_radius(log_k, root_unit)
@@ -189,14 +200,10 @@ def _scaled_sum(
         value = factor(input_norm, output_norm, radius, chart, limit)
         scalars = (value,)
     # the factor is applied in its own precision, whatever that of the product
-    scale = (scaling * value).to(torch.promote_types(update.dtype, torch.float32)).unsqueeze(-1)
-    kind = torch.promote_types(y.dtype, update.dtype)
-    if in_place:
-        update.mul_(scale)
-        return update.add_(y) if kind == update.dtype else y + update, *scalars
-    total = y + update * scale
+    scale = (scaling * value).to(torch.promote_types(rows.dtype, torch.float32)).unsqueeze(-1)
     # what is cast to the type that it has has no gradient when torch 2.11 has compiled it
-    return total if total.dtype == kind else total.to(kind), *scalars
+    scaled = rows * scale
+    return scaled if scaled.dtype == rows.dtype else scaled.to(rows.dtype), *scalars
 
 
 @fused

@@ -54,6 +54,39 @@ def test_gradients(chart, size):
     assert torch.autograd.gradcheck(product, leaves)
 
 
+@pytest.mark.parametrize("r", [1, 8, 64])
+@pytest.mark.parametrize("n", [5, 80])
+@pytest.mark.parametrize("size", [0.1, 1.0, 30.0])
+def test_value_and_gradients_are_the_plain_formulas_to_rounding_at_every_rank(r, n, size):
+    """Against autograd of y + s · log(LLR(BA, exp(x))), which computes BAx; more and fewer tokens than the rank."""
+    leaves = [tensor.requires_grad_() for tensor in parts(n=n, d=40, r=r, k=72, size=size)]
+    leaves.append(torch.tensor(2.0 * size**2, dtype=torch.float64, requires_grad=True))
+    y, x, a, b, k = leaves
+    plain = y + 2.0 * lorentz.log0(lorentz.llr(b @ a, lorentz.exp0(x, k), k), k)
+    lean = apply(y, x, a, b, k, limit=20.0)
+    weight = torch.randn(n, 72, dtype=torch.float64)
+    found, expected = (torch.autograd.grad((out * weight).sum(), leaves) for out in (lean, plain))
+    with torch.no_grad():
+        inferred = apply(y, x, a, b, k, limit=20.0)
+    for mine, theirs in zip((lean, inferred, *found), (plain, plain, *expected), strict=True):
+        assert float((mine - theirs).detach().norm() / theirs.detach().norm()) < 1e-13
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("small", [1e-2, 1e-6])
+def test_an_update_that_b_nearly_cancels_is_as_exact_as_loras(dtype, small):
+    """‖BAx‖² from BᵀB has a rounding error of the size of ‖B‖²‖Ax‖², which f must not show."""
+    generator = torch.Generator().manual_seed(0)
+    x, line = torch.randn(64, 10, generator=generator), torch.randn(8, 1, generator=generator)
+    a = torch.randn(2, 10, generator=generator)
+    a[1] = -a[0] * (1 + small)  # and the columns of B are one
+    y, x, a, b = (tensor.to(dtype) for tensor in (torch.zeros(64, 8), x, a, 10 * line.expand(8, 2)))
+    exact = apply(*(tensor.double() for tensor in (y, x, a, b)), 1.0, limit=2.0)
+    lora = 2.0 * ((x @ a.T) @ b.T).double() - 2.0 * (x.double() @ a.double().T) @ b.double().T
+    error = apply(y, x, a, b, 1.0, limit=2.0).double() - exact
+    assert error.norm() <= 4 * lora.norm() + torch.finfo(dtype).eps * exact.norm()
+
+
 @pytest.mark.parametrize("chart", CHARTS)
 @pytest.mark.parametrize("end", [-LARGEST_LOG_K, LARGEST_LOG_K])
 def test_log_k_has_a_gradient_up_to_where_it_is_clamped_and_none_beyond(chart, end):
@@ -178,7 +211,7 @@ def test_what_is_kept_for_the_gradient_is_a_few_numbers_a_token_beyond_loras():
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         apply(y, x, a.requires_grad_(), b, 1.0)
-    assert sum(kept) <= n * r * 4 + 4 * n * 8 + 8  # and K
+    assert sum(kept) <= n * r * 4 + 4 * n * 8 + r * r * 4 + 8  # BᵀB, and K
 
 
 def test_leading_dimensions_and_no_tokens_at_all():
