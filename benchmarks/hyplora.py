@@ -3,8 +3,9 @@
 With ``--model llama-3-8b`` on a model of that shape instead, its weights at random: they do not change the cost.
 Rank 32 on q, k, v, up and down projections, batches of 4 × 256 tokens, float32 on a CPU and bfloat16 on a GPU unless
 told otherwise. The three adapters' repetitions alternate in one process, so that what else a machine does falls on all
-alike. On a CPU the time is this process's own. Memory is the peak of what tensors hold during a step, weights included:
-a process's resident size also has what loading left behind, which differs by a fifth from run to run. Prints one line a
+alike; on a GPU HypLoRA runs without its kernels as well, and a kernel that cannot be launched is a bar missed. On a CPU
+the time is this process's own. Memory is the peak of what tensors hold during a step, weights included: a process's
+resident size also has what loading left behind, which differs by a fifth from run to run. Prints one line a
 figure, and exits 1 if a bar is missed.
 
     python benchmarks/hyplora.py
@@ -28,7 +29,7 @@ from table import keep
 from transformers import AutoModelForCausalLM, LlamaConfig
 from transformers.utils.logging import disable_progress_bar
 
-from geoprobe.hyplora import HypLoraConfig
+from geoprobe.hyplora import HypLoraConfig, fused
 from geoprobe.sources.models.demo import demo_model
 from geoprobe.sources.models.loading import open_model
 
@@ -41,6 +42,7 @@ LLAMA_3_8B = LlamaConfig(
     num_attention_heads=32,
     num_key_value_heads=8,
 )
+WITHOUT_KERNELS = "without kernels"
 missed: list[str] = []
 CONFIGS = {
     "LoRA": lambda: LoraConfig(**SETTINGS),
@@ -167,10 +169,11 @@ def main() -> None:
     parser.add_argument("--dtype", default=None, help="of the base model: float32, bfloat16 or float16")
     parser.add_argument("--rows", type=int, default=4)
     parser.add_argument("--length", type=int, default=256)
-    parser.add_argument("--repeats", type=int, default=4)
+    parser.add_argument("--repeats", type=int, help="of each, 4 on a CPU and 12 on a GPU unless told otherwise")
     parser.add_argument("--peak", choices=CONFIGS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.dtype = options.dtype or ("float32" if options.device == "cpu" else "bfloat16")
+    options.repeats = options.repeats or (4 if options.device == "cpu" else 12)
     options.type = getattr(torch, options.dtype)
     disable_progress_bar()
     ids = batch(options.device, options.rows, options.length)
@@ -184,14 +187,22 @@ def main() -> None:
     print(f"torch {torch.__version__}, peft {peft.__version__}, {device}, {what}")
     report("peak memory", "MB", {name: peak(name, options) for name in CONFIGS}, 1.10)
     steps = {name: Step(adapted(name, options), ids) for name in CONFIGS}
+    kernels, plain = fused.kernels, fused.Kernels(devices=frozenset())
+    if options.device != "cpu":
+        steps[WITHOUT_KERNELS] = steps["HypLoRA"]
     for what, bar in (("train", 1.15), ("infer", 1.10)):
         times: dict[str, list[float]] = {name: [] for name in steps}
         for repeat in range(options.repeats + 1):
             for name, step in steps.items():
+                fused.kernels = plain if name == WITHOUT_KERNELS else kernels
                 found = timed(getattr(step, what), options.device)
                 if repeat:  # the first warms up
                     times[name].append(found)
         report(f"{what}, fastest", "s", {name: min(found) for name, found in times.items()}, bar)
+    if options.device != "cpu":
+        print(f"{kernels.launched} kernels were launched")
+        if kernels.failed or not kernels.launched:
+            missed.append("kernels")
 
 
 if __name__ == "__main__":

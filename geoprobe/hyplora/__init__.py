@@ -10,8 +10,8 @@ methods::
 
 It needs torch and peft: extra ``finetune``.
 
-On a CUDA device a part of it is compiled in the first steps, which takes some seconds; ``TORCH_COMPILE_DISABLE=1`` does
-without.
+On a CUDA device what is done a token is a Triton kernel each way, compiled in the first steps, which takes some
+seconds; where Triton is missing it warns and goes on without.
 
 One convention everywhere: K > 0, curvature −1/K, radius √K.
 """

@@ -3,7 +3,7 @@
 ``y + scaling · f · B A x`` with the radial factor f of :mod:`geoprobe.hyplora.maps`. With h = A x, ‖BAx‖² = hᵀ(BᵀB)h
 and f · BAx = B(f h): what is done a token is of the rank's size, and BAx is never written, nor kept for the gradient,
 which needs what LoRA's does (x and h), BᵀB and a few scalars a token. What is done a token, forward and backward, is
-one function each, which a GPU runs in a few kernels (:mod:`geoprobe.hyplora.fused`). BᵀB is computed anew at each call:
+one function each, which is one kernel on a GPU (:mod:`geoprobe.hyplora.fused`). BᵀB is computed anew at each call:
 for n tokens r/n of the product's work, where keeping it would trust that nobody writes B behind autograd's back.
 """
 
@@ -90,9 +90,9 @@ def low_rank_product(
         product: Tensor = LowRankProduct.apply(y, x, a, b, log_k, unit, chart, limit, scaling)
         return product
     hidden, numbers = x @ a.t(), (scaling, limit, math.sqrt(unit))
-    if len(hidden) < len(a):  # so few tokens that BᵀB would cost more than BAx does
+    if x.device.type == "cpu" and len(hidden) < len(a):  # so few tokens that BᵀB would cost more than BAx does
         update = hidden @ b.t()
-        return y + _scaled((update, _summed(x), _summed(update), log_k), numbers, chart, False)[0]
+        return y + _times_factor(update, (_summed(x), _summed(update)), log_k, numbers, chart, False)[0]
     return _product(y, x, hidden, b, _square(b), log_k, numbers, chart, False)[0]
 
 
@@ -139,7 +139,7 @@ class LowRankProduct(torch.autograd.Function):
         grad_y = grad.to(ctx.y_dtype) if need_y else None
         grad = grad.to(working)
         grad_hidden, by_factor, by_norm, of_x, of_log_k = _gradients(
-            (grad @ b, hidden, hidden @ square.to(working), *scalars), (ctx.choices[-1],), ctx.log_k_dtype
+            (grad @ b, hidden, square, *scalars), (ctx.choices[-1],), ctx.log_k_dtype
         )
         grad_x = grad_a = grad_b = None
         if need_b:
@@ -174,19 +174,24 @@ def _product(
     derivatives: bool,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """The sum, and the scalars of each token, from Ax and BᵀB."""
-    wide = hidden.to(square.dtype)
-    # kernels of their own: in one with a row's norm each of its threads would compute the scalars again, and Triton 3.6
-    # cannot compile that with derivatives; without x, no graph is made for where the layer's widths are equal
-    output_norm = (wide * (wide @ square)).sum(-1).clamp(min=0).sqrt()
-    scaled, *scalars = _scaled((hidden, _summed(x), output_norm, log_k), numbers, chart, derivatives)
+    scaled, *scalars = _scaled((hidden, x, square, log_k), numbers, chart, derivatives)
     total = torch.addmm(y, scaled, b.t()) if y.dtype == scaled.dtype else y + scaled @ b.t()
     return total, tuple(scalars)
 
 
 @fused
-def _scaled(tensors: tuple[Tensor, ...], numbers: Any, _: bool, chart: str, derivatives: bool) -> tuple[Tensor, ...]:
-    """Rows times scaling · f, f, and with derivatives those of f: (∂f/∂‖x‖)/‖x‖, (∂f/∂‖BAx‖)/‖BAx‖ and ∂f/∂log K."""
-    rows, *norms, log_k = tensors
+def _scaled(tensors: tuple[Tensor, ...], numbers: Any, chart: str, derivatives: bool) -> tuple[Tensor, ...]:
+    """Ax times scaling · f, f, and with derivatives those of f: (∂f/∂‖x‖)/‖x‖, (∂f/∂‖BAx‖)/‖BAx‖ and ∂f/∂log K."""
+    hidden, x, square, log_k = tensors
+    wide = hidden.to(square.dtype)
+    output_norm = (wide * (wide @ square)).sum(-1).clamp(min=0).sqrt()
+    return _times_factor(hidden, (_summed(x), output_norm), log_k, numbers, chart, derivatives)
+
+
+def _times_factor(
+    rows: Tensor, norms: tuple[Tensor, Tensor], log_k: Tensor, numbers: Any, chart: str, derivatives: bool
+) -> tuple[Tensor, ...]:
+    """Rows times scaling · f, and the scalars, from ‖x‖ and ‖BAx‖."""
     scaling, limit, root_unit = numbers
     input_norm, output_norm = (norm.to(norm_dtype(norm.device)) for norm in norms)
     radius = _space_radius(log_k, root_unit)
@@ -207,22 +212,21 @@ def _scaled(tensors: tuple[Tensor, ...], numbers: Any, _: bool, chart: str, deri
 
 
 @fused
-def _gradients(
-    tensors: tuple[Tensor, ...], numbers: Any, in_place: bool, log_k_dtype: torch.dtype
-) -> tuple[Tensor, ...]:
-    """From Bᵀgrad, Ax, BᵀBAx and the scalars: the gradient of Ax, Ax by what it has in B's, and of x and log K."""
-    back, hidden, gram, value, by_input, by_output, by_log_k = tensors
+def _gradients(tensors: tuple[Tensor, ...], numbers: Any, log_k_dtype: torch.dtype) -> tuple[Tensor, ...]:
+    """From Bᵀgrad, Ax, BᵀB and the scalars: the gradient of Ax, Ax by what it has in B's, and of x and log K."""
+    back, hidden, square, value, by_input, by_output, by_log_k = tensors
     (scaling,) = numbers
     working, precise = hidden.dtype, value.dtype
     # ⟨grad, BAx⟩ of each token, and with it what passes through the two norms
     along = scaling * (back.to(precise) * hidden.to(precise)).sum(-1)
-    through_output = (along * by_output).to(working).unsqueeze(-1)
-    scale = (scaling * value).to(working).unsqueeze(-1)
-    grad_hidden = back.mul_(scale).add_(gram.mul_(through_output)) if in_place else back * scale + gram * through_output
+    # in the precision of BᵀB, and rounded once
+    wide = hidden.to(square.dtype)
+    through_output = (along * by_output).to(wide.dtype).unsqueeze(-1)
+    scale = (scaling * value).to(wide.dtype).unsqueeze(-1)
     return (
-        grad_hidden,
-        hidden * scale,
-        hidden * through_output,
+        (back * scale + wide @ square * through_output).to(working),
+        (wide * scale).to(working),
+        (wide * through_output).to(working),
         (along * by_input).to(working).unsqueeze(-1),
         (along * by_log_k).sum(0, keepdim=True).to(log_k_dtype),
     )
