@@ -41,6 +41,18 @@ def test_a_scan_writes_the_report_and_says_where(run_cli: Run, model_folder: Pat
     assert "not supported" in stderr
 
 
+def test_the_next_command_names_files_where_they_are(
+    run_cli: Run, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my texts").mkdir()
+    few = tmp_path / "my texts" / "few.txt"
+    few.write_text("the of and to the of")
+    monkeypatch.chdir("/")
+    code, _, stderr = run_cli("scan", model_folder, "--corpus", few, "--out", tmp_path / "out", "--format", "json")
+    assert code == 0
+    assert f"  geoprobe scan {model_folder} --corpus '{few}' --corpus " in stderr
+
+
 def test_json_on_standard_output_is_the_saved_report_and_nothing_else(model_folder: Path, corpus_file: Path) -> None:
     out = model_folder.parent / "out"
     done = command("scan", model_folder, "--corpus", corpus_file, "--out", out, "--json", "--format", "json")

@@ -180,7 +180,8 @@ def scan(
                 # what a comparison reads is kept in any case
                 paths = report.write(folder, tuple(dict.fromkeys([*chosen, "json"])) if several else chosen)
             if not quiet:
-                show_report(report.view(), paths)
+                named = (source.model, *(counted.name for counted in report.corpora))
+                show_report(report.view(), paths, dict(zip(named, (model, *(corpus or ())), strict=False)))
             return report
 
         if several:

@@ -72,8 +72,11 @@ class ScanProgress:
             self._bars.update(self._task, completed=done, total=total, amount=f"{done:,}")
 
 
-def show_report(view: View, paths: Mapping[str, Path]) -> None:
-    """Print the answers, what they say together, and where the report is."""
+def show_report(view: View, paths: Mapping[str, Path], given: Mapping[str, str] | None = None) -> None:
+    """Print the answers, what they say together, and where the report is.
+
+    `given` is from the report's names of the model and its texts to the user's: the next command is pasted there.
+    """
     console = Console(stderr=True, highlight=False)
     console.print(Text(f"{view.kind}: {view.title}", style="bold"))
     for warning in view.warnings:
@@ -91,7 +94,9 @@ def show_report(view: View, paths: Mapping[str, Path]) -> None:
             console.print(Text(note, style="dim"))
     if view.conclusion is not None and view.conclusion.command:
         console.print(Text(f"\nNext. {view.conclusion.purpose}"))
-        console.print(Text(f"  {escape_all(_placed(view.conclusion.command, paths))}"), soft_wrap=True)
+        words = {**(given or {}), **({SAVED: str(paths["json"])} if "json" in paths else {})}
+        placed = shlex.join(words.get(word, word) for word in shlex.split(view.conclusion.command))
+        console.print(Text(f"  {escape_all(placed)}"), soft_wrap=True)
     console.print()
     for path in paths.values():
         console.print(Text(escape_all(str(path))), soft_wrap=True)
@@ -112,13 +117,6 @@ def _show_card(console: Console, section: Section) -> None:
         lines += [Text(f"  {answer.line}", style="dim")] if answer.line else []
     for line in lines:
         console.print(Padding(line, (0, 0, 0, 2), expand=False))
-
-
-def _placed(command: str, paths: Mapping[str, Path]) -> str:
-    """The next command with the place of the JSON that was just written."""
-    written = paths.get("json")
-    words = shlex.split(command)
-    return shlex.join(str(written) if written is not None and word == SAVED else word for word in words)
 
 
 def _verdict(verdict: str) -> Text:
