@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,13 @@ def test_a_saved_report_is_drawn_again_with_no_model_there(run_cli: Run, report:
     assert (code, stdout) == (0, "")
     assert (tmp_path / "again" / "report.html").read_bytes() == report.render("html")
     assert (tmp_path / "again" / "report.pdf").read_bytes() == report.render("pdf")
+
+
+def test_the_next_command_names_the_scan_that_was_drawn(run_cli: Run, report: Report, tmp_path: Path) -> None:
+    path = replace(report, results={"hyperbolicity": report["hyperbolicity"]}).save(tmp_path / "scan.json")
+    code, _, stderr = run_cli("report", path, "--format", "md", "--out", tmp_path / "again")
+    assert code == 0
+    assert f"  geoprobe finetune --from-scan {path} --dry-run" in stderr
 
 
 def test_gated_and_unreachable_hubs(model_folder: Path, tmp_path: Path) -> None:

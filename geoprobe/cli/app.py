@@ -76,6 +76,7 @@ def report(
     """Draw a saved report again; the model need not be there."""
     with errors(debug):
         from geoprobe.files import check_folder
+        from geoprobe.report.conclusion import SAVED
         from geoprobe.report.formats import content_of, open_report
         from geoprobe.report.terminal import show_report
 
@@ -85,7 +86,7 @@ def report(
         with content_of(saved):
             paths = loaded.write(out or saved.parent, chosen)
             if not quiet:
-                show_report(loaded.view(), paths)
+                show_report(loaded.view(), paths, {SAVED: str(saved)})
 
 
 @app.command(cls=Command)
