@@ -38,6 +38,8 @@ from geoprobe.training.targets import find_targets
 _ROUNDS, _EXAMPLES, _PROMPTS, _TOKENS = 2, 2, 4, 4
 #: Prompts of a test set that are counted.
 _COUNTED = 200
+#: Processes that want to run, for each core, from which on a measured time says more of them than of the experiment.
+_BUSY = 1.5
 #: Share of a GPU's peak that training and reading weights reach in practice.
 _REACHED, _READ = 0.4, 0.6
 
@@ -205,6 +207,7 @@ def plan_finetune(
         except NotFoundError as error:
             warnings.append(f"The model has no weights that could be loaded: {error.message}")
         else:
+            warnings += _busy()
             methods, seconds = _measured(base, setup, prepared, methods, work, len(final), say)
             warnings += [warning for plan in methods for warning in _too_long(plan)]
     return Plan(
@@ -349,6 +352,17 @@ def _measured(
         trained = prompts + writing * setup.beams * min(asked.longest, work.answer)
         answering += asked.questions * (prompts + writing * setup.beams * asked.longest + finals * trained)
     return measured, (training, answering)
+
+
+def _busy() -> tuple[str, ...]:
+    """A warning where other work shares the processor: what is measured takes longer than it would alone."""
+    load, cores = getattr(os, "getloadavg", lambda: (0.0,))()[0], os.cpu_count() or 1
+    if load < _BUSY * cores:
+        return ()
+    return (
+        f"Other work ran on this machine ({load:.1f} processes on {counted(cores, 'core')}): times here are longer than "
+        "they would be alone.",
+    )
 
 
 def _too_long(plan: MethodPlan) -> tuple[str, ...]:

@@ -93,6 +93,21 @@ def test_what_is_done_is_said_before_it_is_done(tiny_model: Path, training_file:
     ]
 
 
+@pytest.mark.parametrize(("load", "warned"), [(9.25, True), (2.75, False)])
+def test_other_work_on_the_machine_is_said_beside_its_times(
+    load: float,
+    warned: bool,
+    tiny_model: Path,
+    training_file: Path,
+    test_sets: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("os.getloadavg", lambda: (load, 0.0, 0.0))
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    plan = plan_finetune(tiny_model, train=training_file, data=test_sets, **CHOICES)
+    assert ("(9.2 processes on 2 cores)" in " ".join(plan.lines())) == warned
+
+
 def test_a_model_without_weights_is_planned_by_its_shape(
     tiny_model: Path, training_file: Path, test_sets: Path, tmp_path: Path
 ) -> None:
