@@ -34,6 +34,9 @@ def _annotated_modules() -> list[str]:
     return sorted(name for name in names if name.startswith(CHECKED))
 
 
+# training sets it, too late where another test has multiplied by MKL before: then Ray's workers alone have it
+os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
+
 # how long an example takes says how busy the machine is
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
