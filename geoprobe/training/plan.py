@@ -360,8 +360,8 @@ def _busy() -> tuple[str, ...]:
     if load < _BUSY * cores:
         return ()
     return (
-        f"Other work ran on this machine ({load:.1f} processes on {counted(cores, 'core')}): times here are longer than "
-        "they would be alone.",
+        f"Other work ran on this machine ({load:.1f} processes on {counted(cores, 'core')}): times here are longer "
+        "than they would be alone.",
     )
 
 
