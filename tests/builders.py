@@ -3,6 +3,7 @@
 import json
 import os
 import struct
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,21 @@ from geoprobe.sources.corpora import Corpus
 from geoprobe.sources.counting import count_tokens
 from geoprobe.sources.models.tokenizer import Tokenizer
 
+#: Where a process of its own finds what these tests import.
+PATHS = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+#: What such a process begins with, so that `peak` is the most anonymous memory that it has held, in kB.
+WATCH_MEMORY = """
+import sys, threading, time
+from pathlib import Path
+peak = 0
+def watch():
+    global peak
+    while True:
+        status = Path("/proc/self/status").read_text()
+        peak = max(peak, int(status.partition("RssAnon:")[2].split()[0]))
+        time.sleep(0.01)
+threading.Thread(target=watch, daemon=True).start()
+"""
 #: Frequent English words, in order of frequency.
 WORDS = [
     *[

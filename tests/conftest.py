@@ -6,6 +6,7 @@ models bitsandbytes``): there, a skip is a failure.
 
 import os
 import shutil
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -76,6 +77,25 @@ def shared_datasets() -> Path:
     if not shared.is_dir():
         missing("shared", f"no data sets at {shared}; set GEOPROBE_SHARED to the folder that holds datasets/")
     return shared
+
+
+@pytest.fixture(scope="module")
+def two_workers() -> Iterator[None]:
+    """A Ray of this machine's own."""
+    try:
+        import ray
+    except ImportError:
+        missing("ray", "ray is not installed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Ray's own making, at start
+            ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1")
+        try:
+            yield
+        finally:
+            ray.shutdown()
 
 
 @pytest.fixture(scope="session")

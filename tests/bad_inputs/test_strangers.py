@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bad_inputs.case import EMBEDDING
-from builders import write_safetensors
+from builders import PATHS, write_safetensors
 
 from geoprobe.errors import BadDataError
 from geoprobe.report.scan import Report
@@ -145,7 +145,7 @@ def test_a_scan_of_a_hostile_folder_runs_and_writes_nothing_of_it(workplace: Pat
     done = subprocess.run(
         [sys.executable, "-P", "-c", WATCHED, str(folder), str(log), *command.split(), "--out", str(out)],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        env=os.environ | PATHS,
         capture_output=True,
         text=True,
         timeout=300,
@@ -185,7 +185,7 @@ def test_settings_of_drawing_in_the_folder_change_nothing(workplace: Path, tmp_p
                 ".",
             ],
             cwd=folder,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            env=os.environ | PATHS,
             capture_output=True,
             text=True,
             timeout=300,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import PATHS
 
 SLOW = pytest.mark.slow
 FILES = 3
@@ -22,7 +23,7 @@ def stopped(model: Path, corpus: Path, work: Path, name: str, times: int, seed: 
         corpus.write_text("the of and to the of\n\nthe of")
     done = subprocess.run(
         [sys.executable, Path(__file__).parent / "interrupted.py", model, corpus, work, name, str(times), str(seed)],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        env=os.environ | PATHS,
         capture_output=True,
         text=True,
         timeout=1200,

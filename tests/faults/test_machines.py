@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from builders import PATHS
 
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 MACHINES: dict[str, dict[str, str]] = {
@@ -16,10 +17,9 @@ MACHINES: dict[str, dict[str, str]] = {
 
 
 def command(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[bytes]:
-    paths = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     return subprocess.run(
         [sys.executable, "-m", "geoprobe", *map(str, arguments)],
-        env=os.environ | paths | environment,
+        env=os.environ | PATHS | environment,
         capture_output=True,
         timeout=300,
         check=False,

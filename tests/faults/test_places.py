@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from builders import FEW, make_model, make_report, missing
+from builders import FEW, PATHS, make_model, make_report, missing
 
 NOBODY_MAY = (1, 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH: what lets root pass over permissions
 DROP_BOUND = 24  # PR_CAPBSET_DROP
@@ -22,7 +22,7 @@ def command(
 ) -> tuple[int, str, str]:
     done = subprocess.run(
         [sys.executable, "-m", "geoprobe", *map(str, arguments)],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        env=os.environ | PATHS,
         preexec_fn=before,
         capture_output=True,
         text=True,
@@ -185,7 +185,7 @@ def test_two_scans_into_one_folder_leave_the_report_of_one(model_folder: Path, t
     running = [
         subprocess.Popen(
             [sys.executable, "-m", "geoprobe", "scan", model_folder, *arguments, "--seed", seed],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            env=os.environ | PATHS,
         )
         for seed in ("11", "22")
     ]
@@ -207,7 +207,7 @@ for time in range(40):
 
 
 def test_files_that_several_write_at_once_are_all_of_one(tmp_path: Path) -> None:
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    environment = os.environ | PATHS
     running = [
         subprocess.Popen([sys.executable, "-c", WRITER, tmp_path, str(number)], env=environment) for number in range(4)
     ]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import WORDS, make_model, word_tokenizer
+from builders import PATHS, WATCH_MEMORY, WORDS, make_model, word_tokenizer
 
 pytestmark = [
     pytest.mark.slow,
@@ -18,18 +18,7 @@ pytestmark = [
 
 ROWS, WIDTH = 262_144, 8_192
 #: Run a command in this process, and print the most anonymous memory it held, in MB.
-MEASURED = """
-import sys, threading, time
-from pathlib import Path
-peak = 0
-def watch():
-    global peak
-    while True:
-        status = Path("/proc/self/status").read_text()
-        peak = max(peak, int(status.partition("RssAnon:")[2].split()[0]))
-        time.sleep(0.01)
-threading.Thread(target=watch, daemon=True).start()
-from geoprobe.cli import main
+MEASURED = f"""{WATCH_MEMORY}from geoprobe.cli import main
 try:
     main(sys.argv[1:])
 except SystemExit as left:
@@ -42,7 +31,7 @@ def peak_of(*arguments: str | Path, documents: Iterator[bytes] | None = None) ->
     """Most memory of its own that a command took, in MB."""
     running = subprocess.Popen(
         [sys.executable, "-c", MEASURED, *map(str, arguments)],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        env=os.environ | PATHS,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from bad_inputs.case import make_workplace
+from builders import PATHS
 
 REPORT = "report scan.json --format md --out out"
 COUNT = "count tiny --corpus good.txt --out out/c.parquet"
@@ -23,7 +24,7 @@ def run(folder: Path, command: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         ["sh", "-c", command.replace("geoprobe ", f"'{sys.executable}' -W ignore -m geoprobe ")],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        env=os.environ | PATHS,
         capture_output=True,
         text=True,
         timeout=120,

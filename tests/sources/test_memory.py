@@ -9,24 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import word_tokenizer
+from builders import WATCH_MEMORY, word_tokenizer
 from hub_server import Hub, Repeated, serve
 
 from geoprobe.sources.corpora import open_corpus
 
 ROWS, WIDTH, LIMIT = 128_256, 4_096, 600
-SCAN = """
-import sys, threading, time
-from pathlib import Path
-peak = 0
-def watch():
-    global peak
-    while True:
-        status = Path("/proc/self/status").read_text()
-        peak = max(peak, int(status.partition("RssAnon:")[2].split()[0]))
-        time.sleep(0.01)
-threading.Thread(target=watch, daemon=True).start()
-import geoprobe
+SCAN = f"""{WATCH_MEMORY}import geoprobe
 report = geoprobe.scan(sys.argv[1])
 assert report.model.rows == 128_256
 assert all(result.verdict.label != "inconclusive" for result in report.results.values())

@@ -3,13 +3,11 @@
 import gc
 import sys
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import missing
 from test_cli import command
 
 from geoprobe.errors import BadDataError, GeoprobeError, NotFoundError
@@ -19,26 +17,6 @@ from geoprobe.sources.counting import count_tokens
 from geoprobe.sources.models.loading import open_model
 from geoprobe.sources.models.opened import OpenedModel
 from geoprobe.sources.models.tokenizer import word_tokenizer
-
-
-@pytest.fixture(scope="module")
-def two_workers() -> Iterator[None]:
-    try:
-        import ray
-    except ImportError:
-        missing("ray", "ray is not installed")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        patch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        import warnings
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Ray's own making, at start
-            ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1")
-        try:
-            yield
-        finally:
-            ray.shutdown()
 
 
 @pytest.fixture(scope="module")

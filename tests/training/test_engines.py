@@ -1,11 +1,9 @@
 """Runs on Ray give what runs here give."""
 
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from builders import missing
 
 from geoprobe.errors import UsageError
 from geoprobe.training.engines import open_engine
@@ -14,24 +12,6 @@ from geoprobe.training.progress import ProgressListener
 from geoprobe.training.records import RunFacts
 
 MEASURED = {"seconds": 0.0, "evaluation_seconds": 0.0, "peak_memory": 0}
-
-
-@pytest.fixture(scope="module")
-def two_workers() -> Iterator[None]:
-    try:
-        import ray
-    except ImportError:
-        missing("ray", "ray is not installed")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        patch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of Ray's own making, at start
-            ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, _node_ip_address="127.0.0.1")
-        try:
-            yield
-        finally:
-            ray.shutdown()
 
 
 def _all_records(engine: str, experiment: Experiment) -> tuple[Any, list[RunFacts]]:

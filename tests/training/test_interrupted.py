@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import PATHS
 
 SLOW = pytest.mark.slow
 
@@ -19,7 +20,7 @@ def stopped(model: Path, train: Path, data: Path, work: Path, name: str, times: 
     script = Path(__file__).parent / "interrupted_experiment.py"
     done = subprocess.run(
         [sys.executable, "-W", "ignore", script, model, train, data, work, name, str(times), "1"],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        env=os.environ | PATHS,
         capture_output=True,
         text=True,
         timeout=3000,
