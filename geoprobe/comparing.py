@@ -121,7 +121,7 @@ def _question(name: str, labels: Sequence[str], reports: Sequence[Report]) -> Co
 
 def _answer(label: str, result: Result) -> ComparedAnswer:
     null = result.null
-    middle = null.middle()
+    low, high = null.middle() or (None, None)
     return ComparedAnswer(
         label=label,
         verdict=result.verdict,
@@ -130,8 +130,8 @@ def _answer(label: str, result: Result) -> ComparedAnswer:
         null_model=null.model,
         observed=null.observed,
         null_mean=null.mean,
-        null_low=None if middle is None else middle[0],
-        null_high=None if middle is None else middle[1],
+        null_low=low,
+        null_high=high,
         pvalue=null.pvalue,
         by_size=result.by_size(),
         rows=result.rows(),
@@ -140,7 +140,8 @@ def _answer(label: str, result: Result) -> ComparedAnswer:
 
 
 def _other(estimate: Estimate, null: NullDistribution) -> ComparedStatistic:
-    interval, middle = estimate.interval, null.middle()
+    interval = estimate.interval
+    low, high = null.middle() or (None, None)
     return ComparedStatistic(
         name=estimate.label,
         null_model=null.model,
@@ -148,8 +149,8 @@ def _other(estimate: Estimate, null: NullDistribution) -> ComparedStatistic:
         low=None if interval is None else interval.low,
         high=None if interval is None else interval.high,
         null_mean=null.mean,
-        null_low=None if middle is None else middle[0],
-        null_high=None if middle is None else middle[1],
+        null_low=low,
+        null_high=high,
     )
 
 

@@ -124,23 +124,16 @@ def _options() -> Iterator[Choice]:
 def _parameter(choice: Choice) -> inspect.Parameter:
     """A field as an option: numbers as such, several values as a list with commas, seeds as how many."""
     option, kind, default = "--" + choice.name.replace("_", "-"), choice.kind, None
+    shown: dict[str, Any] = {"help": choice.help.replace("[", "\\["), "rich_help_panel": choice.panel}
     if choice.name == "seeds":
-        declared = typer.Option(
-            option, min=1, metavar="INTEGER", help=choice.help.replace("[", "\\["), rich_help_panel=choice.panel
-        )
+        declared = typer.Option(option, min=1, metavar="INTEGER", **shown)
     elif kind is bool:
         flags = option if choice.default is False else f"{option}/{option.replace('--', '--no-')}"
-        declared, default = (
-            typer.Option(flags, help=choice.help.replace("[", "\\["), rich_help_panel=choice.panel),
-            choice.default,
-        )
+        declared, default = typer.Option(flags, **shown), choice.default
     else:
         kind = kind if kind in (int, float) and not choice.several else str
         metavar = "LIST" if choice.several else {int: "INTEGER", float: "NUMBER"}.get(kind, "TEXT")
-        least = choice.bounds.ge if kind is int else None
-        declared = typer.Option(
-            option, min=least, metavar=metavar, help=choice.help.replace("[", "\\["), rich_help_panel=choice.panel
-        )
+        declared = typer.Option(option, min=choice.bounds.ge if kind is int else None, metavar=metavar, **shown)
     if kind is not bool:
         kind = kind | None
     return inspect.Parameter(

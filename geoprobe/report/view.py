@@ -127,12 +127,12 @@ class View:
     conclusion: Conclusion | None = None
 
 
-def quantities(rows: tuple[Row, ...], title: str = "Quantities") -> ShownTable:
+def quantities(rows: tuple[Row, ...]) -> ShownTable:
     """A result's quantities with their intervals, as shown."""
     shown = tuple(
         (escape(row.quantity), _cell(row.value), span(row.low, row.high), escape(row.note, 200)) for row in rows
     )
-    return ShownTable(title, ("quantity", "value", "95% interval", "note"), shown, (False, True, True, False))
+    return ShownTable("Quantities", ("quantity", "value", "95% interval", "note"), shown, (False, True, True, False))
 
 
 def shown_table(table: Table) -> ShownTable:

@@ -10,13 +10,15 @@ from geoprobe.stats.monotone import class_means
 #: x is pooled into cells of this many to the range, which bounds the time whatever n is.
 _CELLS = 100
 _MIN_CELLS = 5
+#: Points at which a curve is given, and the level of its band.
+_GRID, _LEVEL = 60, 0.95
 #: What a degree of freedom costs in cross-validation; 1 is known to give curves that are too rough.
 _COST = 1.4
 
 
 @dataclass(frozen=True, eq=False)
 class SmoothCurve:
-    """(g,) a smoothing spline y on a grid x, its pointwise bootstrap band, and its largest turn (None if monotone)."""
+    """(g,) a smoothing spline y on a grid x, and its pointwise 95% bootstrap band."""
 
     x: Float64[np.ndarray, " g"]
     y: Float64[np.ndarray, " g"]
@@ -30,8 +32,6 @@ def smooth_curve(
     *,
     replicates: int,
     rng: np.random.Generator,
-    grid: int = 60,
-    level: float = 0.95,
 ) -> SmoothCurve | None:
     """Fit a cubic smoothing spline to the mean of y given x; None with fewer than five distinct x.
 
@@ -53,7 +53,7 @@ def smooth_curve(
         return None
     n = np.bincount(cell).astype(np.float64)
     middles, means = (np.bincount(cell, side) / n for side in (x, y))
-    points = np.linspace(middles[0], middles[-1], grid)
+    points = np.linspace(middles[0], middles[-1], _GRID)
     penalty = _penalty(middles, means, n)
     smoother = make_smoothing_spline(middles, np.eye(used.size), n, lam=penalty)(points)
     curve = np.einsum("gk,k->g", smoother, means)
@@ -63,8 +63,7 @@ def smooth_curve(
     errors = classes.errors[within] * np.sqrt(classes.n[within] / n)
     noise = errors * rng.standard_normal((replicates, used.size))
     drawn = curve + np.einsum("rk,gk->rg", noise, smoother)
-    ends = [(1 - level) / 2, (1 + level) / 2]
-    low, high = np.quantile(drawn, ends, axis=0) if replicates else (curve, curve)
+    low, high = np.quantile(drawn, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2], axis=0) if replicates else (curve, curve)
     return SmoothCurve(points, curve, low, high)
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 
 from geoprobe.errors import NotFoundError
@@ -299,10 +298,7 @@ def _fits(shape: ModelShape, setup: Setup) -> bool:
     if device.type == "cuda":
         free, size = torch.cuda.mem_get_info(device)[0], 0.56 if setup.four_bit else 2
     else:
-        free, size = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), 4
-        with suppress(OSError, StopIteration, ValueError):
-            lines = Path("/proc/meminfo").read_text().splitlines()
-            free = int(next(line for line in lines if line.startswith("MemAvailable")).split()[1]) * 1024
+        free, size = psutil.virtual_memory().available, 4
     return bool(shape.parameters * size < free / 2)
 
 
@@ -327,14 +323,11 @@ def _measured(
         reference = starts.get(setup.methods[0]) if setup.match_scale else None
         starts[method] = match_alpha(base, setup, method, setup.seeds[0], few, reference)
     measured = tuple(
-        MethodPlan(
-            plan.method,
-            plan.trainable_parameters,
-            plan.geometry_parameters,
-            plan.memory,
-            costs[plan.method].tokens_per_second,
-            int(model + max(costs[plan.method].memory, 0) * max(1.0, _largest(setup, prepared) / padded)),
-            starts[plan.method],
+        replace(
+            plan,
+            tokens_per_second=costs[plan.method].tokens_per_second,
+            peak_memory=int(model + max(costs[plan.method].memory, 0) * max(1.0, _largest(setup, prepared) / padded)),
+            start=starts[plan.method],
         )
         for plan in methods
     )

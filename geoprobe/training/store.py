@@ -111,8 +111,8 @@ class Store:
         """
         path = self.out / "setup.json"
         if not path.exists():
-            content = msgspec.to_builtins(_Begun(setup.to_dict(), dict(inputs), dict(model), dict(versions), _PROTOCOL))
-            write_whole({path: (json.dumps(content, indent=1) + "\n").encode()})
+            begun = _Begun(setup.to_dict(), dict(inputs), dict(model), dict(versions), _PROTOCOL)
+            write_whole({path: _json(begun)})
             return ()
         saved = from_builtins(_Begun, _read(path), what=f"file {path}")
         changed = [name for name, value in model.items() if saved.model.get(name, value) != value]
@@ -197,7 +197,7 @@ class Store:
 
     def save_step_costs(self, costs: Sequence[StepCost]) -> None:
         """Save what steps cost."""
-        write_whole({self.out / "steps.json": (json.dumps(msgspec.to_builtins(costs), indent=1) + "\n").encode()})
+        write_whole({self.out / "steps.json": _json(costs)})
 
     def matched_alphas(self) -> tuple[MatchedAlpha, ...]:
         """The alphas measured so far."""
@@ -206,7 +206,7 @@ class Store:
 
     def save_matched_alphas(self, alphas: Sequence[MatchedAlpha]) -> None:
         """Save alphas."""
-        write_whole({self.out / "scales.json": (json.dumps(msgspec.to_builtins(alphas), indent=1) + "\n").encode()})
+        write_whole({self.out / "scales.json": _json(alphas)})
 
 
 #: What of a folder is an experiment's.
@@ -256,8 +256,12 @@ def _save(folder: Path, facts: dict[str, Any], predictions: Predictions) -> None
         folder / "predictions" / f"{task}.jsonl": predictions_to_jsonl(lines) for task, lines in predictions.items()
     }
     # the record is put in place last, and says that the rest is there
-    files[folder / "record.json"] = (json.dumps(record, indent=1) + "\n").encode()
+    files[folder / "record.json"] = _json(record)
     write_whole(files)
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(msgspec.to_builtins(value), indent=1) + "\n").encode()
 
 
 def _record(folder: Path) -> tuple[dict[str, Any], Predictions]:

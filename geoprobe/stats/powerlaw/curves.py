@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
-from geoprobe.stats.powerlaw.estimation import PowerLawFit, Support, fit_histogram
+from geoprobe.stats.powerlaw.estimation import PowerLawFit, fit_histogram
 from geoprobe.stats.powerlaw.histogram import Histogram, histogram
 
 
@@ -23,21 +23,15 @@ class XminCurve:
     token_share: Float[np.ndarray, "m"]
 
 
-def alpha_over_xmin(
-    values: ArrayLike,
-    multiplicities: ArrayLike | None = None,
-    *,
-    xmins: ArrayLike | None = None,
-    support: Support = "observed",
-) -> XminCurve:
+def alpha_over_xmin(values: ArrayLike, *, xmins: ArrayLike | None = None) -> XminCurve:
     """Fit the exponent above each of several lower bounds, by default 1, 2, 5, 10, ... and that of `fit`.
 
     A power law holds where the curve is flat; an exponent that moves with the bound belongs to the bound. The default
     bounds go as far as ten distinct counts remain above.
     """
-    counts = histogram(values, multiplicities)
-    bounds = _default_bounds(counts, support) if xmins is None else np.unique(np.asarray(xmins))
-    fits = [fit_histogram(counts, xmin=bound.item(), support=support) for bound in bounds]
+    counts = histogram(values)
+    bounds = _default_bounds(counts) if xmins is None else np.unique(np.asarray(xmins))
+    fits = [fit_histogram(counts, xmin=bound.item()) for bound in bounds]
     return XminCurve(
         xmin=np.array([f.xmin for f in fits]),
         alpha=_column(fits, "alpha"),
@@ -49,11 +43,11 @@ def alpha_over_xmin(
     )
 
 
-def _default_bounds(counts: Histogram, support: Support) -> Int[np.ndarray, "m"]:
+def _default_bounds(counts: Histogram) -> Int[np.ndarray, "m"]:
     highest = int(counts.values[max(0, counts.values.size - 10)])
     decades = 10 ** np.arange(16, dtype=np.int64)
     grid = (decades[:, None] * np.array([1, 2, 5])).ravel()
-    chosen = fit_histogram(counts, support=support).xmin
+    chosen = fit_histogram(counts).xmin
     return np.unique(np.r_[1, grid[grid <= highest], chosen])
 
 

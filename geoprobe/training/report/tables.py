@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from statistics import fmean, median
+from typing import Literal
 
 from geoprobe.report.text import escape
 from geoprobe.results import Cell, Table
@@ -108,15 +109,19 @@ def _points(share: float | None) -> str:
 
 
 def _by_run(result: Outcome, called: dict[str, str]) -> Table:
-    sets = [task.name for task in result.tasks]
-    rows: list[tuple[Cell, ...]] = []
-    if result.base.rights:
-        rows.append(("before training", "", *_percents(result.base.rights, sets)))
-    rows += [(name(run.method), str(run.seed), *_percents(run.rights, sets)) for run in result.final()]
     note = "Percent of questions answered right; the last column counts all questions alike (micro-average)."
-    return Table(
-        "runs", "Accuracy by run", ("method", "seed", *(called[task] for task in sets), "all"), tuple(rows), note
-    )
+    shares = _shares(result, [task.name for task in result.tasks], called, "rights")
+    return Table("runs", "Accuracy by run", *shares, note)
+
+
+def _shares(
+    result: Outcome, sets: Sequence[str], called: dict[str, str], of: Literal["rights", "likelihood_rights"]
+) -> tuple[tuple[str, ...], tuple[tuple[Cell, ...], ...]]:
+    """Columns and rows of the share of each set that is right, before training and by final run."""
+    before = getattr(result.base, of)
+    rows = [("before training", "", *_percents(before, sets))] if before else []
+    rows += [(name(run.method), str(run.seed), *_percents(getattr(run, of), sets)) for run in result.final()]
+    return ("method", "seed", *(called[task] for task in sets), "all"), tuple(rows)
 
 
 def _percents(rights: dict[str, str], sets: Sequence[str]) -> tuple[Cell, ...]:
@@ -130,15 +135,10 @@ def _likelihoods(result: Outcome, called: dict[str, str]) -> Iterator[Table]:
     sets = [task.name for task in result.tasks if any(task.name in run.likelihood_rights for run in result.final())]
     if not sets:
         return
-    rows: list[tuple[Cell, ...]] = []
-    if result.base.likelihood_rights:
-        rows.append(("before training", "", *_percents(result.base.likelihood_rights, sets)))
-    rows += [(name(run.method), str(run.seed), *_percents(run.likelihood_rights, sets)) for run in result.final()]
     yield Table(
         "likelihoods",
         "Accuracy of the likeliest option",
-        ("method", "seed", *(called[task] for task in sets), "all"),
-        tuple(rows),
+        *_shares(result, sets, called, "likelihood_rights"),
         "Percent of questions whose right option has the highest log-likelihood a token: what the model prefers, "
         "whether or not it can say so. Not part of the verdict.",
     )
