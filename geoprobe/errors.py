@@ -13,7 +13,7 @@ Every message names the thing, gives its value and says what to do next.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import ClassVar
 
@@ -71,6 +71,11 @@ def meant(name: str, known: Iterable[str]) -> str:
     """The beginning of a hint that names what is nearest to a name with a slip in it; empty where nothing is near."""
     near = get_close_matches(name.strip().lower(), list(known), 1)
     return f"Is {near[0]} meant? " if near else ""
+
+
+def some_of(names: Sequence[str], limit: int) -> str:
+    """The first of some names, and how many more there are; none is said so."""
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit:,} more" if len(names) > limit else "") or "none"
 
 
 def is_failure(error: BaseException) -> bool:

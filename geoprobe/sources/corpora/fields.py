@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from geoprobe.errors import BadDataError
+from geoprobe.errors import BadDataError, some_of
 
 #: Columns tried, in order, where the user names none.
 FIELDS = ("instruction", "question", "text", "prompt")
@@ -61,5 +61,4 @@ def _missing(field: str, where: str, record: Mapping[str, Any]) -> BadDataError:
 
 
 def _listed(record: Mapping[str, Any]) -> str:
-    names = [str(name) for name in record]
-    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "") or "none"
+    return some_of([str(name) for name in record], 20)

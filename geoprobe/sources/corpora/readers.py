@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from geoprobe.errors import AccessError, NotFoundError, UsageError
+from geoprobe.errors import AccessError, NotFoundError, UsageError, some_of
 from geoprobe.files import escaped_name
 from geoprobe.sources.corpora.corpus import Corpus, bounded
 from geoprobe.sources.corpora.fields import Record, texts
@@ -101,9 +101,8 @@ def folder_corpus(folder: Path, field: str | None) -> Corpus:
     note = f"{len(known):,} file{'s' * (len(known) > 1)}."
     for paths, why in ((skipped, "of a kind that cannot be read"), (links, "links to folders")):
         if paths:
-            shown = ", ".join(escaped_name(str(path.relative_to(folder))) for path in paths[:_SKIPPED_SHOWN])
-            more = f" and {len(paths) - _SKIPPED_SHOWN:,} more" if len(paths) > _SKIPPED_SHOWN else ""
-            note += f" Left out, {why}: {shown}{more}."
+            names = [escaped_name(str(path.relative_to(folder))) for path in paths]
+            note += f" Left out, {why}: {some_of(names, _SKIPPED_SHOWN)}."
     return Corpus(
         escaped_name(folder.resolve().name or str(folder)),
         tuple(partial(read_source, Source.of(path.name, path), field) for path in known),

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from geoprobe.errors import BadDataError, NotFoundError
+from geoprobe.errors import BadDataError, NotFoundError, some_of
 
 #: Last parts of the names of input embeddings, tried in order; the comments name the families.
 _EMBEDDING_ENDS: tuple[str, ...] = (
@@ -122,7 +122,7 @@ def choose_tensor(
             return wanted, (f"The tensor {wanted} was chosen by the user.",)
         raise NotFoundError(
             f"{where} has no matrix named {wanted!r}.",
-            f"Its matrices: {_first(matrices)}. Name one by --tensor.",
+            f"Its matrices: {_listed(matrices)}. Name one by --tensor.",
         )
     known = embedding_by_name(matrices)
     if known is not None:
@@ -137,14 +137,12 @@ def choose_tensor(
         return likely[0], (f"No known name: {likely[0]} was chosen by its shape {matrices[likely[0]]} and name.",)
     raise NotFoundError(
         f"No tensor of {where} looks like a token embedding.",
-        f"Its matrices: {_first(matrices)}. Name the embedding by --tensor.",
+        f"Its matrices: {_listed(matrices)}. Name the embedding by --tensor.",
     )
 
 
-def _first(matrices: Mapping[str, tuple[int, ...]], limit: int = 8) -> str:
-    listed = ", ".join(f"{name} {shape[0]}×{shape[1]}" for name, shape in list(matrices.items())[:limit])
-    more = len(matrices) - limit
-    return (listed or "none") + (f" and {more} more" if more > 0 else "")
+def _listed(matrices: Mapping[str, tuple[int, ...]]) -> str:
+    return some_of([f"{name} {shape[0]}×{shape[1]}" for name, shape in matrices.items()], 8)
 
 
 def text_configs(config: Mapping[str, Any], depth: int = 2) -> list[Mapping[str, Any]]:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from geoprobe.errors import BadDataError, NotFoundError
+from geoprobe.errors import BadDataError, NotFoundError, some_of
 from geoprobe.files import write_whole
 from geoprobe.sources.hub_errors import LacksFileError, offline_error, reachable, translated, unreachable_error
 from geoprobe.sources.hub_responses import patiently
@@ -160,10 +160,10 @@ def gguf_repository(
         return repository, file
     if len(models) == 1:
         return repository, models[0]
-    some = ", ".join(models[:6]) + (f" and {len(models) - 6:,} more" if len(models) > 6 else "")
     if models:
         raise NotFoundError(
-            f"The repository {name} has no weights in safetensors, and {len(models):,} GGUF files: {some}.",
+            f"The repository {name} has no weights in safetensors, and {len(models):,} GGUF files: "
+            f"{some_of(models, 6)}.",
             f"Name one of them as {name}:FILE.",
         )
     raise LacksFileError(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from geoprobe.errors import AccessError, NotFoundError, UsageError
+from geoprobe.errors import AccessError, NotFoundError, UsageError, some_of
 from geoprobe.files import check_not_sparse, given_path, read_small, what_is_at
 from geoprobe.sources.models.checkpoint import read_json
 from geoprobe.sources.models.demo import DEMO_NAME, demo_model
@@ -195,20 +195,18 @@ def _no_weights(folder: Path) -> NotFoundError:
     files = [path.name for path in paths if path.is_file() and path.suffix.lower() in SUFFIXES[:-3]]
     hint = f"Give a folder with one of {', '.join(SUFFIXES[:5])}, or name such a file."
     if models:
-        hint = f"Name one of the folders in it: {_some(models)}."
+        hint = f"Name one of the folders in it: {some_of(models, 6)}."
     elif files:
-        hint = f"Name one of the files in it: {_some(files)}."
+        hint = f"Name one of the files in it: {some_of(files, 6)}."
     elif any(path.suffix.lower() in _OTHERS or path.name == "tf_model.h5" for path in paths):
         hint = "Weights for ONNX, TensorFlow and Flax are not read: save the model as safetensors by transformers."
-    return NotFoundError(f"{folder} holds no weights that can be read; it has {_some(names) or 'nothing'}.", hint)
+    return NotFoundError(
+        f"{folder} holds no weights that can be read; it has {some_of(names, 6) if names else 'nothing'}.", hint
+    )
 
 
 def _weighty(path: Path) -> bool:
     return path.suffix.lower() in (".safetensors", ".gguf") or path.name.startswith("pytorch_model")
-
-
-def _some(names: list[str], limit: int = 6) -> str:
-    return ", ".join(names[:limit]) + (f" and {len(names) - limit:,} more" if len(names) > limit else "")
 
 
 def _file(name: str, path: Path) -> ModelLocation:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from geoprobe.errors import some_of
 from geoprobe.sources.models.checkpoint import read_json
 
 _CONFIG = "tokenizer_config.json"
@@ -138,6 +139,5 @@ def _next_row(backend: Any) -> int:
     return max(size, max(backend.get_added_tokens_decoder(), default=-1) + 1)
 
 
-def _listed(tokens: list[str], limit: int = 5) -> str:
-    more = f" and {len(tokens) - limit:,} more" if len(tokens) > limit else ""
-    return f"{len(tokens):,} ({', '.join(tokens[:limit])}{more})"
+def _listed(tokens: list[str]) -> str:
+    return f"{len(tokens):,} ({some_of(tokens, 5)})"

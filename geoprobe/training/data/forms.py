@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from geoprobe.errors import BadDataError, UsageError
+from geoprobe.errors import BadDataError, UsageError, some_of
 
 #: Who says what: a role of chat templates, and its text.
 Turn = tuple[str, str]
@@ -218,8 +218,7 @@ def _column(record: Mapping[str, Any], name: str, where: str) -> Any:
 
 
 def _listed(record: Mapping[str, Any]) -> str:
-    names = [str(name)[:60] for name in record]
-    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "") or "none"
+    return some_of([str(name)[:60] for name in record], 20)
 
 
 _REPLIES = "each reply is an example, with the turns before it as its question."
