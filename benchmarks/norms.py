@@ -8,7 +8,6 @@ turns. Exits with 1 where a bar is missed.
 """
 
 import argparse
-import json
 import sys
 import tempfile
 import threading
@@ -18,6 +17,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from bfloat16 import write_table
 from table import keep
 
 from geoprobe.data import EmbeddingTable, ModelSource, native_reader
@@ -34,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--folder", default=None)
     with tempfile.TemporaryDirectory(dir=parser.parse_args().folder) as folder:
-        path = write_model(Path(folder) / "model.safetensors")
+        path = write_table(Path(folder) / "model.safetensors", "embed", ROWS, WIDTH)
         table = opened(path)
         _ = opened(path, rows=8).row_statistics  # compiles
         project_four(opened(path, rows=8))
@@ -56,19 +56,6 @@ def main() -> None:
         )
         check(table)
     sys.exit(ratio > RATIO or peak.megabytes > MEGABYTES)
-
-
-def write_model(path: Path) -> Path:
-    size = ROWS * WIDTH * 2
-    header = json.dumps({"embed": {"dtype": "BF16", "shape": [ROWS, WIDTH], "data_offsets": [0, size]}}).encode()
-    header += b" " * (-len(header) % 8)
-    rng = np.random.default_rng(0)
-    with path.open("wb") as file:
-        file.write(len(header).to_bytes(8, "little") + header)
-        for start in range(0, ROWS, 2048):
-            block = rng.standard_normal((min(2048, ROWS - start), WIDTH), dtype=np.float32)
-            file.write((block.view(np.uint32) >> np.uint32(16)).astype("<u2").tobytes())
-    return path
 
 
 def opened(path: Path, rows: int = ROWS) -> EmbeddingTable:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from bfloat16 import write_table
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 ROWS, COLUMNS, PROMPTS, MEGABYTES = 32_768, 512, 150, 4
@@ -44,21 +45,7 @@ def make_model(folder: Path, rows: int, columns: int) -> None:
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer.save(str(folder / "tokenizer.json"))
     (folder / "config.json").write_text(json.dumps({"model_type": "llama", "vocab_size": rows}))
-    header = {
-        "model.embed_tokens.weight": {
-            "dtype": "BF16",
-            "shape": [rows, columns],
-            "data_offsets": [0, 2 * rows * columns],
-        }
-    }
-    described = json.dumps(header).encode()
-    rng = np.random.default_rng(0)
-    with (folder / "model.safetensors").open("wb") as file:
-        file.write(len(described).to_bytes(8, "little") + described)
-        for start in range(0, rows, 4096):
-            block = rng.standard_normal((min(4096, rows - start), columns), np.float32)
-            block *= np.exp(0.2 * rng.standard_normal((len(block), 1), np.float32))
-            file.write((block.view(np.uint32) >> 16).astype(np.uint16).tobytes())
+    write_table(folder / "model.safetensors", "model.embed_tokens.weight", rows, columns, spread=0.2)
 
 
 def make_text(path: Path, megabytes: int, rows: int) -> None:
