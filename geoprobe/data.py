@@ -107,15 +107,7 @@ def _as_float32(array: np.ndarray) -> Float32[np.ndarray, "rows d"]:
 
 @dataclass(frozen=True, eq=False)
 class SampledRows:
-    """A matrix of which some rows are at hand; the others read as NaN.
-
-    Parameters
-    ----------
-    rows : Rows
-        (V, d) the matrix, which is asked for rows at hand only.
-    at_hand : array of bool
-        (V,) which rows may be read.
-    """
+    """A matrix of which some rows are at hand, and asked for; the others read as NaN."""
 
     rows: Rows
     at_hand: Bool[np.ndarray, " v"]

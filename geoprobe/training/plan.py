@@ -167,12 +167,7 @@ def plan_finetune(
     """Say what `geoprobe.finetune` would take, with the same arguments, and write nothing.
 
     `on_step` is called with what is done next. A model that does not fit into half of the memory that is free is not
-    loaded: what it needs is estimated from its shape alone.
-
-    Raises
-    ------
-    GeoprobeError
-        As `geoprobe.finetune`, leaks included.
+    loaded: what it needs is estimated from its shape alone. It raises as `geoprobe.finetune` does, leaks included.
     """
     say = on_step or (lambda _: None)
     say("reading the data, and looking for test questions in it")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from geoprobe.training.setup import BUDGETS
 from geoprobe.training.targets import PAPER_TARGETS
 
 Choices = Mapping[str, Any]
@@ -81,12 +82,6 @@ def _new_tokens(chosen: Choices) -> str:
     return f"{512 if chosen.get('answers') == 'llm-adapters' else 256} (arithmetic), 32 (commonsense)"
 
 
-#: Names of the sets that the paper tests on, after training on Math10K and on Commonsense170K.
-_SETS = {
-    *("multiarith", "gsm8k", "addsub", "aqua", "singleeq", "svamp", "mawps"),
-    *("boolq", "piqa", "siqa", "hellaswag", "winogrande", "arc-easy", "arc-challenge", "openbookqa"),
-}
-
 PAPER: tuple[PaperChoice, ...] = (
     PaperChoice("rank", "rank", "32", _number("rank"), _is("rank", 32)),
     PaperChoice(
@@ -156,7 +151,7 @@ PAPER: tuple[PaperChoice, ...] = (
         "tasks",
         "fifteen: seven arithmetic, eight commonsense",
         _listed("tasks"),
-        lambda chosen: set(chosen.get("tasks") or ()) == _SETS and not chosen.get("questions"),
+        lambda chosen: set(chosen.get("tasks") or ()) == {*BUDGETS["paper"]["tasks"]} and not chosen.get("questions"),
     ),
     PaperChoice(
         "training data",

@@ -90,7 +90,8 @@ def load_training(
         raise BadDataError(f"{source} holds no example to train on: {left}.", "Give data with responses.")
     left_out = f" {counted(empty, 'record')} without a question or a response left out." if empty else ""
     note = f"{name}. {said}{left_out}"
-    return TrainingData(name, tuple(examples), _sha256(examples), note)
+    sha256 = pairs_sha256((example.question, example.response) for example in examples)
+    return TrainingData(name, tuple(examples), sha256, note)
 
 
 def _open(spec: str, data: str | Path | None, offline: bool) -> tuple[str, Iterable[Record], str]:
@@ -130,8 +131,9 @@ def _learned(name: str, row: dict[str, object]) -> dict[str, object]:
     return {**asked, "output": said or (f"{reasoning}\n{ending}" if reasoning else ending)}
 
 
-def _sha256(examples: Iterable[Example]) -> str:
+def pairs_sha256(pairs: Iterable[tuple[str, str]]) -> str:
+    """SHA-256 of questions with what follows them."""
     digest = hashlib.sha256()
-    for example in examples:
-        digest.update(f"{example.question}\0{example.response}\0".encode("utf-8", "surrogatepass"))
+    for asked, said in pairs:
+        digest.update(f"{asked}\0{said}\0".encode("utf-8", "surrogatepass"))
     return digest.hexdigest()

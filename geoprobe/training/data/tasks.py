@@ -5,7 +5,6 @@ A set is a row of `TASKS`; one that the hub has also has a row of `geoprobe.trai
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable
 from contextlib import suppress
@@ -21,6 +20,7 @@ from geoprobe.sources.corpora.fields import Record
 from geoprobe.sources.corpora.hub_sets import HubSet, hub_records
 from geoprobe.sources.corpora.readers import file_records, split_file
 from geoprobe.training.answers.reading import AnswerRules, Kind, Reading, extract, finished, is_right, normalised, read
+from geoprobe.training.data.instructions import pairs_sha256
 from geoprobe.training.data.wording import HUB_SETS, instruction_of, options_of, prompt
 from geoprobe.training.setup import Setup
 
@@ -188,10 +188,7 @@ def read_questions(name: str, kind: Kind, records: Iterable[Record], where: str,
 
 def questions_sha256(questions: Iterable[Question]) -> str:
     """SHA-256 of questions with their answers, whatever file they came in."""
-    digest = hashlib.sha256()
-    for question in questions:
-        digest.update(f"{question.text}\0{question.answer}\0".encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
+    return pairs_sha256((question.text, question.answer) for question in questions)
 
 
 def _question(name: str, kind: Kind, position: int, record: Record, where: str, template: str) -> Question:
