@@ -68,8 +68,10 @@ def _drawn(figure: Figure, width: float) -> str:
     buffer = io.StringIO()
     with styled():
         canvas = canvas_of(figure, width)
-        FigureCanvasSVG(canvas)
-        canvas.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        for patch in (canvas.patch, *(axes.patch for axes in canvas.axes)):  # the page's ground shows through
+            patch.set(facecolor="none", edgecolor="none")
+        # what `savefig` calls, after it has drawn the figure once in vain
+        FigureCanvasSVG(canvas).print_svg(buffer, metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 
 
