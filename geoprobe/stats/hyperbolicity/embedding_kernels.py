@@ -124,6 +124,7 @@ def hyperbolic_stress(theta, distances, gradient):
     radii = np.empty(n)
     reach = np.empty(n)
     half = np.empty(n)
+    shrunk = np.empty(n)
     sines = np.empty(n)
     cosines = np.empty(n)
     outward = np.zeros(n)
@@ -131,6 +132,7 @@ def hyperbolic_stress(theta, distances, gradient):
     for i in range(n):
         reach[i] = min(radii[i] / scale, STEEPEST)
         half[i] = math.exp(0.5 * reach[i])
+        shrunk[i] = 1.0 / half[i]
         sines[i] = math.sinh(reach[i])
         cosines[i] = math.cosh(reach[i])
     for c in range(n * k):
@@ -141,19 +143,21 @@ def hyperbolic_stress(theta, distances, gradient):
     for i in range(n):
         for j in range(i):
             square = squared_gap(units, k * i, k * j, k)
-            up = half[i] / half[j]
-            down = half[j] / half[i]
+            up = half[i] * shrunk[j]
+            down = shrunk[i] * half[j]
             apart = 0.5 * (up - down)
             cross = 0.25 * square
             inside = apart * apart + sines[i] * sines[j] * cross
             root = math.sqrt(inside)
-            length = 2.0 * math.asinh(root)
+            outer = math.sqrt(1.0 + inside)
+            # the inverse hyperbolic sine; of lengths near 0 the digits that it loses are far below those of a miss
+            length = 2.0 * math.log(root + outer)
             miss = scale * length - distances[i, j]
             total += distances[i, j] * distances[i, j]
             left += miss * miss
             stretch += miss * length
             if root > 0:
-                pull = 2.0 * scale * miss / (root * math.sqrt(1.0 + inside))
+                pull = 2.0 * scale * miss / (root * outer)
                 tilt = 0.5 * apart * (up + down)
                 outward[i] += pull * (tilt + cosines[i] * sines[j] * cross)
                 outward[j] += pull * (cosines[j] * sines[i] * cross - tilt)
