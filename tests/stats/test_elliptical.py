@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.spatial.distance import pdist
 
 from geoprobe.stats import hyperbolicity as hyp
 from geoprobe.stats import spaces
@@ -134,6 +135,17 @@ def test_points_that_coincide_or_lie_on_a_line_have_finite_draws(points):
     drawn = elliptical_null(points).draw(3, RNG(0))
     assert drawn.shape[:2] == (3, len(points))
     assert np.isfinite(drawn).all()
+
+
+@pytest.mark.parametrize(("n", "dimension"), [(12, 300), (40, 8), (2, 5)])
+def test_a_cloud_put_back_has_the_distances_and_angles_of_one_put_back_in_all_dimensions(n, dimension):
+    """By scipy's distances, in the dimensions of the points."""
+    null = elliptical_null(cloud(n, dimension, 0.3, 1.0, RNG(10)))
+    drawn = null.draw(1, RNG(11))[0]
+    placed, whole = null.placed(drawn), drawn @ null.axes + null.mean
+    np.testing.assert_allclose(placed @ placed.T, whole @ whole.T, rtol=1e-6)
+    for metric in ("euclidean", "cosine"):
+        np.testing.assert_allclose(pdist(placed, metric), pdist(whole, metric), rtol=1e-5, atol=1e-9)
 
 
 def test_a_tree_stays_far_outside():

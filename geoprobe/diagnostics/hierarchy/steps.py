@@ -57,7 +57,7 @@ def tree_distances(
             permuted[at, draw] = [np.vdot(moved, each) for each in measured]
         shape = elliptical_null(points)
         for draw in range(clouds):
-            cloud = shape.draw(1, cloud_rng)[0] @ shape.axes + shape.mean if len(shape.roots) else points
+            cloud = shape.placed(shape.draw(1, cloud_rng)[0]) if len(shape.roots) else points
             rotated[at, draw] = [np.vdot(centred, _standard(each)) for each in _distances(cloud)]
     return tuple(
         beside(

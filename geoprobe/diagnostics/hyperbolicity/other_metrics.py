@@ -76,7 +76,7 @@ def measure_otherwise(
         drawn: dict[str, list[Float64[np.ndarray, "_ _"]]] = {name: [] for name in metrics}
         for fitted in nulls * replicates:
             # put back where the tokens were: angles are about the origin; only distances are kept of a cloud
-            cloud = fitted.draw(1, stream)[0] @ fitted.axes + fitted.mean
+            cloud = fitted.placed(fitted.draw(1, stream)[0])
             for name, distances in metrics.items():
                 drawn[name].append(distances(cloud))
         for metric, distances in metrics.items():

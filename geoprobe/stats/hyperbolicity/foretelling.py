@@ -10,12 +10,14 @@ no advantage: a tree over flat clusters splits them by noise and foretells worse
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from geoprobe.stats.hyperbolicity.checks import as_points
 from geoprobe.stats.hyperbolicity.joining import neighbour_joining
+from geoprobe.stats.nulls.gaussian import gaussian_points
 
 __all__ = ["FEWEST_DIMENSIONS", "FEWEST_POINTS", "Foretelling", "foretelling"]
 
@@ -91,10 +93,10 @@ def foretelling(points: Shaped[np.ndarray, "n d"], rng: np.random.Generator) -> 
     left, roots, _ = np.linalg.svd(first - first.mean(axis=0), full_matrices=False)
     spaces = {k: _cosines(first, left[:, :k] * roots[:k]) for k in DIMENSIONS if k < min(first.shape)}
     trees, partitions = _trees(gaps)
-    accounts = {
+    accounts: dict[str, dict[Any, Similarity]] = {
         "itself": {0: cosines},
         "space": spaces or {0: cosines},
-        "clusters": {labels.max() + 1: _flat(cosines, labels) for labels in partitions},
+        "clusters": {count: _flat(cosines, labels) for count, labels in partitions.items()},
         "pairs": {share: np.maximum(cosines - np.quantile(cosines[above], 1 - share), 0) for share in PAIRS},
         "tree": trees,
     }
@@ -122,12 +124,18 @@ def _gain(tree: float, other: float, common: float) -> float:
 def _halves(
     rows: Float[np.ndarray, "n d"], rng: np.random.Generator
 ) -> tuple[Float[np.ndarray, "n a"], Float[np.ndarray, "n b"]]:
-    """The rows in the first and in the second half of uniformly turned coordinates."""
+    """The rows in the first and the second half of uniformly turned coordinates, each half up to a rotation of its own.
+
+    The turned axes are the orthonormal columns of a Gaussian matrix. Of each half of that matrix only inner products
+    count, and a few rows have the same ones (`gaussian_points`).
+    """
     n, d = rows.shape
     left, roots, _ = np.linalg.svd(rows @ rows.T if n < d else rows, full_matrices=False)
     own = left * (np.sqrt(roots) if n < d else roots)
-    turned = own @ np.linalg.qr(rng.standard_normal((d, own.shape[1])))[0].T
-    return turned[:, : d // 2], turned[:, d // 2 :]
+    first, second = (gaussian_points(own.shape[1], size, rng).T for size in (d // 2, d - d // 2))
+    axes, upper = np.linalg.qr(np.concatenate([first, second]))
+    axes *= np.sign(np.diag(upper))  # without these the axes would not be uniform
+    return own @ axes[: len(first)].T, own @ axes[len(first) :].T
 
 
 def _cosines(rows: Float[np.ndarray, "n k"], flat: Float[np.ndarray, "n f"] | None = None) -> Similarity:
@@ -169,17 +177,24 @@ def _standardised(similarity: Similarity, above: tuple[np.ndarray, np.ndarray]) 
     return scaled
 
 
-def _trees(gaps: Similarity) -> tuple[dict[int, Similarity], list[Int[np.ndarray, " n"]]]:
-    """Two trees by what pairs have in common on them, and flat partitions cut from average linkage and from Ward's."""
-    from scipy.cluster.hierarchy import cophenet, cut_tree, linkage
+def _trees(gaps: Similarity) -> tuple[dict[int, Similarity], dict[int, Int[np.ndarray, " n"]]]:
+    """Two trees by what pairs have in common on them, and flat partitions cut from Ward's, by how many clusters."""
+    from scipy.cluster.hierarchy import cophenet, linkage
     from scipy.spatial.distance import squareform
 
     flattened = squareform(gaps, checks=False)
-    average = linkage(flattened, "average")
-    ward = linkage(np.sqrt(2 * flattened), "ward")
-    trees = {0: -neighbour_joining(gaps).distances(), 1: -squareform(cophenet(average))}
-    counts = [count for count in CLUSTERS if count < len(gaps)]
-    return trees, [labels for merges in (average, ward) for labels in cut_tree(merges, counts).T]
+    trees = {0: -neighbour_joining(gaps).distances(), 1: -squareform(cophenet(linkage(flattened, "average")))}
+    return trees, _partitions(linkage(np.sqrt(2 * flattened), "ward"))
+
+
+def _partitions(merges: Float[np.ndarray, "m 4"]) -> dict[int, Int[np.ndarray, " n"]]:
+    """The cluster of each point once so many clusters are left, by scipy's list of merges."""
+    n = len(merges) + 1
+    labels, cut = np.arange(n), {}
+    for step, (first, second) in enumerate(merges[:, :2]):
+        labels[(labels == first) | (labels == second)] = n + step
+        cut[n - 1 - step] = labels.copy()
+    return {count: np.unique(cut[count], return_inverse=True)[1] for count in CLUSTERS if count < n}
 
 
 def _flat(cosines: Similarity, labels: Int[np.ndarray, " n"]) -> Similarity:
@@ -190,7 +205,7 @@ def _flat(cosines: Similarity, labels: Int[np.ndarray, " n"]) -> Similarity:
     pairs = (counts := members.sum(axis=0)) * (counts - 1)
     clean = cosines.copy()
     np.fill_diagonal(clean, 0.0)
-    inside = np.einsum("ik,ij,jk->k", members, clean, members, optimize=True)
+    inside = (clean @ members * members).sum(axis=0)
     between = (clean.sum() - inside.sum()) / max(n * (n - 1) - pairs.sum(), 1)
     above = np.divide(inside, pairs, out=np.full(len(pairs), between), where=pairs > 0) - between
     flat: Similarity = (members * above) @ members.T

@@ -82,6 +82,15 @@ class EllipticalNull:
             self._fill(cloud, rng)
         return points
 
+    def placed(self, cloud: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n m"]:
+        """Put a drawn cloud about the mean again, up to a rotation about the origin: k coordinates and one more.
+
+        Distances and angles are those of ``cloud @ axes + mean`` in R^d, at a cost without d.
+        """
+        within = self.axes @ self.mean
+        beyond = float(np.linalg.norm(self.mean - within @ self.axes))
+        return np.column_stack([cloud + within, np.full(len(cloud), beyond)])
+
     def _fill(self, cloud: Float[np.ndarray, "n k"], rng: np.random.Generator) -> None:
         # a row a coordinate: the basis of what is orthogonal to 1/s, turned, is a frame with a 0 before it, reflected
         turned = orthonormal_columns(len(cloud) - 1, self.roots.size, rng)

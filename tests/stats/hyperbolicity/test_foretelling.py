@@ -5,13 +5,16 @@ from itertools import combinations
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.cluster.hierarchy import cut_tree, linkage
 
 from geoprobe.stats import spaces
 from geoprobe.stats.hyperbolicity.foretelling import (
+    CLUSTERS,
     _cosines,
     _flat,
     _gain,
     _halves,
+    _partitions,
     _standardised,
     _starless,
     foretelling,
@@ -142,11 +145,34 @@ def test_the_gain_is_the_difference_of_partial_correlations_by_regression():
 def test_both_halves_together_have_the_inner_products_of_the_rows(shape):
     rows = RNG(4).standard_normal(shape)
     first, second = _halves(rows, RNG(5))
-    assert (first.shape[1], second.shape[1]) == (shape[1] // 2, shape[1] - shape[1] // 2)
+    ranks = [np.linalg.matrix_rank(half) for half in (first, second)]
+    assert ranks == [min(shape[0], size) for size in (shape[1] // 2, shape[1] - shape[1] // 2)]
     np.testing.assert_allclose(first @ first.T + second @ second.T, rows @ rows.T, atol=1e-12)
     assert (np.linalg.norm(first, axis=1) > 0).all()
     again, _ = _halves(rows, RNG(6))
     assert not np.allclose(first @ first.T, again @ again.T)  # turned another way
+
+
+@pytest.mark.parametrize("shape", [(5, 12), (8, 6)])
+def test_halves_have_the_law_of_those_of_rows_turned_by_scipys_rotations(shape):
+    """Two-sample Kolmogorov-Smirnov on inner products within either half."""
+    rows = RNG(7).standard_normal(shape)
+    drawn = [_halves(rows, stream) for stream in RNG(8).spawn(1000)]
+    turned = rows @ stats.ortho_group.rvs(shape[1], size=1000, random_state=9)
+    peers = [(each[:, : shape[1] // 2], each[:, shape[1] // 2 :]) for each in turned]
+    for half in (0, 1):
+        for function in (lambda p: p[0] @ p[0], lambda p: p[0] @ p[1], lambda p: ((p @ p.T) ** 2).sum()):
+            one, other = ([function(halves[half]) for halves in made] for made in (drawn, peers))
+            assert stats.ks_2samp(one, other).pvalue > 1e-3
+
+
+def test_partitions_are_those_of_scipys_cut_tree():
+    merges = linkage(RNG(10).standard_normal((70, 5)), "ward")
+    partitions = _partitions(merges)
+    assert list(partitions) == [count for count in CLUSTERS if count < 70]
+    for labels, peer in zip(partitions.values(), cut_tree(merges, list(partitions)).T, strict=True):
+        together = labels[:, None] == labels
+        np.testing.assert_array_equal(together, peer[:, None] == peer)
 
 
 def test_a_flat_account_is_the_mean_of_pairs_inside_and_between_counted_one_by_one():
