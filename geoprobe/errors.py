@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import ClassVar
 
-# the tree alone; `is_failure` serves those who catch what is not of it, `meant` those who raise
+# the tree alone; `is_failure` serves those who catch what is not of it, `meant` and `some_of` those who raise
 __all__ = ["AccessError", "BadDataError", "GeoprobeError", "NotFoundError", "UsageError"]
 
 

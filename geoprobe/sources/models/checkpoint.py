@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
@@ -19,6 +19,8 @@ from geoprobe.errors import BadDataError, NotFoundError
 from geoprobe.files import read_small, what_is_at
 from geoprobe.sources.models.safetensors import SafetensorsRows, read_array
 from geoprobe.sources.models.safetensors_header import TensorEntry, read_header
+
+T = TypeVar("T")
 
 INDEX = "model.safetensors.index.json"
 #: Bytes of the largest configuration or index: that of a model of 60,000 tensors takes 20 million.
@@ -83,13 +85,7 @@ class SafetensorsFiles:
 
     @cached_property
     def _entries(self) -> dict[str, tuple[Path, TensorEntry]]:
-        found: dict[str, tuple[Path, TensorEntry]] = {}
-        for path in self.paths:
-            for name, entry in read_header(path).items():
-                if name in found:
-                    raise in_two_files(name, found[name][0], path)
-                found[name] = (path, entry)
-        return found
+        return by_name((path, read_header(path)) for path in self.paths)
 
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
         """Shape of every tensor."""
@@ -112,12 +108,18 @@ class SafetensorsFiles:
         return read_array(*self._entries[name])
 
 
-def in_two_files(name: str, first: Path, second: Path) -> BadDataError:
-    """What to raise where two files of a checkpoint hold the same tensor."""
-    return BadDataError(
-        f"The tensor {name!r} is in both {first.name} and {second.name}.",
-        "Name one of the files instead of the folder, or remove the other.",
-    )
+def by_name(
+    files: Iterable[tuple[Path, Mapping[str, T]]],
+    hint: str = "Name one of the files instead of the folder, or remove the other.",
+) -> dict[str, tuple[Path, T]]:
+    """Every tensor of some files with the file that holds it; one that is in two of them is an error."""
+    found: dict[str, tuple[Path, T]] = {}
+    for path, tensors in files:
+        for name, tensor in tensors.items():
+            if name in found:
+                raise BadDataError(f"The tensor {name!r} is in both {found[name][0].name} and {path.name}.", hint)
+            found[name] = (path, tensor)
+    return found
 
 
 def shard_files(folder: Path, single: str) -> list[Path]:

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from geoprobe.errors import BadDataError, NotFoundError
+from geoprobe.sources.models.checkpoint import by_name
 from geoprobe.sources.models.gguf_header import GgufHeader, GgufTensor, read_gguf_header
 
 #: Types whose elements numpy knows; all others are rows of quantised blocks, mapped as bytes.
@@ -138,15 +139,8 @@ def open_gguf(path: Path) -> GgufFile:
 
 def joined(paths: Sequence[Path], headers: Sequence[GgufHeader]) -> GgufFile:
     """A file of the headers of its parts."""
-    tensors: dict[str, tuple[Path, GgufTensor]] = {}
-    for part, header in zip(paths, headers, strict=True):
-        for name, tensor in header.tensors.items():
-            if name in tensors:
-                raise BadDataError(
-                    f"The tensor {name!r} is in both {tensors[name][0].name} and {part.name}.",
-                    "The parts are of different files: download them again.",
-                )
-            tensors[name] = (part, tensor)
+    parts = zip(paths, (header.tensors for header in headers), strict=True)
+    tensors = by_name(parts, "The parts are of different files: download them again.")
     count, stated = headers[0].metadata.get("split.count", 1), headers[0].metadata.get("split.tensors.count")
     if isinstance(count, int) and count > len(paths) and stated != len(tensors):
         raise NotFoundError(

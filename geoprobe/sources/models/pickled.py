@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from geoprobe.errors import BadDataError, NotFoundError
-from geoprobe.sources.models.checkpoint import in_two_files
+from geoprobe.sources.models.checkpoint import by_name
 from geoprobe.versions import install_command
 
 PICKLED_SUFFIXES = (".bin", ".pt", ".pth")
@@ -80,13 +80,7 @@ class PickledFiles:
 
     @cached_property
     def _tensors(self) -> dict[str, tuple[Path, Any]]:
-        entries: dict[str, tuple[Path, Any]] = {}
-        for path in self.paths:
-            for name, tensor in _load(path).items():
-                if name in entries:
-                    raise in_two_files(name, entries[name][0], path)
-                entries[name] = (path, tensor)
-        return entries
+        return by_name((path, _load(path)) for path in self.paths)
 
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
         """Shape of every tensor."""
