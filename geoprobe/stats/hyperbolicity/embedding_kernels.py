@@ -14,6 +14,8 @@ from geoprobe.stats.kernel import kernel
 STEEPEST = 345.0
 """Largest radius over √K: beyond, the product of two hyperbolic sines leaves float64."""
 
+SQRT_2, LOG_2 = math.sqrt(2.0), math.log(2.0)
+
 
 @kernel
 def euclidean_stress(theta, distances, gradient):
@@ -90,12 +92,13 @@ def spherical_stress(theta, distances, gradient):
     for i in range(n):
         for j in range(i):
             square = squared_gap(units, k * i, k * j, k)
-            angle = 2.0 * math.asin(min(1.0, 0.5 * math.sqrt(square)))
+            half = min(1.0, 0.5 * math.sqrt(square))
+            angle = 2.0 * math.asin(half)
             miss = radius * angle - distances[i, j]
             total += distances[i, j] * distances[i, j]
             left += miss * miss
             stretch += miss * angle
-            sine = math.sin(angle)
+            sine = 2.0 * half * math.sqrt((1.0 - half) * (1.0 + half))
             if sine > 1e-12:
                 pull = 2.0 * radius * miss / sine
                 for c in range(k):
@@ -111,7 +114,7 @@ def spherical_stress(theta, distances, gradient):
     return left / total
 
 
-@kernel
+@kernel(forceinline=True)
 def hyperbolic_stress(theta, distances, gradient):
     """``theta``: n points of R^k by the exponential map at an origin, then the logarithm of √K.
 
@@ -122,50 +125,52 @@ def hyperbolic_stress(theta, distances, gradient):
     scale = math.exp(theta[n * k])
     units = np.empty(n * k)
     radii = np.empty(n)
-    reach = np.empty(n)
-    half = np.empty(n)
-    shrunk = np.empty(n)
-    sines = np.empty(n)
-    cosines = np.empty(n)
-    outward = np.zeros(n)
     unit_vectors(theta, k, units, radii, 1e-12 * scale)
+    # a coordinate a row: pairs of a point with all before it are then lines, which LLVM turns into vectors
+    axes = np.ascontiguousarray(units.reshape(n, k).T)
+    slopes = np.zeros((k, n))
+    outward = np.zeros(n)
+    reach = np.minimum(radii / scale, STEEPEST)
+    half, shrunk = np.exp(0.5 * reach), np.exp(-0.5 * reach)
+    sines, cosines = np.sinh(reach), np.cosh(reach)
+    pairs = n * (n - 1) // 2
+    aparts, crosses, insides, lengths = np.empty(pairs), np.empty(pairs), np.empty(pairs), np.empty(pairs)
+    start = 0
     for i in range(n):
-        reach[i] = min(radii[i] / scale, STEEPEST)
-        half[i] = math.exp(0.5 * reach[i])
-        shrunk[i] = 1.0 / half[i]
-        sines[i] = math.sinh(reach[i])
-        cosines[i] = math.cosh(reach[i])
-    for c in range(n * k):
-        gradient[c] = 0.0
+        end = start + i
+        separate(axes, half, shrunk, sines, i, aparts[start:end], crosses[start:end], insides[start:end])
+        start = end
+    hyperbolic_lengths(insides, lengths)
+    turns = np.empty(n)
     total = 0.0
     left = 0.0
     stretch = 0.0
+    start = 0
     for i in range(n):
-        for j in range(i):
-            square = squared_gap(units, k * i, k * j, k)
-            up = half[i] * shrunk[j]
-            down = shrunk[i] * half[j]
-            apart = 0.5 * (up - down)
-            cross = 0.25 * square
-            inside = apart * apart + sines[i] * sines[j] * cross
-            root = math.sqrt(inside)
-            outer = math.sqrt(1.0 + inside)
-            # the inverse hyperbolic sine; of lengths near 0 the digits that it loses are far below those of a miss
-            length = 2.0 * math.log(root + outer)
-            miss = scale * length - distances[i, j]
-            total += distances[i, j] * distances[i, j]
-            left += miss * miss
-            stretch += miss * length
-            if root > 0:
-                pull = 2.0 * scale * miss / (root * outer)
-                tilt = 0.5 * apart * (up + down)
-                outward[i] += pull * (tilt + cosines[i] * sines[j] * cross)
-                outward[j] += pull * (cosines[j] * sines[i] * cross - tilt)
-                turn = 0.5 * pull * sines[i] * sines[j]
-                for c in range(k):
-                    slope = turn * (units[k * i + c] - units[k * j + c])
-                    gradient[k * i + c] += slope
-                    gradient[k * j + c] -= slope
+        end = start + i
+        squares, misses, stretches, outward_here = pull_together(
+            distances[i],
+            half,
+            shrunk,
+            sines,
+            cosines,
+            scale,
+            aparts[start:end],
+            crosses[start:end],
+            insides[start:end],
+            lengths[start:end],
+            outward,
+            turns,
+        )
+        total += squares
+        left += misses
+        stretch += stretches
+        outward[i] += outward_here
+        turn_line(axes, turns, i, slopes)
+        start = end
+    for i in range(n):
+        for c in range(k):
+            gradient[k * i + c] = slopes[c, i]
     shrink = 0.0
     for i in range(n):
         along = across(gradient, units, i, k)
@@ -179,7 +184,88 @@ def hyperbolic_stress(theta, distances, gradient):
     return left / total
 
 
-@kernel("(int64, float64[::1], float64[:, ::1], float64, float64, float64[::1])")
+@kernel(forceinline=True)  # no products and sums in one: points that coincide are exactly 0 apart
+def separate(axes, half, shrunk, sines, i, aparts, crosses, insides):
+    """Of point i and each before it: sinh((a - b) / 2), sin²(t / 2), and sinh²(d / 2√K)."""
+    crosses[:] = 0.0
+    for c in range(axes.shape[0]):
+        axis = axes[c]
+        for j in range(i):
+            gap = axis[i] - axis[j]
+            crosses[j] += 0.25 * gap * gap
+    for j in range(i):
+        aparts[j] = 0.5 * (half[i] * shrunk[j] - shrunk[i] * half[j])
+        insides[j] = aparts[j] * aparts[j] + sines[i] * sines[j] * crosses[j]
+
+
+@kernel(forceinline=True, fastmath={"reassoc", "contract", "nsz"}, error_model="numpy")
+def pull_together(wanted, half, shrunk, sines, cosines, scale, aparts, crosses, insides, lengths, outward, turns):
+    """Sums over a point's line: squared distances, squared misses, misses by length, slope of its radius.
+
+    Slopes of the others' radii are added to ``outward``, and how far a pair turns is written into ``turns``.
+    """
+    i = lengths.shape[0]
+    squares = 0.0
+    misses = 0.0
+    stretches = 0.0
+    own = 0.0
+    for j in range(i):
+        miss = scale * lengths[j] - wanted[j]
+        squares += wanted[j] * wanted[j]
+        misses += miss * miss
+        stretches += miss * lengths[j]
+        steep = math.sqrt(insides[j] * (1.0 + insides[j]))
+        pull = 2.0 * scale * miss / steep if steep > 0 else 0.0
+        tilt = 0.5 * aparts[j] * (half[i] * shrunk[j] + shrunk[i] * half[j])
+        own += pull * (tilt + cosines[i] * sines[j] * crosses[j])
+        outward[j] += pull * (cosines[j] * sines[i] * crosses[j] - tilt)
+        turns[j] = 0.5 * pull * sines[i] * sines[j]
+    return squares, misses, stretches, own
+
+
+@kernel(forceinline=True, fastmath={"reassoc", "contract", "nsz"})
+def turn_line(axes, turns, i, slopes):
+    """Add the slopes that turn point i and those before it towards or from each other."""
+    for c in range(axes.shape[0]):
+        axis, slope_of = axes[c], slopes[c]
+        own = 0.0
+        for j in range(i):
+            slope = turns[j] * (axis[i] - axis[j])
+            slope_of[j] -= slope
+            own += slope
+        slope_of[i] += own
+
+
+@kernel(forceinline=True, fastmath={"contract", "nsz"}, error_model="numpy")
+def hyperbolic_lengths(insides, lengths):
+    """Write 2 asinh √x of each x >= 0, by a logarithm of its own, which unlike the library's comes in vectors.
+
+    That is 2 log z with z = √x + √(1 + x) = 2^e m and m within √½ and √2, whose logarithm is 2 artanh((m - 1) /
+    (m + 1)): a series that ends at float64's last digit. The last digits of a length near 0 that z >= 1 does not hold
+    are far below what a miss is known to.
+    """
+    sums = np.empty(insides.size)
+    for p in range(insides.size):
+        sums[p] = math.sqrt(insides[p]) + math.sqrt(1.0 + insides[p])
+    bits = sums.view(np.uint64)
+    powers, parts = np.empty_like(bits), np.empty_like(bits)
+    for p in range(bits.size):  # exponents as the last digits of 2^52, which makes floats of them
+        powers[p] = (bits[p] >> np.uint64(52)) | np.uint64(0x4330000000000000)
+        parts[p] = (bits[p] & np.uint64(0xFFFFFFFFFFFFF)) | np.uint64(0x3FF0000000000000)
+    exponents, fractions = powers.view(np.float64), parts.view(np.float64)
+    for p in range(insides.size):
+        large = fractions[p] > SQRT_2
+        m = 0.5 * fractions[p] if large else fractions[p]
+        e = exponents[p] - (4503599627370496.0 + 1023.0) + (1.0 if large else 0.0)
+        s = (m - 1.0) / (m + 1.0)
+        q = s * s
+        series = 0.0
+        for odd in range(21, 0, -2):
+            series = series * q + 1.0 / odd
+        lengths[p] = 2.0 * (e * LOG_2 + 2.0 * s * series)
+
+
+@kernel("(int64, float64[::1], float64[:, ::1], float64, float64, float64[::1])", forceinline=True)
 def stress_within(kind, theta, distances, low, high, gradient):
     """Stress in E^k (kind 0), H^k (-1) or S^k (1); outside [low, high] the last variable stands still at the end."""
     if kind == 0:
@@ -280,16 +366,16 @@ def descend(kind, theta, distances, low, high, iterations):
     return value
 
 
-@kernel
+@kernel(forceinline=True, fastmath={"reassoc", "contract", "nsz"})
 def add_multiple(target, source, factor):
     """Add ``factor * source`` to ``target``."""
     for k in range(target.size):
         target[k] += factor * source[k]
 
 
-@kernel
+@kernel(forceinline=True, fastmath={"reassoc", "contract", "nsz"})
 def inner(a, b):
-    """Inner product, summed in order."""
+    """Inner product."""
     total = 0.0
     for k in range(a.size):
         total += a[k] * b[k]

@@ -108,6 +108,22 @@ def test_gradients_equal_finite_differences(kind, width):
     np.testing.assert_allclose(gradient, approx_fprime(theta, value, 1e-7), atol=1e-5 * np.abs(gradient).max())
 
 
+def test_lengths_are_numpys_inverse_hyperbolic_sines():
+    roots = np.concatenate([[0.0, 1e-150, 1e-9, 1e150], np.geomspace(1e-6, 1e6, 999)])
+    lengths = np.empty_like(roots)
+    kernels.hyperbolic_lengths(roots**2, lengths)
+    np.testing.assert_allclose(lengths, 2 * np.arcsinh(roots), rtol=3e-16, atol=1e-15)
+
+
+@pytest.mark.parametrize("kind", [-1, 1])
+def test_points_that_coincide_have_no_gradient_between_them(kind):
+    """The pair's distance is wrong by as much as it may be; both points go where one alone would."""
+    theta = np.append(_rng(3).standard_normal((1, 3)).repeat(2, axis=0).ravel(), 0.0)
+    gradient = np.empty_like(theta)
+    assert kernels.stress_within(kind, theta, np.array([[0.0, 1.0], [1.0, 0.0]]), -9.0, 9.0, gradient) == 1.0
+    np.testing.assert_array_equal(gradient[:6], 0.0)
+
+
 @pytest.mark.parametrize(("kind", "width"), [(0, 3), (-1, 3), (1, 4)])
 @pytest.mark.parametrize("steps", [8, 25])
 def test_so_many_steps_of_descent_come_as_far_as_scipys_with_the_same_memory(kind, width, steps):
