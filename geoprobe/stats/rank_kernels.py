@@ -28,7 +28,12 @@ def by_both(first, levels, second, others):
     """Order of the pairs by `first`, then `second`, by counting; O(n + levels)."""
     n = first.shape[0]
     order = np.arange(n)
-    for codes, extent in ((second, others), (first, levels)):
+    sorted_already = True
+    for i in range(1, n):
+        sorted_already &= second[i - 1] <= second[i]
+    for codes, extent, skipped in ((second, others, sorted_already), (first, levels, False)):
+        if skipped:
+            continue
         start = np.zeros(extent + 1, dtype=np.int64)
         for i in range(n):
             start[codes[i] + 1] += 1
@@ -47,7 +52,8 @@ def by_both(first, levels, second, others):
 def tau_b(first, levels, second, others):
     """Kendall's τ-b of two codings, in [0, levels) and [0, others), in O(n log others + levels); NaN if constant.
 
-    Discordant pairs are counted with a Fenwick tree over the second coding while walking along the first.
+    Discordant pairs are counted with a Fenwick tree over the second coding while walking along the first. Pairs that
+    come in the order of the second are sorted faster.
     """
     n = first.shape[0]
     order = by_both(first, levels, second, others)
@@ -59,13 +65,13 @@ def tau_b(first, levels, second, others):
         level = first[order[begin]]
         end = begin
         while end < n and first[order[end]] == level:
-            # those before with a larger second
-            below = 0
-            k = second[order[end]] + 1
-            while k > 0:
-                below += tree[k]
-                k -= k & -k
-            discordant += begin - below
+            if begin > 0:  # those before with a larger second
+                below = 0
+                k = second[order[end]] + 1
+                while k > 0:
+                    below += tree[k]
+                    k -= k & -k
+                discordant += begin - below
             end += 1
         run = 1
         for position in range(begin, end):
@@ -77,10 +83,16 @@ def tau_b(first, levels, second, others):
                 run = 1
             tied_second += in_second[code]
             in_second[code] += 1
-            k = code + 1
-            while k <= others:
-                tree[k] += 1
-                k += k & -k
+            if begin > 0:
+                k = code + 1
+                while k <= others:
+                    tree[k] += 1
+                    k += k & -k
+        if begin == 0:  # the lowest level is often most of the pairs: the tree is built from it at once
+            for k in range(1, others + 1):
+                tree[k] += in_second[k - 1]
+                if k + (k & -k) <= others:
+                    tree[k + (k & -k)] += tree[k]
         tied_first += (end - begin) * (end - begin - 1) // 2
         begin = end
     pairs = n * (n - 1) // 2

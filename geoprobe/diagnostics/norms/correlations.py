@@ -112,6 +112,7 @@ class _Statistics:
         # rows that a second matrix spoils have no place in its order: they get the middle one
         self.codes = [_codes(np.where(np.isfinite(c), c, np.median(c[np.isfinite(c)]))) for c in map(_some, columns)]
         self.first_trait = 2 + len(others)
+        self.by_norm = np.argsort(self.codes[0][0], kind="stable")
         # the id is the order of merges, frequency in the tokenizer's own training text: to control for it is to
         # control for what is asked
         self.written = [self.first_trait + i for i, name in enumerate(self.traits) if name != TOKEN_ID]
@@ -141,8 +142,10 @@ class _Statistics:
             _off_diagonal(matrix, 1),
             partial_correlation(matrix, 0, 1, self.written),
             _off_diagonal(correlation_matrix(whole), 1),
-            tau_b(codes[seen], levels, norm_codes[seen], norm_levels),
-            tau_b(codes, levels, norm_codes, norm_levels),
+            *(
+                tau_b(codes[rows], levels, norm_codes[rows], norm_levels)
+                for rows in (self.by_norm[all_counts[self.by_norm] > 0], self.by_norm)
+            ),
             _off_diagonal(correlation_matrix(np.stack([log, self.norms[seen]])), 1),
             _off_diagonal(correlation_matrix(np.stack([log_plus_one, self.norms])), 1),
             *(_off_diagonal(matrix, 2 + other) for other in range(len(self.others))),
