@@ -61,7 +61,8 @@ def _tokens(n: int) -> int:
     return 1 if n < 256 else 8 if n < 2048 else 16
 
 
-@triton.jit
+# one compilation whatever the number of tokens
+@triton.jit(do_not_specialize=("n",))
 def _forward(
     x,
     hidden,
@@ -148,7 +149,7 @@ def _forward(
     tl.store(rows + row, h * (scaling * value).to(kind)[:, None], mask=real)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=("n",), do_not_specialize_on_alignment=("value", "by_input", "by_output", "by_log_k"))
 def _backward(
     back,
     hidden,
