@@ -68,8 +68,12 @@ def test_value_and_gradients_are_the_plain_formulas_to_rounding_at_every_rank(r,
     found, expected = (torch.autograd.grad((out * weight).sum(), leaves) for out in (lean, plain))
     with torch.no_grad():
         inferred = apply(y, x, a, b, k, limit=20.0)
+    *found, of_k = found
+    *expected, expected_of_k = expected
     for mine, theirs in zip((lean, inferred, *found), (plain, plain, *expected), strict=True):
         assert float((mine - theirs).detach().norm() / theirs.detach().norm()) < 1e-13
+    # a sum of terms of any sign, each less than the update over K
+    assert abs(of_k - expected_of_k) < 1e-13 * (weight * (plain - y)).abs().sum() / k
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
