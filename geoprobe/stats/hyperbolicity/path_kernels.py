@@ -1,8 +1,9 @@
 # mypy: disable-error-code="no-untyped-def"
-"""Kernel of breadth-first search from every point of a graph."""
+"""Kernels of paths: breadth-first search, shortest paths by Floyd and Warshall, and Prim's spanning tree."""
 
 import numpy as np
 
+from geoprobe.stats.hyperbolicity.simd_kernels import fmin
 from geoprobe.stats.kernel import kernel
 
 
@@ -31,3 +32,38 @@ def hops_from(starts, ends, hops, start, stop):
                     row[y] = step
                     queue[write] = y
                     write += 1
+
+
+@kernel("(float64[:, ::1], int64, int64)")
+def shorten(paths, start, stop):
+    """Shorten the paths between all points by those that lead through points [start, stop)."""
+    n = paths.shape[0]
+    for middle in range(start, stop):
+        onward = paths[middle].copy()
+        for x in range(n):
+            row = paths[x]
+            first = row[middle]
+            if first < np.inf:
+                for y in range(n):
+                    row[y] = fmin(row[y], first + onward[y])
+
+
+@kernel("(float64[:, ::1], boolean[:, ::1])")
+def join_by_tree(distances, joined):
+    """Mark the edges of a minimum spanning tree (Prim 1957), either way."""
+    n = distances.shape[0]
+    reach = distances[0].copy()
+    parents = np.zeros(n, dtype=np.int64)
+    outside = np.ones(n, dtype=np.bool_)
+    outside[0] = False
+    for _ in range(n - 1):
+        best = -1
+        for x in range(n):
+            if outside[x] and (best < 0 or reach[x] < reach[best]):
+                best = x
+        outside[best] = False
+        joined[best, parents[best]] = joined[parents[best], best] = True
+        for x in range(n):
+            if outside[x] and distances[best, x] < reach[x]:
+                reach[x] = distances[best, x]
+                parents[x] = best

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float, Integer
 
-from geoprobe.stats.hyperbolicity.path_kernels import hops_from
+from geoprobe.stats.hyperbolicity.path_kernels import hops_from, join_by_tree, shorten
 from geoprobe.stats.threads import row_blocks, run_tasks
 
 
@@ -15,27 +15,23 @@ def geodesic_distances(
     An edge stands if either end asks for it; ``connect`` adds the minimum spanning tree, so that every point can be
     reached. ValueError if ``neighbours`` is less than 1, or the graph is not connected and ``connect`` is False.
     """
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import minimum_spanning_tree, shortest_path
-
     n = distances.shape[0]
     if neighbours < 1:
         raise ValueError(f"neighbours is {neighbours}; join each point to at least 1.")
-    # scipy reads a zero as "no edge": keep coinciding points joined by the smallest length there is
-    lengths = np.maximum(distances, np.finfo(np.float64).tiny)
-    np.fill_diagonal(lengths, 0.0)
-    others = lengths + np.where(np.eye(n, dtype=bool), np.inf, 0.0)
+    lengths = np.ascontiguousarray(distances, dtype=np.float64)
+    others = np.where(np.eye(n, dtype=bool), np.inf, lengths)
     near = np.argsort(others, axis=1, kind="stable")[:, : min(neighbours, n - 1)]
-    joined = np.zeros((n, n), dtype=bool)
+    joined = np.eye(n, dtype=bool)
     np.put_along_axis(joined, near, True, axis=1)
     if connect:
-        joined |= minimum_spanning_tree(csr_array(lengths)).toarray() > 0
-    joined |= joined.T
-    paths = shortest_path(csr_array(np.where(joined, lengths, 0.0)), method="D", directed=False)
+        join_by_tree(lengths, joined)
+    paths: Float[np.ndarray, "n n"] = np.where(joined | joined.T, lengths, np.inf)
+    for block in row_blocks(n, cost=n * n):  # a kernel call cannot be interrupted: keep each short
+        shorten(paths, *block)
     if not np.isfinite(paths).all():
         x, y = (int(i) for i in np.argwhere(~np.isfinite(paths))[0])
         raise ValueError(f"no path joins points {x} and {y} at {neighbours} neighbours; take more, or connect=True.")
-    return _symmetric(paths)
+    return paths
 
 
 def hop_distances(edges: Integer[np.ndarray, "m 2"], n: int) -> Float[np.ndarray, "n n"]:
@@ -53,9 +49,3 @@ def hop_distances(edges: Integer[np.ndarray, "m 2"], n: int) -> Float[np.ndarray
         x, y = (int(i) for i in np.argwhere(~np.isfinite(hops))[0])
         raise ValueError(f"no path joins points {x} and {y}; keep the largest component.")
     return hops
-
-
-def _symmetric(paths: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n n"]:
-    # Dijkstra adds a path's edges in another order from its other end
-    lower: Float[np.ndarray, "n n"] = np.minimum(paths, paths.T)
-    return lower

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from geoprobe.stats.hyperbolicity.batches import delta_and_diameter
+from geoprobe.stats.nulls.rotation_kernels import fill_trapezoid
 from geoprobe.stats.threads import run_tasks
 
 
@@ -20,10 +21,8 @@ def gaussian_points(n: int, dimension: int, rng: np.random.Generator) -> Float[n
         raise ValueError(f"n is {n} and dimension is {dimension}; both must be at least 1.")
     k = min(n, dimension)
     points = np.zeros((n, k))
-    below = np.tri(n, k, -1, dtype=bool)
-    points[below] = rng.standard_normal(int(below.sum()))
-    diagonal = np.arange(k)
-    points[diagonal, diagonal] = np.sqrt(rng.chisquare(dimension - diagonal))
+    below = rng.standard_normal(n * k - k * (k + 1) // 2)
+    fill_trapezoid(below, np.sqrt(rng.chisquare(dimension - np.arange(k))), points)
     return points
 
 

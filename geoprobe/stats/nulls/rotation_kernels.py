@@ -104,3 +104,16 @@ def gaussian_reflections(gaussians, normals, factors, signs):
             factors[i] = (image - normal[0]) / image
             for j in range(1, normal.shape[0]):
                 normals[i, i + j] = normal[j] / (normal[0] - image)
+
+
+@kernel("(float64[::1], float64[::1], float64[:, ::1])")
+def fill_trapezoid(below, diagonal, points):
+    """Write what stands below the diagonal, row by row, and on it into zeroed ``points``."""
+    start = 0
+    for i in range(points.shape[0]):
+        width = min(i, points.shape[1])
+        for j in range(width):
+            points[i, j] = below[start + j]
+        start += width
+        if i < points.shape[1]:
+            points[i, i] = diagonal[i]
