@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from statistics import fmean
 
@@ -48,7 +48,7 @@ from geoprobe.training.report.words import (
     power_line,
     speed_line,
 )
-from geoprobe.training.verdict import LOSS_RULE, RULE, MethodComparison
+from geoprobe.training.verdict import LOSS_RULE, RULE
 
 #: Share of inputs beyond the maps' limit from which the report warns; K as it is measured leaves 2.5%.
 MANY_BEYOND = 0.1
@@ -178,15 +178,34 @@ def _warnings(result: Outcome) -> Iterator[str]:
 
 
 def _accuracy(result: Outcome) -> Section:
-    lines = {}
-    for one in result.comparisons:
-        if one.overall is not None:
-            difference = one.overall.difference
-            line, power = difference_line(difference), power_line(difference)
-            lines[one.method] = (("Difference", line), ("80% power", power), *bound_lines(difference))
-    verdicts = [(one, one.label, accuracy_reason(one)) for one in result.comparisons]
-    asked, more = "answer more test questions right", learned_by_heart(result)
-    card = _compared("accuracy", asked, verdicts, lines, more, result)
+    edge = edge_of_sweep(result)
+    reference = name(result.methods[0]) if result.methods else ""
+    single = result.comparisons[0] if len(result.comparisons) == 1 else None
+    if single is not None:
+        overall = single.overall
+        lines = (
+            ()
+            if overall is None
+            else (
+                ("Difference", difference_line(overall.difference)),
+                ("80% power", power_line(overall.difference)),
+                *bound_lines(overall.difference),
+            )
+        )
+        question = f"Does {name(single.method)} answer more test questions right than {reference}?"
+        card = Card(
+            "accuracy", question, single.label, f"{accuracy_reason(single)}{learned_by_heart(result)}{edge}", lines
+        )
+    else:
+        answers = tuple(
+            Answer(name(one.method), one.label, difference_line(one.overall.difference) if one.overall else "")
+            for one in result.comparisons
+        )
+        reason = " ".join(map(accuracy_reason, result.comparisons)) or "There is one method, so nothing is compared."
+        reason += learned_by_heart(result) + edge
+        card = Card(
+            "accuracy", f"Do they answer more test questions right than {reference}?", "", reason, answers=answers
+        )
     return Section(
         "accuracy",
         "Accuracy",
@@ -197,27 +216,6 @@ def _accuracy(result: Outcome) -> Section:
         _shown(accuracy_tables(result)),
         accuracy_methods(result),
     )
-
-
-def _compared(
-    anchor: str,
-    what: str,
-    verdicts: Sequence[tuple[MethodComparison, str, str]],
-    lines: Mapping[str, tuple[tuple[str, str], ...]],
-    more: str,
-    result: Outcome,
-) -> Card:
-    """Whether methods do something more than the reference: one by its lines, several side by side by their first."""
-    reference = name(result.methods[0]) if result.methods else ""
-    reason = " ".join(said for _, _, said in verdicts) or "There is one method, so nothing is compared."
-    reason += more + edge_of_sweep(result)
-    if len(verdicts) == 1:
-        ((one, label, _),) = verdicts
-        question = f"Does {name(one.method)} {what} than {reference}?"
-        return Card(anchor, question, label, reason, lines.get(one.method, ()))
-    firsts = {method: first[1] for method, (first, *_) in lines.items()}
-    answers = tuple(Answer(name(one.method), label, firsts.get(one.method, "")) for one, label, _ in verdicts)
-    return Card(anchor, f"Do they {what} than {reference}?", "", reason, answers=answers)
 
 
 def _unseen(result: Outcome) -> Iterator[str]:
@@ -239,13 +237,21 @@ def _unseen(result: Outcome) -> Iterator[str]:
 
 
 def _loss(result: Outcome) -> Section:
-    lines = {
-        one.method: (("Difference", loss_line(one.loss)), *loss_bound_lines(one.loss))
-        for one in result.comparisons
-        if one.loss is not None
-    }
-    verdicts = [(one, one.loss_label, loss_reason(one)) for one in result.comparisons]
-    card = _compared("loss", "learn the training data better", verdicts, lines, "", result)
+    edge = edge_of_sweep(result)
+    reference = name(result.methods[0]) if result.methods else ""
+    single = result.comparisons[0] if len(result.comparisons) == 1 else None
+    if single is not None:
+        lines = () if single.loss is None else (("Difference", loss_line(single.loss)), *loss_bound_lines(single.loss))
+        question = f"Does {name(single.method)} learn the training data better than {reference}?"
+        card = Card("loss", question, single.loss_label, loss_reason(single) + edge, lines)
+    else:
+        answers = tuple(
+            Answer(name(one.method), one.loss_label, loss_line(one.loss) if one.loss else "")
+            for one in result.comparisons
+        )
+        reason = " ".join(map(loss_reason, result.comparisons)) or "There is one method, so nothing is compared."
+        reason += edge
+        card = Card("loss", f"Do they learn the training data better than {reference}?", "", reason, answers=answers)
     figures = tuple(loss_figures(result))
     return Section("loss", "Loss", card, LOSS_RULE, (), figures, _shown(loss_tables(result)), loss_methods(result))
 
