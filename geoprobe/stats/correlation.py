@@ -142,8 +142,10 @@ def partial_correlation(matrix: Float[np.ndarray, "c c"], x: int, y: int, held: 
     pair = matrix[np.ix_([x, y], [x, y])]
     if kept:
         cross = matrix[np.ix_(kept, [x, y])]
+        between = matrix[np.ix_(kept, kept)]
         # covariates may be combinations of each other: what they explain is the same
-        pair = pair - cross.T @ np.linalg.pinv(matrix[np.ix_(kept, kept)], rcond=1e-10, hermitian=True) @ cross
+        inverse = 1 / between if len(kept) == 1 else np.linalg.pinv(between, rcond=1e-10, hermitian=True)
+        pair = pair - cross.T @ inverse @ cross
     left = np.diag(pair)
     if not (left > 1e-9).all():  # what is left by rounding alone is nothing
         return float("nan")
