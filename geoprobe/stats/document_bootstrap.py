@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float, Int64, Integer
+from jaxtyping import Float, Int32, Int64, Integer
 
+from geoprobe.stats.document_kernels import count_cells, count_documents
 from geoprobe.stats.threads import run_tasks
 
 
@@ -24,12 +25,13 @@ def document_bootstrap(
     and is called from several threads.
     """
     documents = len(starts) - 1
-    lengths = np.diff(starts)
+    tokens = _below(ids, size)
 
     def resample(seed: np.random.Generator) -> Float[np.ndarray, " s"]:
         times = np.bincount(seed.integers(documents, size=documents), minlength=documents)
-        counts = np.bincount(ids, weights=np.repeat(times, lengths), minlength=size)
-        return statistics(counts.astype(np.int64))
+        counts = np.zeros(size, dtype=np.int64)
+        count_documents(tokens, starts, times, counts)
+        return statistics(counts)
 
     return np.stack(run_tasks(resample, rng.spawn(replicates)))
 
@@ -48,14 +50,22 @@ def occurrence_bootstrap(
     common: it is taken off where the variances of both are added.
     """
     of = np.repeat(np.arange(len(starts) - 1, dtype=np.int64), np.diff(starts))
-    cells, counts = np.unique(of * size + ids, return_counts=True)
+    cells, sizes = np.unique(of * size + _below(ids, size), return_counts=True)
     types = cells % size
 
     def resample(seed: np.random.Generator) -> Float[np.ndarray, " s"]:
-        weights = counts * seed.poisson(1.0, cells.size)
-        return statistics(np.bincount(types, weights=weights, minlength=size).astype(np.int64))
+        counts = np.zeros(size, dtype=np.int64)
+        count_cells(types, sizes, seed.poisson(1.0, cells.size), counts)
+        return statistics(counts)
 
     return np.stack(run_tasks(resample, rng.spawn(replicates)))
+
+
+def _below(ids: Integer[np.ndarray, " tokens"], size: int) -> Int32[np.ndarray, " tokens"]:
+    """The ids, none of which is outside [0, size)."""
+    if ids.size and not 0 <= int(ids.min()) <= int(ids.max()) < size:
+        raise ValueError(f"ids run from {ids.min()} to {ids.max()}, but there are {size} types.")
+    return np.ascontiguousarray(ids, dtype=np.int32)
 
 
 def variance_between_documents(

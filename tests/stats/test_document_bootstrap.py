@@ -29,6 +29,13 @@ def test_it_matches_counting_by_hand() -> None:
         assert rho == pytest.approx(stats.spearmanr(counts[seen], values[seen]).statistic, abs=1e-12)
 
 
+@pytest.mark.parametrize("bootstrap", [document_bootstrap, occurrence_bootstrap])
+@pytest.mark.parametrize("ids", [[0, 3], [-1, 0]])
+def test_ids_of_no_type_are_refused(bootstrap, ids) -> None:
+    with pytest.raises(ValueError, match="but there are 3 types"):
+        bootstrap(np.array(ids), np.array([0, 2]), 3, lambda counts: counts, 2, np.random.default_rng(0))
+
+
 def bursty_corpus(rng: np.random.Generator, topics: np.ndarray, documents: int) -> tuple[np.ndarray, np.ndarray]:
     texts = [
         rng.choice(topics.shape[1], size=60, p=topics[topic]) for topic in rng.integers(len(topics), size=documents)
