@@ -114,7 +114,7 @@ class Plan:
             + (f", and up to {self.again:,} as long at another alpha" if self.again else ""),
             f"tokens       {self.tokens:,} in all",
             *(line for plan in self.methods for line in _method_lines(plan)),
-            f"GPU          about {hours} in bfloat16 ({_REACHED:.0%} of its peak, estimated from the model's shape)",
+            f"GPU          {hours} in bfloat16 ({_REACHED:.0%} of its peak, estimated from the model's shape)",
             self._time(),
             *(f"not paper's  {one}" for one in other),
             *(f"warning      {warning}" for warning in self.warnings),
@@ -395,9 +395,9 @@ def _gib(size: float) -> str:
 
 
 def _hours(hours: float) -> str:
-    return (
-        f"{hours:,.0f} hours" if hours >= 10 else f"{hours:.1f} hours" if hours >= 0.1 else f"{hours * 60:.1f} minutes"
-    )
+    if hours >= 0.1:
+        return f"{hours:,.0f} hours" if hours >= 10 else f"{hours:.1f} hours"
+    return f"{hours * 60:.1f} minutes" if hours * 60 >= 1 else "less than a minute"
 
 
 def _spoken(seconds: float) -> str:

@@ -51,6 +51,7 @@ def test_a_plan_counts_runs_steps_tokens_and_parameters(
     least, most = min(start.curvatures.values()), max(start.curvatures.values())
     assert f"K about {least:.2g} to {most:.2g} by layer" in said
     assert "% of tokens beyond the maps' limit" in said
+    assert "GPU          less than a minute of one A100, less than a minute of one H100 in bfloat16" in said
     assert list(tmp_path.iterdir()) == []
 
 
