@@ -19,6 +19,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from table import keep
+
 from geoprobe.sources.corpora import open_corpus
 from geoprobe.sources.counting import count_tokens
 from geoprobe.sources.models.loading import open_tokenizer
@@ -35,7 +37,6 @@ from pathlib import Path
 from geoprobe.sources.corpora import open_corpus
 from geoprobe.sources.counting import count_tokens
 from geoprobe.sources.models.loading import open_tokenizer
-from table import keep
 
 peak = 0
 def watch():

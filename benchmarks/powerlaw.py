@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
+from table import keep
+
 # this file bears the name of a peer: its folder must not be looked in
 sys.path = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).parent]
 
@@ -24,7 +26,6 @@ import igraph  # noqa: E402
 import mpmath  # noqa: E402
 import numpy as np  # noqa: E402
 import powerlaw as peer  # noqa: E402
-from table import keep  # noqa: E402
 
 from geoprobe.stats import powerlaw  # noqa: E402
 

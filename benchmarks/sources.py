@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from statistics import median
 
+from table import keep
+
 from geoprobe.sources.models.demo import demo_model
 
 RUNS = 3
@@ -38,7 +40,6 @@ THEIRS = """
 import sys
 from pathlib import Path
 from transformers import AutoModelForCausalLM, AutoTokenizer
-from table import keep
 path = Path(sys.argv[1])
 model = AutoModelForCausalLM.from_pretrained(str(path.parent), gguf_file=path.name)
 tokenizer = AutoTokenizer.from_pretrained(str(path.parent), gguf_file=path.name)
