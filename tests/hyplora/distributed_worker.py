@@ -80,6 +80,23 @@ def main() -> None:
             state = sharded.state_dict()
         # peft's own selection looks for the names of an unwrapped model
         found = {key.replace(".default", ""): value for key, value in state.items() if ".lora_" in key}
+    elif wrapping.startswith("zero3"):
+        import deepspeed
+
+        choices = {
+            "train_micro_batch_size_per_gpu": 2,
+            # with no weight kept whole: those of so small a model would be by default
+            "zero_optimization": {"stage": 3, "stage3_param_persistence_threshold": 0},
+            "zero_allow_untested_optimizer": True,
+            "bf16": {"enabled": "-half" in wrapping},
+        }
+        trainable = [each for each in model.parameters() if each.requires_grad]
+        engine, *_ = deepspeed.initialize(model=model, optimizer=torch.optim.SGD(trainable, lr=0.5), config=choices)
+        part = ids[2 * rank : 2 * rank + 2]
+        engine.backward(engine(input_ids=part, labels=part).loss)
+        engine.step()
+        with deepspeed.zero.GatheredParameters(list(model.parameters())):
+            found = {name: value.clone() for name, value in get_peft_model_state_dict(model).items()}
     else:
         from torch.distributed.fsdp import fully_shard
 
