@@ -15,22 +15,6 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = [
-    "PALETTE",
-    "Axis",
-    "Band",
-    "Bars",
-    "Density",
-    "Figure",
-    "Forest",
-    "Labels",
-    "Layer",
-    "Line",
-    "Points",
-    "Rule",
-    "floats",
-]
-
 Role = Literal["data", "null", "fit", "alternative", "muted", "ink"]
 Scale = Literal["linear", "log"]
 

@@ -22,25 +22,6 @@ from geoprobe.data import ScanInputs
 from geoprobe.errors import NotFoundError, UsageError, meant
 from geoprobe.results import Result
 
-__all__ = [
-    "BUILTIN",
-    "ENTRY_POINT_GROUP",
-    "ON_REQUEST",
-    "Analyzer",
-    "Draws",
-    "Need",
-    "Size",
-    "analyzer_type",
-    "available",
-    "check",
-    "make_analyzer",
-    "needs_of",
-    "result_type",
-    "still_holds",
-    "with_layers",
-    "with_option",
-]
-
 ENTRY_POINT_GROUP = "geoprobe.analyzers"
 
 #: In the order of a report's sections.

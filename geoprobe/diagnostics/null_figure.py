@@ -7,8 +7,6 @@ import numpy as np
 from geoprobe.figure import Axis, Bars, Figure, Rule, floats
 from geoprobe.results import NullDistribution
 
-__all__ = ["null_figure"]
-
 
 def null_figure(
     null: NullDistribution, *, title: str, caption: str, axis: str, draws: str, bars: str, line: str

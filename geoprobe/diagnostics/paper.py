@@ -5,8 +5,6 @@ Yang et al., *Hyperbolic Fine-Tuning for Large Language Models*, NeurIPS 2025, a
 
 from __future__ import annotations
 
-__all__ = ["CITATION", "DELTA", "FINAL_DELTA", "GAMMA_RANGE", "WORD_GROUPS", "WORD_GROUP_NORMS"]
-
 CITATION = "Yang et al., NeurIPS 2025 (arXiv 2410.04010)"
 
 #: Words by falling frequency, group 1 to 4.

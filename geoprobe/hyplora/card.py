@@ -15,8 +15,6 @@ from safetensors import safe_open
 from geoprobe.hyplora.product import LARGEST_LOG_K
 from geoprobe.versions import DISTRIBUTION
 
-__all__ = ["describe"]
-
 _WEIGHTS = "adapter_model.safetensors"
 _SECTION = re.compile(r"<!-- hyplora -->.*?<!-- /hyplora -->\n", re.DOTALL)
 _TEXT = """<!-- hyplora -->

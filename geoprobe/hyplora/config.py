@@ -16,8 +16,6 @@ from geoprobe.hyplora.card import describe
 from geoprobe.hyplora.maps import CHARTS, DEFAULT_LIMIT, LARGEST_LIMIT
 from geoprobe.hyplora.product import LARGEST_LOG_K
 
-__all__ = ["HYPLORA", "HypLoraConfig"]
-
 
 def _peft_type(name: str) -> PeftType:
     """The member of peft's enum of types with this name, which is added if need be.

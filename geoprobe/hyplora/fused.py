@@ -18,8 +18,6 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import forward_ad
 
-__all__ = ["Kernels", "fused", "kernels", "watched"]
-
 #: BᵀB is in a kernel's registers.
 _LARGEST_RANK = 128
 

@@ -15,8 +15,6 @@ from geoprobe.hyplora.inputs import adapted_layers, run_over
 from geoprobe.hyplora.layer import HypLoraLinear
 from geoprobe.hyplora.released import ReleasedSpace
 
-__all__ = ["LayerGeometry", "geometry", "initialize_curvatures"]
-
 Batches = Iterable[Mapping[str, Any] | Tensor]
 
 

@@ -12,8 +12,6 @@ from torch import Tensor, nn
 
 from geoprobe.hyplora.layer import HypLoraLinear
 
-__all__ = ["adapted_layers", "run_over"]
-
 
 def adapted_layers(model: nn.Module, adapter_name: str | None = None) -> dict[str, HypLoraLinear]:
     """Layers with an adapter, or with any, by their name in the base model."""

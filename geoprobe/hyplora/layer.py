@@ -15,8 +15,6 @@ from geoprobe.hyplora.config import HypLoraConfig
 from geoprobe.hyplora.released import ReleasedSpace
 from geoprobe.hyplora.space import Space
 
-__all__ = ["MERGE_REFUSAL", "HypLoraLinear"]
-
 MERGE_REFUSAL = (
     "Cannot merge HypLoRA layers: their update is not linear in the input, so no change of the weights equals it. Keep "
     "the adapter beside the base model, or take geoprobe.hyplora.linear_approximation(model, batches), the best linear "

@@ -23,8 +23,6 @@ from geoprobe.hyplora.inputs import adapted_layers, run_over
 from geoprobe.hyplora.layer import HypLoraLinear
 from geoprobe.hyplora.released import ReleasedSpace
 
-__all__ = ["LayerApproximation", "LinearApproximation", "linear_approximation"]
-
 
 @dataclasses.dataclass(frozen=True)
 class LayerApproximation:

@@ -21,8 +21,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["CHARTS", "DEFAULT_LIMIT", "LARGEST_LIMIT", "RadialFactors", "factor", "factors", "smooth_factor"]
-
 CHARTS = ("exponential", "stereographic")
 
 #: Where S leaves its exact form, unless said otherwise: with both, S(ρ)/ρ is at most 3.76, however long a token.

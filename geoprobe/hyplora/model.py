@@ -14,8 +14,6 @@ from transformers.pytorch_utils import Conv1D
 from geoprobe.hyplora.config import HypLoraConfig
 from geoprobe.hyplora.layer import MERGE_REFUSAL, HypLoraLinear
 
-__all__ = ["HypLoraModel"]
-
 #: Names of an adapter's weights in geoprobe 0.2, and since.
 _RENAMED = {
     "hyplora_adapter.A": "lora_A.weight",

@@ -19,8 +19,6 @@ from torch.autograd.function import FunctionCtx
 from geoprobe.hyplora.fused import fused, watched
 from geoprobe.hyplora.maps import factor, factors, smooth_factor
 
-__all__ = ["LARGEST_LOG_K", "LowRankProduct", "composed_sum", "low_rank_product", "norm_dtype", "token_factor"]
-
 #: Far flatter and far smaller than anything that float32 can tell apart, and no overflow if a run diverges.
 LARGEST_LOG_K = 60.0
 

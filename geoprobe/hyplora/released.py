@@ -28,8 +28,6 @@ from geoprobe.errors import BadDataError, NotFoundError
 from geoprobe.files import write_whole
 from geoprobe.hyplora.config import HypLoraConfig
 
-__all__ = ["ReleasedSpace", "convert_released", "reference_update"]
-
 _RENAMED = {"lora_k": "lora_space.k", "lora_norm_scale": "lora_space.norm_scale"}
 _RENAMED |= {name: name for name in ("lora_A.weight", "lora_B.weight")}
 _KEPT = (

@@ -16,8 +16,6 @@ from torch import Tensor
 
 from geoprobe.hyplora.maps import CHARTS
 
-__all__ = ["gradients", "scaled"]
-
 #: Numbers of x that a program has in registers.
 _TILE = 4096
 

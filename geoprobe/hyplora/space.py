@@ -14,8 +14,6 @@ from geoprobe.hyplora.product import LARGEST_LOG_K, composed_sum, low_rank_produ
 if TYPE_CHECKING:
     from geoprobe.hyplora.config import HypLoraConfig
 
-__all__ = ["Space"]
-
 
 class Space(nn.Module):
     """Hyperbolic space of curvature −1/K, K = K at the start · exp(weight).

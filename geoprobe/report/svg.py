@@ -22,8 +22,6 @@ from geoprobe.scatter import UnpackedScatter, VocabularyScatter
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-__all__ = ["FIGURE_INCHES", "ROLES", "canvas_of", "density_figure", "figure_svg", "styled"]
-
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
 _FONT = re.compile(r"(?:[a-z]+ )*([\d.]+)px .*")

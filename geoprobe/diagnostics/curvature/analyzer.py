@@ -24,16 +24,14 @@ from geoprobe.stats.nulls.elliptical import elliptical_null
 from geoprobe.stats.resampling import monte_carlo_pvalue, student_mean
 from geoprobe.stats.spaces import ladder
 
-__all__ = ["CurvatureAnalyzer"]
-
-LABEL = "Ollivier–Ricci curvature, mean over edges"
+_LABEL = "Ollivier–Ricci curvature, mean over edges"
 MODEL = "directions of each sample drawn anew: covariance and norms about the mean kept, and nothing else"
 #: Different tokens of a text, with as many or fewer of which nothing is said.
-MIN_TEXT_TOKENS = 64
+_MIN_TEXT_TOKENS = 64
 #: Dimensions of Gaussian clouds beside the tokens.
-DIMENSIONS = (2, 8, 32, 128, 512, 2048)
-NAMES: dict[str, tuple[str, str]] = {
-    "ollivier": (LABEL, ""),
+_DIMENSIONS = (2, 8, 32, 128, 512, 2048)
+_NAMES: dict[str, tuple[str, str]] = {
+    "ollivier": (_LABEL, ""),
     "negative": ("share of edges with negative curvature", ""),
     "forman": ("Forman's curvature, mean over edges", ""),
     "hubness": ("hubness", "skewness of how often a token is a neighbour"),
@@ -110,10 +108,10 @@ class CurvatureAnalyzer:
         ollivier = properties[0]
         texts, text_null = self._texts(inputs, rows, text_rng)
         return CurvatureResult(
-            estimate=Estimate("κ", LABEL, ollivier.value, interval),
+            estimate=Estimate("κ", _LABEL, ollivier.value, interval),
             null=NullDistribution(
                 MODEL,
-                f"{LABEL} and over {self.samples} samples of {n} tokens",
+                f"{_LABEL} and over {self.samples} samples of {n} tokens",
                 ollivier.value,
                 tuple(null.ollivier for null in nulls),
                 "two-sided",
@@ -139,7 +137,7 @@ class CurvatureAnalyzer:
         """Tokens that stand together in the texts beside tokens of equal frequency; nothing where texts are too few."""
         sample_rng, null_rng, edge_rng = rng.spawn(3)
         samples = text_samples(inputs, rows, self.text_tokens, self.samples, sample_rng)
-        if not samples or len(samples[0]) <= max(MIN_TEXT_TOKENS, self.neighbours):
+        if not samples or len(samples[0]) <= max(_MIN_TEXT_TOKENS, self.neighbours):
             return (), None
         clouds = [measure(vectors_of(inputs, each), self.neighbours, self.edges, edge_rng)[0] for each in samples]
         nulls = [
@@ -155,7 +153,7 @@ class CurvatureAnalyzer:
         first = properties[0]
         null = NullDistribution(
             EQUALLY_FREQUENT,
-            f"{LABEL} and over {len(samples)} samples of {len(samples[0])} tokens that stand together in the texts",
+            f"{_LABEL} and over {len(samples)} samples of {len(samples[0])} tokens that stand together in the texts",
             first.value,
             tuple(each.ollivier for each in nulls),
             "two-sided",
@@ -180,7 +178,7 @@ class CurvatureAnalyzer:
             if len(space.distances) > self.neighbours:
                 near = within(space.distances, self.neighbours)
                 yield Reference(space.name, float(graph_curvature(near, self.edges, edge_rng)[0].mean()))
-        for width in DIMENSIONS:
+        for width in _DIMENSIONS:
             points = gaussian_rng.standard_normal((n, width))
             curvature = measure(points, self.neighbours, self.edges, edge_rng)[0].ollivier
             yield Reference(f"Gaussian vectors in {width} dimensions", curvature)
@@ -188,8 +186,8 @@ class CurvatureAnalyzer:
     def _too_few(self, n: int) -> CurvatureResult:
         reason = f"Only {n} usable tokens a sample; curvature takes {max(MIN_TOKENS, self.neighbours + 1)}."
         return CurvatureResult(
-            estimate=Estimate("κ", LABEL, None),
-            null=NullDistribution("not simulated: too few tokens", LABEL, None, (), "two-sided", None),
+            estimate=Estimate("κ", _LABEL, None),
+            null=NullDistribution("not simulated: too few tokens", _LABEL, None, (), "two-sided", None),
             verdict=Verdict("inconclusive", reason, RULE),
             samples=(),
             properties=(),
@@ -207,7 +205,7 @@ def _properties(cloud: Cloud, nulls: list[Cloud]) -> Iterator[Property]:
     for field in fields(Cloud):
         value = getattr(cloud, field.name)
         draws = np.array([getattr(null, field.name) for null in nulls])
-        name, note = NAMES[field.name]
+        name, note = _NAMES[field.name]
         pvalue = monte_carlo_pvalue(value, draws, "two-sided")
         yield Property(field.name, name, value, float(draws.mean()), float(draws.std(ddof=1)), pvalue, note)
 

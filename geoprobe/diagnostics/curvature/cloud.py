@@ -11,8 +11,6 @@ from geoprobe.stats.curvature import edges_of, forman_curvature, ollivier_curvat
 from geoprobe.stats.isotropy import participation_ratio
 from geoprobe.stats.neighbours import Neighbours, hubness, intrinsic_dimension, nearest_neighbours, symmetrised
 
-__all__ = ["BINS", "Cloud", "graph_curvature", "measure", "within"]
-
 #: Edges of the histogram of Ollivier–Ricci curvature, which lies between −2 and 1.
 BINS = np.linspace(-2.0, 1.0, 31)
 

@@ -10,8 +10,6 @@ from geoprobe.diagnostics.null_figure import null_figure
 from geoprobe.figure import Axis, Bars, Figure, Forest, Layer, Line, floats
 from geoprobe.results import Estimate, NullDistribution, Result, Row, Table, number
 
-__all__ = ["CurvatureResult", "Property", "Reference"]
-
 
 @dataclass(frozen=True)
 class Property:

@@ -8,8 +8,6 @@ from jaxtyping import Int64
 from geoprobe.data import ScanInputs
 from geoprobe.stats.nulls.tokens import token_classes
 
-__all__ = ["EQUALLY_FREQUENT", "equally_frequent", "text_samples"]
-
 EQUALLY_FREQUENT = "tokens of equal frequency, each in the place of one of the text's"
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from geoprobe.results import Interval, Verdict, VerdictLabel, number, span
 
-__all__ = ["LEVEL", "MIN_TOKENS", "RULE", "judge"]
-
 LEVEL = 0.05
 MIN_TOKENS = 256
 RULE = (

@@ -19,9 +19,7 @@ from geoprobe.results import Estimate, NullDistribution, Result, Verdict
 from geoprobe.stats import powerlaw
 from geoprobe.stats.resampling import monte_carlo_pvalue
 
-__all__ = ["FrequencyAnalyzer"]
-
-MIN_DISTINCT = 10
+_MIN_DISTINCT = 10
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ class FrequencyAnalyzer:
         )
         estimate = Estimate("γ", "count exponent", None)
         fit = source = None
-        if values.size < MIN_DISTINCT:
+        if values.size < _MIN_DISTINCT:
             reason = f"Only {values.size} distinct counts were seen. Give a larger corpus."
             verdict = Verdict("inconclusive", reason, RULE)
         else:
@@ -107,7 +105,7 @@ def _histogram(counts: Int64[np.ndarray, " v"]) -> tuple[Int64[np.ndarray, " k"]
 def _corpus_fit(corpus: TokenCounts) -> CorpusFit:
     values, multiplicities = _histogram(corpus.counts)
     size = (corpus.corpus, corpus.n_documents, corpus.n_tokens, corpus.n_types)
-    if values.size < MIN_DISTINCT:
+    if values.size < _MIN_DISTINCT:
         return CorpusFit(*size, None, None, None)
     fitted = powerlaw.fit(values, multiplicities)
     return CorpusFit(*size, fitted.alpha, fitted.xmin, fitted.ks)

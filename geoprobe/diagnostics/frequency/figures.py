@@ -13,8 +13,6 @@ from geoprobe.diagnostics.null_figure import null_figure
 from geoprobe.figure import Axis, Figure, Layer, Line, Points, Rule, floats
 from geoprobe.results import NullDistribution, number
 
-__all__ = ["frequency_figures", "log_binned"]
-
 Counts = Float64[np.ndarray, " k"]
 
 

@@ -13,11 +13,9 @@ from geoprobe.figure import floats
 from geoprobe.results import Interval
 from geoprobe.stats import powerlaw
 
-__all__ = ["AlternativeFit", "Curve", "TailFit", "describe_tail", "distribution_name"]
-
 MIN_DOCUMENTS = 20
 #: Corpus sizes, in tokens, at which every report gives γ, so that reports can be compared.
-SIZES = (10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000)
+_SIZES = (10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000)
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ def describe_tail(
     seen = counts[counts > 0]
     bounds = powerlaw.alpha_over_xmin(seen)
     total = int(counts.sum())
-    sizes = [size for size in SIZES if size < total] + [total]
+    sizes = [size for size in _SIZES if size < total] + [total]
     by_size = powerlaw.alpha_over_size(counts, sizes, repeats=repeats, rng=rng)
     finite = np.isfinite(by_size.alpha).all(axis=1)
     ranked = powerlaw.rank_frequency(counts, rng=rng)

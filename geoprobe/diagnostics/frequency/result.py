@@ -12,8 +12,6 @@ from geoprobe.diagnostics.paper import CITATION, GAMMA_RANGE
 from geoprobe.figure import Figure
 from geoprobe.results import Result, Row, Table, key_of
 
-__all__ = ["CorpusFit", "FrequencyResult"]
-
 
 @dataclass(frozen=True)
 class CorpusFit:

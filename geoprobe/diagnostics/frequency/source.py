@@ -13,10 +13,8 @@ from geoprobe.data import Documents
 from geoprobe.results import Row, Table, number
 from geoprobe.stats.powerlaw import SourceTest, assess_source
 
-__all__ = ["SourceFit", "SourceRange", "describe_source", "source_rows", "source_table"]
-
-MIN_DOCUMENTS = 40
-SPLITS = 4
+_MIN_DOCUMENTS = 40
+_SPLITS = 4
 
 
 @dataclass(frozen=True)
@@ -64,8 +62,8 @@ def describe_source(
     """Test the counts (V,) of a corpus, and of halves of its documents where they are known."""
     assessed = assess_source(counts, replicates=replicates, rng=rng)
     labels: list[str] = []
-    if documents is not None and len(documents) >= MIN_DOCUMENTS:
-        for _ in range(SPLITS):
+    if documents is not None and len(documents) >= _MIN_DOCUMENTS:
+        for _ in range(_SPLITS):
             first = rng.permutation(len(documents)) < len(documents) // 2
             tokens = np.repeat(first, np.diff(documents.starts))
             labels += [

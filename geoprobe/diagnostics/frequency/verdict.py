@@ -8,8 +8,6 @@ from geoprobe.stats import powerlaw
 from geoprobe.stats.powerlaw.source import SOURCE_RULE
 from geoprobe.stats.powerlaw.verdict import LEVEL, better
 
-__all__ = ["RULE", "judge"]
-
 RULE = (
     f"{SOURCE_RULE} Supported too where the counts themselves are a power law from 1 up: bootstrap p at least {LEVEL}, "
     "and no other law of counts better."

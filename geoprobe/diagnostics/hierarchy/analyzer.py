@@ -25,13 +25,11 @@ from geoprobe.diagnostics.hierarchy.words import Words, token_words
 from geoprobe.errors import UsageError
 from geoprobe.results import Estimate, Interval, NullDistribution, Result, Verdict
 
-__all__ = ["HierarchyAnalyzer"]
-
-LABEL = "share of a parent's children further from the origin than it"
-BY_PARENTS = "bootstrap of parents, each with its children"
+_LABEL = "share of a parent's children further from the origin than it"
+_BY_PARENTS = "bootstrap of parents, each with its children"
 #: Rows from which the covariance of an output matrix is taken, and the smallest of its variances beside their mean.
 _COVARIANCE_ROWS, _SMALLEST = 16_384, 1e-4
-LISTED = 12
+_LISTED = 12
 
 
 @dataclass(frozen=True)
@@ -127,7 +125,7 @@ class HierarchyAnalyzer:
         findings = (*lying.findings, *steps, *near, *parks)
         first = findings[0]
         return HierarchyResult(
-            estimate=Estimate("s", LABEL, first.value, _interval(first)),
+            estimate=Estimate("s", _LABEL, first.value, _interval(first)),
             null=first.nulls[0],
             verdict=judge(
                 {finding.key: finding for finding in findings},
@@ -171,7 +169,7 @@ def _causal(table: EmbeddingTable, words: Words) -> Float64[np.ndarray, "n d"] |
 def _interval(finding: Finding) -> Interval | None:
     if finding.low is None or finding.high is None:
         return None
-    return Interval(finding.low, finding.high, BY_PARENTS)
+    return Interval(finding.low, finding.high, _BY_PARENTS)
 
 
 def _largest(words: Words, norms: Float64[np.ndarray, " n"]) -> tuple[Parent, ...]:
@@ -179,7 +177,7 @@ def _largest(words: Words, norms: Float64[np.ndarray, " n"]) -> tuple[Parent, ..
     parents = words.parents[children]
     counts = np.bincount(parents, minlength=len(norms))
     larger = np.bincount(parents, weights=norms[children] > norms[parents], minlength=len(norms))
-    order = np.argsort(-counts, kind="stable")[:LISTED]
+    order = np.argsort(-counts, kind="stable")[:_LISTED]
     return tuple(
         Parent(words.names[word], int(counts[word]), float(larger[word] / counts[word]))
         for word in order.tolist()
@@ -200,8 +198,8 @@ def _too_few(taxonomy: Taxonomy, words: Words) -> HierarchyResult:
     n = len(words.children)
     reason = f"Only {n} pairs of {taxonomy.name} have words of one token each here; the verdict takes {MIN_PAIRS}."
     return HierarchyResult(
-        estimate=Estimate("s", LABEL, None),
-        null=NullDistribution("not simulated: too few pairs", LABEL, None, (), "two-sided", None),
+        estimate=Estimate("s", _LABEL, None),
+        null=NullDistribution("not simulated: too few pairs", _LABEL, None, (), "two-sided", None),
         verdict=Verdict("inconclusive", reason, RULE),
         taxonomy=taxonomy.name,
         taxonomy_sha256=taxonomy.sha256,

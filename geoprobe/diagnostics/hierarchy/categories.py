@@ -23,8 +23,6 @@ from geoprobe.stats.resampling import bootstrap_ratio_of_groups
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-__all__ = ["FEWEST", "Categories", "categories", "category_findings"]
-
 #: Words that a category must have, and its parent beside it, and each of its parts.
 FEWEST = 20
 

@@ -13,8 +13,6 @@ from geoprobe.figure import floats
 from geoprobe.results import NullDistribution, Row, Table
 from geoprobe.stats.resampling import monte_carlo_pvalue
 
-__all__ = ["RANDOM", "SHUFFLED", "SWAPPED", "Finding", "beside", "finding_table", "z_of"]
-
 SHUFFLED = "words of equal frequency in the taxonomy's places"
 SWAPPED = "parents swapped for words of equal frequency"
 RANDOM = "any of the words in the taxonomy's places"

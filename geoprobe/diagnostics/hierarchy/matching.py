@@ -11,8 +11,6 @@ from jaxtyping import Float64, Int64
 
 from geoprobe.stats.nulls.tokens import token_classes
 
-__all__ = ["blocks_of", "explained", "shuffled"]
-
 #: Words of a block; some blocks have up to twice as many, or all words of a class.
 BLOCK = 16
 #: Knots of a spline inside its range, at even quantiles of the distinct values.

@@ -15,14 +15,12 @@ from geoprobe.diagnostics.hierarchy.words import Words
 from geoprobe.stats.correlation import average_ranks, correlation_matrix, fisher_interval, partial_correlation
 from geoprobe.stats.resampling import bootstrap_ratio_of_groups
 
-__all__ = ["CENTRES", "Depth", "Radial", "radial"]
-
 #: Key of each centre from which lengths are measured, and its name.
 CENTRES = {"origin": "from the origin", "mean": "from the mean vector"}
 #: (n,) distance of each word from each of these.
 Lengths = dict[str, Float64[np.ndarray, " n"]]
 #: Words that a depth must have to be drawn.
-FEWEST = 10
+_FEWEST = 10
 #: Columns of the correlation matrix: depth, both lengths, occurrences, merge rank.
 _DEPTH, _HELD = 0, [3, 4]
 
@@ -128,7 +126,7 @@ def radial(
     low, high = np.quantile(by_depth, [0.025, 0.975], axis=0)
     by_depths = [
         Depth(depth, int(sizes[depth]), *(float(each[depth]) for each in (means, by_depth.mean(axis=0), low, high)))
-        for depth in np.flatnonzero(sizes >= FEWEST).tolist()
+        for depth in np.flatnonzero(sizes >= _FEWEST).tolist()
     ]
     return Radial(tuple(findings), tuple(by_depths))
 

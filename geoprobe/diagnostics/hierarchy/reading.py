@@ -12,8 +12,6 @@ from geoprobe.files import escaped_name, given_path, what_is_at
 from geoprobe.sources.corpora.streams import Source
 from geoprobe.sources.corpora.tables import csv_rows
 
-__all__ = ["WORDNET", "find_taxonomy", "read_taxonomy"]
-
 WORDNET = "wordnet"
 _CHILD, _PARENT = "child", "parent"
 _SUFFIXES = (".csv", ".tsv")

@@ -9,8 +9,6 @@ from geoprobe.diagnostics.hierarchy.finding import SWAPPED, Finding, beside
 from geoprobe.diagnostics.hierarchy.matching import shuffled
 from geoprobe.stats.resampling import bootstrap_ratio_of_groups
 
-__all__ = ["NEAREST", "relatives", "right_angles"]
-
 #: Neighbours among which a parent is sought.
 NEAREST = 10
 _BLOCK = 128

@@ -12,8 +12,6 @@ from geoprobe.diagnostics.null_figure import null_figure
 from geoprobe.figure import Axis, Band, Figure, Forest, Line, Points, Rule, floats
 from geoprobe.results import Estimate, NullDistribution, Result, Row, Table, number
 
-__all__ = ["HierarchyResult", "Parent"]
-
 METHODS = (
     "A word of the taxonomy counts if it is one token that starts a word. It stands where its first (most frequent) "
     "sense does; its parent is the nearest concept above that is the first sense of another such word. Rows with all "

@@ -16,8 +16,6 @@ from geoprobe.diagnostics.hierarchy.words import Words
 from geoprobe.stats.nulls.elliptical import elliptical_null
 from geoprobe.stats.resampling import student_mean
 
-__all__ = ["METRICS", "ROTATED", "tree_distances"]
-
 METRICS = {"distance": "Euclidean distance", "angle": "cosine distance about the mean vector"}
 ROTATED = "directions drawn anew, covariance and norms kept"
 

@@ -11,8 +11,6 @@ from jaxtyping import Int64
 
 from geoprobe.errors import BadDataError
 
-__all__ = ["DEEPEST", "Taxonomy"]
-
 #: Steps below a root; WordNet has 18. Time goes with words times depth.
 DEEPEST = 200
 

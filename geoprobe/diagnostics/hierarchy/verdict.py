@@ -5,8 +5,6 @@ from __future__ import annotations
 from geoprobe.diagnostics.hierarchy.finding import Finding
 from geoprobe.results import Verdict, number, span
 
-__all__ = ["LEVEL", "LITTLE", "MIN_PAIRS", "RULE", "judge"]
-
 LEVEL = 0.05
 #: Pairs with fewer of which nothing is said.
 MIN_PAIRS = 200

@@ -15,8 +15,6 @@ from geoprobe.diagnostics.hierarchy.taxonomy import Taxonomy
 from geoprobe.errors import AccessError, BadDataError, NotFoundError
 from geoprobe.files import what_is_at
 
-__all__ = ["DATA", "INDEX", "find_wordnet", "read_wordnet"]
-
 DATA, INDEX = "data.noun", "index.noun"
 #: Where Debian's wordnet-base, WordNet's own installation and Homebrew put the files.
 _USUAL = ("/usr/share/wordnet", "/usr/local/WordNet-3.0/dict", "/opt/homebrew/opt/wordnet/dict")

@@ -12,8 +12,6 @@ from geoprobe.data import EmbeddingTable
 from geoprobe.diagnostics.hierarchy.taxonomy import Taxonomy
 from geoprobe.diagnostics.norms.token_traits import starts_a_word
 
-__all__ = ["Words", "token_words"]
-
 #: A vocabulary has upper case if so many of its words do.
 _CASED = 0.01
 

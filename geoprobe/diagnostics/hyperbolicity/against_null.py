@@ -14,8 +14,6 @@ from geoprobe.results import Table
 from geoprobe.stats.multiplicity import holm
 from geoprobe.stats.resampling import draw_until_clear, monte_carlo_test
 
-__all__ = ["LEVEL", "MARGIN", "NullTest", "check_draws", "corrected", "null_test", "test_table"]
-
 LEVEL = 0.05
 #: Holland's index must lie so far below its null, of the 0.5 between a tree and noise: what is less is no finding,
 #: however many draws say that it is there.

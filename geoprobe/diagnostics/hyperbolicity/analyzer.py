@@ -24,10 +24,8 @@ from geoprobe.diagnostics.hyperbolicity.verdict import MIN_PROMPTS, RULE, judge
 from geoprobe.results import Estimate, Interval, NullDistribution, Result, Verdict
 from geoprobe.stats.hyperbolicity import euclidean_distances
 
-__all__ = ["HyperbolicityAnalyzer"]
-
-MIN_POINTS = 4
-ROTATED_NULL = "directions drawn anew by a random rotation: covariance and norms about the mean kept"
+_MIN_POINTS = 4
+_ROTATED_NULL = "directions drawn anew by a random rotation: covariance and norms about the mean kept"
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ class HyperbolicityAnalyzer:
     max_tokens: Size = 256
     replicates: Draws = 99
     tested: Size = 16
-    tokens: Annotated[int, msgspec.Meta(ge=MIN_POINTS)] = 64
+    tokens: Annotated[int, msgspec.Meta(ge=_MIN_POINTS)] = 64
     sets: Size = 6
     nested_sets: Size = 16
     draws: Draws = 199
@@ -78,7 +76,7 @@ class HyperbolicityAnalyzer:
         null_rng, interval_rng, tree_rng, triple_rng, map_rng = rng.spawn(5)
         # of a sampled table, only prompts all of whose tokens were read are prompts at all
         whole = [self._whole(corpus, inputs.embedding) for corpus in inputs.prompts]
-        long_enough = [[ids for ids in kept if len(np.unique(ids)) >= MIN_POINTS] for kept in whole]
+        long_enough = [[ids for ids in kept if len(np.unique(ids)) >= _MIN_POINTS] for kept in whole]
         usable = [[ids for ids in kept if inputs.embedding.finite[ids].all()] for kept in long_enough]
         chosen = [(corpus.corpus, ids) for corpus, kept in zip(inputs.prompts, usable, strict=True) for ids in kept]
         looked_at = [ids for kept in whole for ids in kept]
@@ -90,10 +88,10 @@ class HyperbolicityAnalyzer:
             "dimension": inputs.embedding.dimension,
         }
         if len(chosen) < MIN_PROMPTS:
-            return _too_few(f"{len(chosen)} prompts of at least {MIN_POINTS} distinct tokens were found", described)
+            return _too_few(f"{len(chosen)} prompts of at least {_MIN_POINTS} distinct tokens were found", described)
         ordinary = usable_rows(inputs)
         seen = drawable(inputs, ordinary[inputs.counts[ordinary] > 0])
-        if seen < MIN_POINTS:
+        if seen < _MIN_POINTS:
             return _too_few(f"{seen} ordinary tokens were seen", described)
         relative = relative_delta(inputs, [ids for _, ids in chosen])
         # a repeated token is a point at distance 0 from its twin and adds nothing to δ: neither repeats it
@@ -126,7 +124,7 @@ class HyperbolicityAnalyzer:
         return HyperbolicityResult(
             estimate=Estimate("h", "Holland's index of random tokens", first.observed, interval),
             null=NullDistribution(
-                model=ROTATED_NULL,
+                model=_ROTATED_NULL,
                 statistic=f"Holland's index, mean over {tree.n_sets} sets of {tree.n_tokens} random tokens",
                 observed=first.observed,
                 distribution=tree.null,
@@ -186,7 +184,7 @@ def _too_few(what: str, described: dict[str, Any]) -> HyperbolicityResult:
 def _warnings(n_short: int, n_not_finite: int, n_cut: int, max_tokens: int, dimension: int) -> tuple[str, ...]:
     warnings = []
     if n_short:
-        warnings.append(f"{n_short} prompts have fewer than {MIN_POINTS} distinct tokens and were left out.")
+        warnings.append(f"{n_short} prompts have fewer than {_MIN_POINTS} distinct tokens and were left out.")
     if n_not_finite:
         warnings.append(f"{n_not_finite} prompts hold a token whose row is NaN or infinite and were left out.")
     if n_cut:

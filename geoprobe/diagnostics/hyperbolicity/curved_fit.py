@@ -11,9 +11,7 @@ from jaxtyping import Float64
 from geoprobe.results import Table
 from geoprobe.stats.hyperbolicity import euclidean_distances, stress_of_points
 
-__all__ = ["CurvedFit", "fit_spaces", "fit_table"]
-
-SPACES = {"E": "flat", "H": "hyperbolic", "S": "spherical"}
+_SPACES = {"E": "flat", "H": "hyperbolic", "S": "spherical"}
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ def fit_table(fits: tuple[CurvedFit, ...]) -> Table:
         tuple(
             (
                 fit.subject,
-                f"{SPACES.get(fit.space, fit.space)} {fit.space}{fit.dimension}",
+                f"{_SPACES.get(fit.space, fit.space)} {fit.space}{fit.dimension}",
                 fit.n_points,
                 fit.curvature,
                 fit.stress,

@@ -16,22 +16,10 @@ from geoprobe.stats.hyperbolicity import delta_basepoint_batch
 from geoprobe.stats.nulls import delta_basepoint_gaussian_null
 from geoprobe.stats.resampling import bootstrap_mean, monte_carlo_pvalue
 
-__all__ = [
-    "CorpusDelta",
-    "DeltaTest",
-    "PromptDelta",
-    "corpus_delta",
-    "corpus_figure",
-    "corpus_table",
-    "delta_test",
-    "norm_null",
-    "paper_table",
-    "prompt_figure",
-    "relative_delta",
-]
-
-PROMPTS_A_CALL = 16
-NORM_NULL = "random directions in the same dimension, one for each distinct token, at its distance from the mean vector"
+_PROMPTS_A_CALL = 16
+_NORM_NULL = (
+    "random directions in the same dimension, one for each distinct token, at its distance from the mean vector"
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +62,7 @@ class CorpusDelta:
 
 def relative_delta(inputs: ScanInputs, prompts: list[Int64[np.ndarray, " _"]]) -> Float64[np.ndarray, " m"]:
     """Relative δ of each prompt, a few prompts' vectors in memory at a time."""
-    parts = [prompts[start : start + PROMPTS_A_CALL] for start in range(0, len(prompts), PROMPTS_A_CALL)]
+    parts = [prompts[start : start + _PROMPTS_A_CALL] for start in range(0, len(prompts), _PROMPTS_A_CALL)]
     vectors = inputs.embedding.vectors
     return np.concatenate([delta_basepoint_batch([vectors.take(ids) for ids in part]).relative for part in parts])
 
@@ -99,7 +87,7 @@ def delta_test(
     low, high = bootstrap_mean(relative, rng)
     means, mean = simulated.mean(axis=1), float(relative.mean())
     null = NullDistribution(
-        model=NORM_NULL,
+        model=_NORM_NULL,
         statistic="relative δ, mean over prompts",
         observed=mean,
         distribution=floats(means),

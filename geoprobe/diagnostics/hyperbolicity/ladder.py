@@ -13,15 +13,13 @@ from geoprobe.figure import Axis, Band, Figure, Forest, Layer, Line, Points, Rol
 from geoprobe.stats.hyperbolicity import delta_basepoint, delta_plot, euclidean_distances
 from geoprobe.stats.spaces import ladder
 
-__all__ = ["Rung", "SizePoint", "holland_index", "index_by_size", "ladder_figure", "reference_ladder", "size_figure"]
-
 #: Every quadruple up to so many points; the number of them grows with the fourth power.
-EXACT_POINTS = 64
+_EXACT_POINTS = 64
 #: Random triples beyond, each with every fourth point.
-TRIPLES = 4000
-SIZES = (16, 32, 64, 128, 256, 512, 1024, 2048)
+_TRIPLES = 4000
+_SIZES = (16, 32, 64, 128, 256, 512, 1024, 2048)
 #: Sets of each size, no more than the points of the largest.
-MOST_SETS = 8
+_MOST_SETS = 8
 
 
 @dataclass(frozen=True)
@@ -48,8 +46,8 @@ class SizePoint:
 
 
 def holland_index(distances: Float64[np.ndarray, "n n"], rng: np.random.Generator) -> float:
-    """Holland's index, over all quadruples up to `EXACT_POINTS` points and over a sample of them beyond."""
-    samples = None if len(distances) <= EXACT_POINTS else TRIPLES
+    """Holland's index, over all quadruples up to `_EXACT_POINTS` points and over a sample of them beyond."""
+    samples = None if len(distances) <= _EXACT_POINTS else _TRIPLES
     return delta_plot(distances, samples=samples, rng=rng).mean
 
 
@@ -68,8 +66,8 @@ def index_by_size(
     """Relative δ and Holland's index of more and more random rows."""
     order = rng.permutation(usable)
     sizes = []
-    for n in SIZES:
-        sets = min(MOST_SETS, SIZES[-1] // n, len(order) // n)
+    for n in _SIZES:
+        sets = min(_MOST_SETS, _SIZES[-1] // n, len(order) // n)
         if sets < 1:
             break
         clouds = [euclidean_distances(vectors_of(inputs, ids)) for ids in order[: sets * n].reshape(sets, n)]

@@ -13,10 +13,8 @@ from geoprobe.stats.hyperbolicity.foretelling import FEWEST_DIMENSIONS, FEWEST_P
 from geoprobe.stats.resampling import student_mean
 from geoprobe.stats.threads import run_tasks
 
-__all__ = ["Nesting", "measure_nesting", "nesting_table"]
-
 #: Tokens of a set: enough for seven levels of a binary tree.
-POINTS = 128
+_POINTS = 128
 
 
 @dataclass(frozen=True)
@@ -66,7 +64,7 @@ def measure_nesting(
     inputs: ScanInputs, subject: str, rows: np.ndarray, sets: int, rng: np.random.Generator
 ) -> Nesting | None:
     """Sets of these rows (u,), drawn each on its own; None where there are too few rows or dimensions."""
-    n = min(POINTS, drawable(inputs, rows))
+    n = min(_POINTS, drawable(inputs, rows))
     if n < FEWEST_POINTS or inputs.embedding.dimension < FEWEST_DIMENSIONS:
         return None
     # the whole of a small vocabulary would be the same set again and again: one is enough

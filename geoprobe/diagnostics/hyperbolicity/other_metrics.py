@@ -23,15 +23,13 @@ from geoprobe.stats.hyperbolicity import (
 from geoprobe.stats.nulls.elliptical import elliptical_null
 from geoprobe.stats.resampling import monte_carlo_test
 
-__all__ = ["METRICS", "OtherMeasure", "measure_otherwise", "other_table"]
-
 #: Points each point is joined to along the neighbour graph.
-NEIGHBOURS = 10
+_NEIGHBOURS = 10
 
 
 def _geodesics(points: Float64[np.ndarray, "n k"]) -> Float64[np.ndarray, "n n"]:
     # among a dozen points ten neighbours are nearly all of them, and the paths are straight
-    return geodesic_distances(euclidean_distances(points), min(NEIGHBOURS, max(2, len(points) // 8)))
+    return geodesic_distances(euclidean_distances(points), min(_NEIGHBOURS, max(2, len(points) // 8)))
 
 
 METRICS: dict[str, Callable[[Float64[np.ndarray, "n k"]], Float64[np.ndarray, "n n"]]] = {

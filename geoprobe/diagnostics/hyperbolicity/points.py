@@ -9,8 +9,6 @@ from jaxtyping import Float64, Int64
 
 from geoprobe.data import ScanInputs
 
-__all__ = ["draw_rows", "drawable", "even_shares", "first_distinct", "thinned", "usable_rows", "vectors_of"]
-
 
 def even_shares(available: Sequence[int], wanted: int) -> list[int]:
     """How many of the `wanted` prompts each corpus gives, as even as they allow: what one lacks, the others give."""

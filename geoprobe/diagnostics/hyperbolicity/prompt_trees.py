@@ -15,10 +15,8 @@ from geoprobe.figure import Axis, Figure, Labels, Line, floats
 from geoprobe.results import number
 from geoprobe.stats.hyperbolicity import euclidean_distances, neighbour_joining
 
-__all__ = ["PromptTree", "extreme_prompts", "join_prompt", "tree_figure"]
-
 #: Fewest and most distinct tokens of a prompt that is drawn.
-FEWEST, MOST = 10, 40
+_FEWEST, _MOST = 10, 40
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ def extreme_prompts(
     inputs: ScanInputs, chosen: Sequence[tuple[str, Int64[np.ndarray, " _"]]], holland: Float64[np.ndarray, " m"]
 ) -> tuple[PromptTree, ...]:
     """The prompts with the lowest and the highest Holland index, among those long enough to be worth a look."""
-    long_enough = [place for place, (_, ids) in enumerate(chosen) if len(np.unique(ids)) >= FEWEST]
+    long_enough = [place for place, (_, ids) in enumerate(chosen) if len(np.unique(ids)) >= _FEWEST]
     if len(long_enough) < 2:
         return ()
     trees = []
@@ -60,7 +58,7 @@ def extreme_prompts(
         ("least", max(long_enough, key=lambda place: holland[place])),
     ):
         corpus, ids = chosen[place]
-        rows = first_distinct(ids, MOST)
+        rows = first_distinct(ids, _MOST)
         tokens = tuple(inputs.embedding.tokens[row] for row in rows)
         trees.append(join_prompt(which, corpus, float(holland[place]), tokens, vectors_of(inputs, rows)))
     return tuple(trees)

@@ -28,8 +28,6 @@ from geoprobe.figure import Figure
 from geoprobe.results import Estimate, NullDistribution, Result, Row, Table, number
 from geoprobe.word_map import WordMap
 
-__all__ = ["HyperbolicityResult"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class HyperbolicityResult(Result):

@@ -14,19 +14,17 @@ from geoprobe.results import number
 from geoprobe.stats.hyperbolicity import stress_of_points
 from geoprobe.word_map import Places, WordMap
 
-__all__ = ["TokenMap", "map_figures", "map_tokens", "word_map"]
-
 #: Words shown, at most and at least; the time of a fit grows with their square.
-MOST, FEWEST = 40, 8
+_MOST, _FEWEST = 40, 8
 #: Draws of the null.
-DRAWS = 4
+_DRAWS = 4
 #: Words that a still picture has room to name.
-NAMED = 18
+_NAMED = 18
 _LETTERS = 3
 #: Characters of a word, as labels stand side by side.
-LONGEST = 24
+_LONGEST = 24
 #: Radii from the middle at which a word is drawn at most: what is further is on the rim to any eye, and to any drag.
-FARTHEST = 20.0
+_FARTHEST = 20.0
 
 
 @dataclass(frozen=True)
@@ -50,9 +48,9 @@ def map_tokens(inputs: ScanInputs, usable: Int64[np.ndarray, " u"], rng: np.rand
     """Place the most frequent words; None where there are too few, or all lie in one place."""
     rows = _words(inputs, usable)
     points = vectors_of(inputs, rows)
-    if len(rows) < FEWEST or not np.ptp(points, axis=0).any():
+    if len(rows) < _FEWEST or not np.ptp(points, axis=0).any():
         return None
-    fitted = stress_of_points(points - points.mean(axis=0), 2, replicates=DRAWS, rng=rng)
+    fitted = stress_of_points(points - points.mean(axis=0), 2, replicates=_DRAWS, rng=rng)
     null = fitted.null.mean(axis=0)
     return TokenMap(
         tuple(_short(inputs.embedding.tokens[row].strip()) for row in rows.tolist()),
@@ -66,7 +64,7 @@ def map_tokens(inputs: ScanInputs, usable: Int64[np.ndarray, " u"], rng: np.rand
 
 
 def _short(word: str) -> str:
-    return word if len(word) <= LONGEST else f"{word[: LONGEST - 1]}…"
+    return word if len(word) <= _LONGEST else f"{word[: _LONGEST - 1]}…"
 
 
 def in_disk(tangents: Float64[np.ndarray, "n 2"], curvature: float) -> Float64[np.ndarray, "n 2"]:
@@ -75,7 +73,7 @@ def in_disk(tangents: Float64[np.ndarray, "n 2"], curvature: float) -> Float64[n
     if curvature == 0:  # flat: the disk is the plane around its middle
         lengths = np.linalg.norm(tangents, axis=1) / max(np.linalg.norm(tangents, axis=1).max(), 1e-300)
     directions = tangents / np.maximum(np.linalg.norm(tangents, axis=1), 1e-300)[:, None]
-    placed: Float64[np.ndarray, "n 2"] = directions * np.tanh(np.minimum(lengths, FARTHEST) / 2)[:, None]
+    placed: Float64[np.ndarray, "n 2"] = directions * np.tanh(np.minimum(lengths, _FARTHEST) / 2)[:, None]
     return placed
 
 
@@ -88,9 +86,9 @@ def _words(inputs: ScanInputs, usable: Int64[np.ndarray, " u"]) -> Int64[np.ndar
         word = inputs.embedding.tokens[row].strip()
         if word.isalpha() and len(word) >= _LETTERS:
             chosen.setdefault(word.lower(), row)
-        if len(chosen) == MOST:
+        if len(chosen) == _MOST:
             break
-    return np.array(list(chosen.values()) if len(chosen) >= FEWEST else order[:MOST], dtype=np.int64)
+    return np.array(list(chosen.values()) if len(chosen) >= _FEWEST else order[:_MOST], dtype=np.int64)
 
 
 def _pairs(points: Float64[np.ndarray, "n 2"]) -> Places:
@@ -151,10 +149,10 @@ def _still(
     return Figure(
         name,
         f"Frequent words in the {plane} plane",
-        f"The most frequent words, {NAMED} of them named, placed so that distances come near those of their "
+        f"The most frequent words, {_NAMED} of them named, placed so that distances come near those of their "
         f"embeddings. Kruskal's stress is {stress}; of draws that keep covariance and norms {null}.",
         around,
         around,
-        (*under, Points(x, y, "", "data", 4.0), Labels(x[:NAMED], y[:NAMED], tokens[:NAMED], "", "ink")),
+        (*under, Points(x, y, "", "data", 4.0), Labels(x[:_NAMED], y[:_NAMED], tokens[:_NAMED], "", "ink")),
         aspect=1.0,
     )

@@ -36,14 +36,12 @@ from geoprobe.stats.nulls.elliptical import EllipticalNull, elliptical_null
 from geoprobe.stats.resampling import bootstrap_mean, student_mean
 from geoprobe.stats.threads import run_tasks
 
-__all__ = ["MATCHED", "PROMPT_POINTS", "ROTATED", "TESTS", "TreeLikeness", "measure", "null_index"]
-
 #: Distinct tokens of a prompt that are tested: thousands of draws are read quadruple by quadruple.
 PROMPT_POINTS = 40
 #: Memory for the vectors of every seen token; a larger vocabulary is read anew for each draw.
-POOL_BYTES = 128 << 20
+_POOL_BYTES = 128 << 20
 #: Tokens of a set that are embedded in curved spaces, and the dimension of these.
-FIT_POINTS, FIT_DIMENSION = 24, 4
+_FIT_POINTS, _FIT_DIMENSION = 24, 4
 #: Tests that are corrected together.
 TESTS = 4
 
@@ -124,8 +122,8 @@ def measure(
         "prompts": [vectors_of(inputs, first_distinct(ids, PROMPT_POINTS)) for ids in prompts],
         **{name: [pool[:n]] for name, pool in pools.items()},
     }
-    few = {name: thinned(pool, FIT_POINTS) for name, pool in pools.items()}
-    fitted = {name: of for name, of in few.items() if len(of) >= FIT_DIMENSION + 2 and np.ptp(of, axis=0).any()}
+    few = {name: thinned(pool, _FIT_POINTS) for name, pool in pools.items()}
+    fitted = {name: of for name, of in few.items() if len(of) >= _FIT_DIMENSION + 2 and np.ptp(of, axis=0).any()}
     return TreeLikeness(
         tests=corrected([test for test, _ in drafts]),
         n_prompts=len(prompts),
@@ -138,7 +136,7 @@ def measure(
             inputs, usable if inputs.embedding.weights is None else np.sort(chosen["random tokens"]), size_rng
         ),
         others=measure_otherwise(others, other_draws, other_rng) if other_draws else (),
-        fits=fit_spaces(fitted, FIT_DIMENSION, fit_draws, fit_rng) if fit_draws else (),
+        fits=fit_spaces(fitted, _FIT_DIMENSION, fit_draws, fit_rng) if fit_draws else (),
         nesting=tuple(each for each in nesting if each is not None),
         n_sets=len(chosen["random tokens"]) // n,
     )
@@ -185,7 +183,7 @@ def _prompt_tests(
     classes = token_classes(inputs.counts, excluded=excluded)
     # what may be drawn is read once where it fits: tokens of a prompt are seen, and so are those of their classes
     pool = np.flatnonzero(inputs.counts > 0)
-    kept = vectors_of(inputs, pool) if pool.size * inputs.embedding.dimension * 8 <= POOL_BYTES else None
+    kept = vectors_of(inputs, pool) if pool.size * inputs.embedding.dimension * 8 <= _POOL_BYTES else None
     rotation_rng, matching_rng, interval_rng = rng.spawn(3)
 
     def matched(count: int) -> Float64[np.ndarray, " batch"]:

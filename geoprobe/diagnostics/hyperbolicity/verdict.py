@@ -8,8 +8,6 @@ from geoprobe.diagnostics.hyperbolicity.nesting import Nesting
 from geoprobe.diagnostics.hyperbolicity.treelikeness import MATCHED, ROTATED, TreeLikeness
 from geoprobe.results import Verdict, VerdictLabel, number
 
-__all__ = ["MIN_PROMPTS", "RULE", "judge"]
-
 MIN_PROMPTS = 10
 RULE = (
     "The vocabulary decides. It is more tree-like than its covariance and norms explain where Holland's index of "

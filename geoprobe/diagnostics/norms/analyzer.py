@@ -35,10 +35,8 @@ from geoprobe.stats.correlation import permutation_null
 from geoprobe.stats.resampling import monte_carlo_pvalue
 from geoprobe.stats.weighted import effective_size, weighted_spearman
 
-__all__ = ["NormsAnalyzer"]
-
 #: Rows named in a warning.
-NAMED = 10
+_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -174,5 +172,5 @@ def _warnings(table: EmbeddingTable, equal: Bool[np.ndarray, " v"]) -> tuple[str
 
 def _named(mask: Bool[np.ndarray, " v"]) -> str:
     rows = np.flatnonzero(mask)
-    first = ", ".join(f"{row}" for row in rows[:NAMED].tolist())
-    return f"{rows.size:,} (row{'s' if rows.size > 1 else ''} {first}{', …' if rows.size > NAMED else ''})"
+    first = ", ".join(f"{row}" for row in rows[:_NAMED].tolist())
+    return f"{rows.size:,} (row{'s' if rows.size > 1 else ''} {first}{', …' if rows.size > _NAMED else ''})"

@@ -12,9 +12,7 @@ from geoprobe.diagnostics.norms.curve import NormCurve
 from geoprobe.figure import Axis, Band, Figure, Layer, Line, Points, floats
 from geoprobe.results import Table, number
 
-__all__ = ["FrequencyClass", "class_figure", "class_table", "frequency_classes"]
-
-EDGES = (1, 2, 5, 20, 100, 500, 2_000, 10_000, 50_000, 250_000, 1_000_000, 10_000_000)
+_EDGES = (1, 2, 5, 20, 100, 500, 2_000, 10_000, 50_000, 250_000, 1_000_000, 10_000_000)
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class FrequencyClass:
 def frequency_classes(counts: Int64[np.ndarray, " n"], norms: Float64[np.ndarray, " n"]) -> tuple[FrequencyClass, ...]:
     """Tokens (n,) by their occurrences; classes without a token are left out."""
     classes = []
-    for low, above in pairwise((*EDGES, np.iinfo(np.int64).max)):
+    for low, above in pairwise((*_EDGES, np.iinfo(np.int64).max)):
         mine = (counts >= low) & (counts < above)
         members = norms[mine]
         if members.size:

@@ -16,31 +16,14 @@ from geoprobe.stats.document_bootstrap import document_bootstrap, occurrence_boo
 from geoprobe.stats.rank_kernels import ranks_within, tau_b
 from geoprobe.stats.subjects import spearman_influence, subject_effect, subjects_of
 
-__all__ = [
-    "CONTROLLED",
-    "HEAD",
-    "KENDALL",
-    "MIN_SEEN",
-    "PEARSON",
-    "SEEN",
-    "SPEARMAN",
-    "Confound",
-    "Correlation",
-    "Correlations",
-    "confound_figure",
-    "confound_table",
-    "correlate",
-    "correlation_figure",
-]
-
 MIN_SEEN = 50
-MIN_DOCUMENTS = 20
-HEAD_THRESHOLDS = (10, 100, 1_000)
+_MIN_DOCUMENTS = 20
+_HEAD_THRESHOLDS = (10, 100, 1_000)
 SPEARMAN, KENDALL, PEARSON = "Spearman's ρ", "Kendall's τ-b", "Pearson's r with log frequency"
 SEEN, WHOLE, CONTROLLED = "all seen tokens", "whole vocabulary, frequency plus one", "traits of the text held"
 HEAD = "tokens seen at least"
 BY_DOCUMENTS = "two-way: types, those of one subject together, and documents"
-BY_TOKENS = "Fisher's z, tokens taken as independent"
+_BY_TOKENS = "Fisher's z, tokens taken as independent"
 _KEYS = {
     SPEARMAN: "spearman rho",
     KENDALL: "kendall tau b",
@@ -176,7 +159,7 @@ def correlate(
     seen = np.flatnonzero(counts)
     sizes = [counts.size if name == WHOLE else seen.size for name, _ in statistics.names]
     documents, effect, between = inputs.documents, 1.0, np.zeros(values.size)
-    by_documents = documents is not None and len(documents) >= MIN_DOCUMENTS
+    by_documents = documents is not None and len(documents) >= _MIN_DOCUMENTS
     if documents is not None and by_documents:
         corpus = (documents.ids, documents.starts, inputs.counts.size, statistics)
         drawn = document_bootstrap(*corpus, bootstrap, rng)
@@ -219,7 +202,7 @@ def correlate(
         tuple(filter(_exists, [*coefficients[:2], *_head(counts, statistics.norms, effect), *coefficients[2:]])),
         tuple(confounds),
         tuple(filter(_exists, distances)),
-        BY_DOCUMENTS if by_documents else BY_TOKENS,
+        BY_DOCUMENTS if by_documents else _BY_TOKENS,
         effect,
     )
 
@@ -227,7 +210,7 @@ def correlate(
 def _head(counts: Int64[np.ndarray, " r"], norms: Float64[np.ndarray, " r"], effect: float) -> list[Correlation]:
     """ρ among ever more frequent tokens: few, so that chance over tokens, not over documents, is what matters."""
     correlations = []
-    for least in HEAD_THRESHOLDS:
+    for least in _HEAD_THRESHOLDS:
         frequent = counts >= least
         if frequent.sum() >= MIN_SEEN:
             one = spearman(counts[frequent], norms[frequent])

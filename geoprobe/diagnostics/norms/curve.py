@@ -15,11 +15,9 @@ from geoprobe.results import Row, number
 from geoprobe.stats.monotone import class_means, isotonic, monotone_test
 from geoprobe.stats.smooth import smooth_curve
 
-__all__ = ["MONOTONE_LEVEL", "NormCurve", "curve_rows", "norm_curve"]
-
 #: Level of the test that a relation is monotone.
 MONOTONE_LEVEL = 0.05
-REPLICATES = 999
+_REPLICATES = 999
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ def norm_curve(
     level = np.log(counts)
     classes = class_means(level, norms)
     classes = replace(classes, errors=classes.errors * math.sqrt(effect))
-    tested = monotone_test(classes, replicates=REPLICATES, rng=rng)
+    tested = monotone_test(classes, replicates=_REPLICATES, rng=rng)
     free = smooth_curve(level, norms, replicates=bootstrap, rng=rng)
     if tested is None or free is None:
         return None

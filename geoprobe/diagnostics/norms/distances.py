@@ -13,21 +13,9 @@ from geoprobe.results import Table
 from geoprobe.stats.centres import geometric_median, principal_direction
 from geoprobe.stats.rows import RowStatistics, project
 
-__all__ = [
-    "FROM_MEAN",
-    "MEDIAN_SAMPLE",
-    "NORM",
-    "Distance",
-    "RowGeometry",
-    "distance_table",
-    "other_distances",
-    "row_geometry",
-    "summarise",
-]
-
-NORM, SCALED = "norm: distance from the origin", "norm after the look-up factor"
+NORM, _SCALED = "norm: distance from the origin", "norm after the look-up factor"
 FROM_MEAN, FROM_MEDIAN = "distance from the mean vector", "distance from the geometric median"
-OUTPUT = "output matrix: "
+_OUTPUT = "output matrix: "
 #: Rows, evenly spread over the table, from which the geometric median and the principal direction are taken.
 MEDIAN_SAMPLE = 4096
 
@@ -97,7 +85,7 @@ def other_distances(here: RowGeometry, there: RowGeometry | None, size: int) -> 
             fitted = np.full(size, np.nan)
             taken = min(size, values.size)
             fitted[:taken] = values[:taken]
-            distances[OUTPUT + name] = fitted
+            distances[_OUTPUT + name] = fitted
     return distances
 
 
@@ -113,7 +101,7 @@ def summarise(
     known = {correlation.name: correlation for correlation in rest}
     columns: list[tuple[str, Float64[np.ndarray, " v"], Correlation | None]] = [(NORM, norms, first)]
     if scale != 1.0:
-        columns.append((SCALED, norms * scale, first))
+        columns.append((_SCALED, norms * scale, first))
     columns += [(name, values, known.get(name)) for name, values in others.items()]
     return tuple(
         _distance(name, values[seen & np.isfinite(values)], correlation)

@@ -11,11 +11,9 @@ from geoprobe.results import Row, number
 from geoprobe.stats import powerlaw
 from geoprobe.stats.radial import fit_radial, radial_bootstrap, radial_goodness
 
-__all__ = ["RadialLink", "link_radii", "link_rows"]
-
-MIN_DISTINCT = 10
+_MIN_DISTINCT = 10
 #: A count exponent is fitted to every type many times: the interval needs no more.
-RESAMPLES = 100
+_RESAMPLES = 100
 
 
 @dataclass(frozen=True)
@@ -51,13 +49,13 @@ def link_radii(
 ) -> RadialLink | None:
     """Fit both distributions to counts (n,) and norms (n,) of the seen tokens; None where there is too little data."""
     fitted = fit_radial(radii)
-    if fitted is None or np.unique(counts).size < MIN_DISTINCT:
+    if fitted is None or np.unique(counts).size < _MIN_DISTINCT:
         return None
-    zetas = radial_bootstrap(radii, 2 * RESAMPLES, rng)
+    zetas = radial_bootstrap(radii, 2 * _RESAMPLES, rng)
     zetas = zetas[np.isfinite(zetas)]
     error = float(zetas.std(ddof=1))
     gamma = powerlaw.fit(counts).alpha
-    by_types = powerlaw.bootstrap(counts, replicates=RESAMPLES, rng=rng).alpha
+    by_types = powerlaw.bootstrap(counts, replicates=_RESAMPLES, rng=rng).alpha
     implied = low = high = scale = None
     holds = False
     if fitted.zeta > 0:
@@ -74,7 +72,7 @@ def link_radii(
         smallest=fitted.low,
         largest=fitted.high,
         ks=fitted.ks,
-        pvalue=radial_goodness(fitted, RESAMPLES - 1, rng),
+        pvalue=radial_goodness(fitted, _RESAMPLES - 1, rng),
         gamma=gamma,
         gamma_low=by_types.low,
         gamma_high=by_types.high,

@@ -23,8 +23,6 @@ from geoprobe.figure import Figure
 from geoprobe.results import Result, Row, Table, number
 from geoprobe.scatter import VocabularyScatter
 
-__all__ = ["NormsResult"]
-
 METHODS = (
     "A token's norm is the Euclidean length of its row of the input embedding, as stored; a factor that the "
     "model applies after look-up changes no rank. Coefficients are over the tokens seen in the corpora or, with every "

@@ -9,11 +9,9 @@ from geoprobe.data import EmbeddingTable
 from geoprobe.figure import Axis
 from geoprobe.scatter import VocabularyScatter, pack_scatter
 
-__all__ = ["vocabulary_scatter"]
-
 #: Where tokens that never occur are drawn: a logarithm has no place for 0.
-UNSEEN_AT = 0.5
-GROUPS = ("seen", "unseen", "special token", "row of no token", "unusual row")
+_UNSEEN_AT = 0.5
+_GROUPS = ("seen", "unseen", "special token", "row of no token", "unusual row")
 
 
 def vocabulary_scatter(
@@ -39,14 +37,14 @@ def vocabulary_scatter(
         "vocabulary",
         title="The whole vocabulary",
         caption="Every row of the table by the occurrences of its token and its norm. Tokens that do not occur are "
-        f"drawn at {UNSEEN_AT}."
+        f"drawn at {_UNSEEN_AT}."
         + (f" Rows that hold NaN or infinity have no place: {left_out:,}." if left_out else ""),
         x=Axis("occurrences in the corpora", "log"),
         y=Axis("norm of the embedding"),
-        x_values=np.where(counts[rows] > 0, counts[rows], UNSEEN_AT),
+        x_values=np.where(counts[rows] > 0, counts[rows], _UNSEEN_AT),
         y_values=norms[rows],
         groups=kinds[rows],
-        group_names=GROUPS,
+        group_names=_GROUPS,
         rows=rows,
         tokens=[table.tokens[row] for row in rows],
         x_exact=counts[rows],

@@ -11,8 +11,6 @@ from jaxtyping import Float64, Int64
 
 from geoprobe.data import EmbeddingTable
 
-__all__ = ["TOKEN_ID", "TRAITS", "byte_values", "starts_a_word", "token_traits"]
-
 #: How a byte stands in a vocabulary: SentencePiece's own token for it, or what is left of bytes that are no UTF-8.
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>|\\x([89A-Fa-f][0-9A-Fa-f])")
 #: WordPiece marks a token that goes on with a word.

@@ -22,13 +22,11 @@ from geoprobe.diagnostics.norms.token_traits import byte_values
 from geoprobe.results import Table
 from geoprobe.stats.duplicates import equal_rows, nearest_cosines
 
-__all__ = ["Survey", "UndertrainedToken", "UndertrainedTokens", "known_unused", "survey", "undertrained_table"]
-
 #: Robust z-scores beyond which a row's norm or direction is an outlier.
-NORM_Z, DIRECTION_Z = 6.0, 6.0
+_NORM_Z, _DIRECTION_Z = 6.0, 6.0
 #: Rows among which near-duplicates are sought: those of all pairs of a vocabulary would take hours.
-CANDIDATES = 2048
-NEAR = 0.99
+_CANDIDATES = 2048
+_NEAR = 0.99
 LISTED = 100
 #: Bytes that no UTF-8 text holds.
 _NEVER_IN_UTF8 = frozenset({0xC0, 0xC1, *range(0xF5, 0x100)})
@@ -124,9 +122,9 @@ def survey(table: EmbeddingTable, counts: Int64[np.ndarray, " v"]) -> Survey:
         # of a sample, rows that were not read have no values either
         "NaN or infinite": read & ~statistics.finite,
         "zeros throughout": statistics.zero,
-        "direction of unused rows": distance_z < -DIRECTION_Z,
-        "small norm": (norm_z < -NORM_Z) & ~statistics.zero,
-        "large norm": norm_z > NORM_Z,
+        "direction of unused rows": distance_z < -_DIRECTION_Z,
+        "small norm": (norm_z < -_NORM_Z) & ~statistics.zero,
+        "large norm": norm_z > _NORM_Z,
     }
     twins: dict[int, str] = {}
     for group in equal:
@@ -137,9 +135,9 @@ def survey(table: EmbeddingTable, counts: Int64[np.ndarray, " v"]) -> Survey:
     # near-duplicates among the most unusual, since those of all pairs would take hours
     unusual = np.fmin(distance_z, -np.abs(norm_z))
     usable = np.flatnonzero(statistics.finite & ~statistics.zero & ~evidence["equal to another row"])
-    candidates = usable[np.argsort(unusual[usable], kind="stable")[:CANDIDATES]]
+    candidates = usable[np.argsort(unusual[usable], kind="stable")[:_CANDIDATES]]
     nearest, cosines = nearest_cosines(table.vectors.take(candidates))
-    close = np.flatnonzero(cosines >= NEAR)
+    close = np.flatnonzero(cosines >= _NEAR)
     for i in close:
         twins[int(candidates[i])] = f"cosine {cosines[i]:.3f} with row {int(candidates[nearest[i]])}"
     evidence["nearly equal to another row"] = _at(candidates[close].tolist(), table.size)
@@ -236,6 +234,6 @@ def undertrained_table(tokens: UndertrainedTokens) -> Table:
             (r.row, r.token, r.kind, r.occurrences, r.norm, r.norm_z, r.distance, r.distance_z, "; ".join(r.evidence))
             for r in tokens.listed
         ),
-        f"{reference} z is in robust standard deviations from the median. Near-duplicates (cosine of at least {NEAR}) "
-        f"are sought among the {CANDIDATES:,} most unusual rows only, equal rows in the whole table.{more}",
+        f"{reference} z is in robust standard deviations from the median. Near-duplicates (cosine of at least {_NEAR}) "
+        f"are sought among the {_CANDIDATES:,} most unusual rows only, equal rows in the whole table.{more}",
     )

@@ -11,23 +11,21 @@ from geoprobe.diagnostics.norms.distances import FROM_MEAN
 from geoprobe.diagnostics.norms.word_groups import GroupOrder
 from geoprobe.results import Interval, Verdict, number
 
-__all__ = ["RULE", "judge"]
-
 #: Size of ρ below which a relation is too small to speak of, and from which it is strong.
-LITTLE, STRONG = 0.1, 0.3
+_LITTLE, _STRONG = 0.1, 0.3
 #: Largest p of ρ among permutations of the norms, and of the word groups' order.
-BY_CHANCE = 0.05
+_BY_CHANCE = 0.05
 NO_SPREAD = 0.01
 RULE = (
     "What speaks against the sign of Spearman's ρ of frequency and norm is collected whatever the sign: a "
     f"monotone relation is ruled out (p at most {MONOTONE_LEVEL}), the sign reverses among frequent tokens, in "
-    f"the paper's word groups (p at most {BY_CHANCE}) or as seen from the mean vector, or less than {LITTLE} is "
-    f"left controlling for traits of the tokens' text. Supported where ρ is at most −{STRONG}, its interval lies "
-    f"below 0, permutations of the norms seldom give as much (p at most {BY_CHANCE}), and nothing speaks against "
-    f"it; weak where ρ is at most −{LITTLE} by interval and p but something does, or could not be tested, or ρ is "
-    f"smaller than {STRONG}; contradicted where ρ is at least {LITTLE} by both and the sign reverses neither in "
+    f"the paper's word groups (p at most {_BY_CHANCE}) or as seen from the mean vector, or less than {_LITTLE} is "
+    f"left controlling for traits of the tokens' text. Supported where ρ is at most −{_STRONG}, its interval lies "
+    f"below 0, permutations of the norms seldom give as much (p at most {_BY_CHANCE}), and nothing speaks against "
+    f"it; weak where ρ is at most −{_LITTLE} by interval and p but something does, or could not be tested, or ρ is "
+    f"smaller than {_STRONG}; contradicted where ρ is at least {_LITTLE} by both and the sign reverses neither in "
     "the test of a monotone relation nor among frequent tokens nor in word groups; not supported where ρ is "
-    f"smaller than {LITTLE}, its interval holds 0, permutations often give as much, or norms vary by less than "
+    f"smaller than {_LITTLE}, its interval holds 0, permutations often give as much, or norms vary by less than "
     f"{NO_SPREAD:.0%}, and where a larger positive ρ reverses; inconclusive with fewer than {MIN_SEEN} tokens "
     "seen, or where all occur equally often."
 )
@@ -80,9 +78,9 @@ def _missing(rho: float, interval: Interval, pvalue: float) -> str:
     """Why there is no relation to speak of; empty where there is one."""
     if interval.low <= 0 <= interval.high:
         return f"ρ = {number(rho)}, with an interval from {number(interval.low)} to {number(interval.high)}"
-    if pvalue > BY_CHANCE:
+    if pvalue > _BY_CHANCE:
         return f"permuted ones give a ρ as far from 0 as {number(rho)} too often (p = {number(pvalue)})"
-    return f"ρ = {number(rho)} is too small to speak of" if abs(rho) < LITTLE else ""
+    return f"ρ = {number(rho)} is too small to speak of" if abs(rho) < _LITTLE else ""
 
 
 def _turned(
@@ -91,7 +89,7 @@ def _turned(
     """Where the relation has another direction than ρ says."""
     turned = [_bends(curve)] if curve is not None and curve.non_monotone else []
     # groups are counted from frequent to rare, so their ρ has the other sign
-    if order is not None and order.rho * rho > 0 and order.pvalue <= BY_CHANCE:
+    if order is not None and order.rho * rho > 0 and order.pvalue <= _BY_CHANCE:
         turned.append(
             f"the paper's word groups run the other way (ρ = {number(order.rho)} from frequent to rare, "
             f"p = {number(order.pvalue)})"
@@ -108,7 +106,7 @@ def _weakened(
     rho: float, curve: NormCurve | None, correlations: tuple[Correlation, ...], distances: tuple[Correlation, ...]
 ) -> list[str]:
     """What makes less of the relation, without another direction."""
-    weakened = ["the relation is loose"] if abs(rho) < STRONG else []
+    weakened = ["the relation is loose"] if abs(rho) < _STRONG else []
     if curve is None:
         weakened.append("whether it is monotone could not be tested")
     weakened += [
@@ -121,7 +119,7 @@ def _weakened(
     weakened += [
         f"little of it is left once traits of the text are controlled for (ρ = {number(row.value)})"
         for row in controlled
-        if row.value * np.sign(rho) < LITTLE
+        if row.value * np.sign(rho) < _LITTLE
     ]
     return weakened if controlled else [*weakened, "traits of the text could not be controlled for"]
 

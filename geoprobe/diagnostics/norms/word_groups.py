@@ -15,10 +15,8 @@ from geoprobe.results import Cell, Table, number
 from geoprobe.stats.correlation import permutation_null, spearman
 from geoprobe.stats.resampling import monte_carlo_pvalue
 
-__all__ = ["GroupOrder", "WordGroup", "group_figure", "group_order", "group_tables", "word_groups"]
-
-MODEL_HERE = "this model"
-FEWEST_WORDS = 8
+_MODEL_HERE = "this model"
+_FEWEST_WORDS = 8
 #: Stands for a leading space in a table.
 _SPACE = "␣"
 
@@ -45,7 +43,7 @@ def group_order(groups: tuple[WordGroup, ...], *, replicates: int, rng: np.rando
     """Whether norms rise from group to group, word by word; None with fewer than eight words or of one group alone."""
     words = [(position, norm) for position, group in enumerate(groups) for _, norm, _ in group.words]
     position, norm = (np.array(side, dtype=np.float64) for side in (zip(*words, strict=True) if words else ((), ())))
-    if position.size < FEWEST_WORDS or np.ptp(position) == 0 or np.ptp(norm) == 0:
+    if position.size < _FEWEST_WORDS or np.ptp(position) == 0 or np.ptp(norm) == 0:
         return None
     rho = spearman(position, norm).value
     null = permutation_null(position, norm, replicates, rng)
@@ -96,7 +94,7 @@ def group_tables(groups: tuple[WordGroup, ...]) -> tuple[Table, ...]:
             "paper",
             "Mean norms of the word groups in the paper's models",
             ("model", *(f"group {position}" for position, _ in enumerate(WORD_GROUPS, start=1))),
-            ((MODEL_HERE, *(group.mean for group in groups)), *models),
+            ((_MODEL_HERE, *(group.mean for group in groups)), *models),
             f"As printed in {CITATION}; norms of different models are on different scales, so compare their order.",
         ),
     )

@@ -20,11 +20,11 @@ from geoprobe.errors import UsageError
 from geoprobe.results import Estimate, Interval, NullDistribution, Result, Verdict
 from geoprobe.stats.multiplicity import holm
 
-__all__ = ["StatesAnalyzer"]
-
-ROTATED = "directions of each prompt's states drawn anew by a random rotation: covariance and norms about the mean kept"
+_ROTATED = (
+    "directions of each prompt's states drawn anew by a random rotation: covariance and norms about the mean kept"
+)
 #: Draws of each null, or 20 for each test where there are many layers.
-DRAWS = 199
+_DRAWS = 199
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class StatesAnalyzer:
         chosen = self._chosen(inputs)
         numbers = sorted({layer if layer >= 0 else source.layers + 1 + layer for layer in self.layers})
         tests = 2 * len(numbers)
-        draws = max(DRAWS, DRAWS_A_TEST * tests - 1) if self.draws is None else self.draws
+        draws = max(_DRAWS, DRAWS_A_TEST * tests - 1) if self.draws is None else self.draws
         check_draws(draws, tests)
         if len(chosen) < MIN_PROMPTS:
             return self._too_few(len(chosen), source.layers)
@@ -89,7 +89,7 @@ class StatesAnalyzer:
                 Interval(deepest.low, deepest.high, "bootstrap over prompts"),
             ),
             null=NullDistribution(
-                model=ROTATED,
+                model=_ROTATED,
                 statistic=f"Holland's index of layer {deepest.layer}, mean over {len(chosen)} prompts",
                 observed=deepest.holland,
                 distribution=deepest.rotated.null,

@@ -22,14 +22,12 @@ from geoprobe.stats.nulls import delta_basepoint_gaussian_null, token_classes
 from geoprobe.stats.nulls.elliptical import elliptical_null
 from geoprobe.stats.resampling import bootstrap_mean, draw_until_clear, monte_carlo_pvalue, monte_carlo_test
 
-__all__ = ["LayerStates", "StatesTest", "measure_layer"]
-
 #: Number to that many draws of a statistic.
 Draw = Callable[[int], Float64[np.ndarray, " batch"]]
 #: Draws of δ's null, which decides nothing.
-DELTA_DRAWS = 199
+_DELTA_DRAWS = 199
 #: A first state so many times longer than the others is called a sink.
-SINK = 3.0
+_SINK = 3.0
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ class LayerStates:
     @property
     def has_sink(self) -> bool:
         """Whether the first token's state dwarfs the others, so that δ is about it alone."""
-        return self.first_norm >= SINK
+        return self.first_norm >= _SINK
 
 
 def measure_layer(
@@ -91,7 +89,7 @@ def measure_layer(
     """The states (tokens, d) of several prompts, at least five tokens each; p are not yet corrected."""
     gaussian_rng, rotation_rng, interval_rng, mixing_rng = rng.spawn(4)
     relative = delta_basepoint_batch(clouds).relative
-    directions = _norm_null(clouds, min(draws, DELTA_DRAWS), gaussian_rng)
+    directions = _norm_null(clouds, min(draws, _DELTA_DRAWS), gaussian_rng)
     heads = [_behind_the_first(cloud) for cloud in clouds]
     holland = four_point_batch(heads).mean
     low, high = bootstrap_mean(holland, interval_rng)

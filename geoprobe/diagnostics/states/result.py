@@ -14,8 +14,6 @@ from geoprobe.diagnostics.states.layers import LayerStates, StatesTest
 from geoprobe.figure import Axis, Figure, Forest, floats
 from geoprobe.results import Result, Row, Table, number
 
-__all__ = ["StatesResult"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class StatesResult(Result):

@@ -8,8 +8,6 @@ from geoprobe.diagnostics.hyperbolicity.against_null import LEVEL, MARGIN
 from geoprobe.diagnostics.states.layers import LayerStates
 from geoprobe.results import Verdict, VerdictLabel, number
 
-__all__ = ["MIN_PROMPTS", "MIN_TOKENS", "RULE", "judge"]
-
 MIN_PROMPTS = 10
 MIN_TOKENS = 8
 RULE = (
