@@ -19,16 +19,14 @@ from geoprobe.stats.hyperbolicity.checks import as_points
 from geoprobe.stats.hyperbolicity.joining import neighbour_joining
 from geoprobe.stats.nulls.gaussian import gaussian_points
 
-__all__ = ["FEWEST_DIMENSIONS", "FEWEST_POINTS", "Foretelling", "foretelling"]
-
 FEWEST_POINTS, FEWEST_DIMENSIONS = 16, 4
 #: Numbers of clusters and of dimensions that are tried.
 CLUSTERS = (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 16, 18, 20, 24, 28, 32, 36, 40, 48, 56, 64, 80, 96)
-DIMENSIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+_DIMENSIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 #: Shares of the pairs that are told from all others.
-PAIRS = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
+_PAIRS = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 #: A point whose squared distance to the mean is below this share of the median one counts as if it had that.
-NEAREST = 0.3
+_NEAREST = 0.3
 
 Similarity = Float[np.ndarray, "n n"]
 
@@ -91,13 +89,13 @@ def foretelling(points: Shaped[np.ndarray, "n d"], rng: np.random.Generator) -> 
     gaps = np.maximum(cosines[above].max() - cosines, 0)
     np.fill_diagonal(gaps, 0.0)
     left, roots, _ = np.linalg.svd(first - first.mean(axis=0), full_matrices=False)
-    spaces = {k: _cosines(first, left[:, :k] * roots[:k]) for k in DIMENSIONS if k < min(first.shape)}
+    spaces = {k: _cosines(first, left[:, :k] * roots[:k]) for k in _DIMENSIONS if k < min(first.shape)}
     trees, partitions = _trees(gaps)
     accounts: dict[str, dict[Any, Similarity]] = {
         "itself": {0: cosines},
         "space": spaces or {0: cosines},
         "clusters": {count: _flat(cosines, labels) for count, labels in partitions.items()},
-        "pairs": {share: np.maximum(cosines - np.quantile(cosines[above], 1 - share), 0) for share in PAIRS},
+        "pairs": {share: np.maximum(cosines - np.quantile(cosines[above], 1 - share), 0) for share in _PAIRS},
         "tree": trees,
     }
     best = {}
@@ -141,7 +139,7 @@ def _halves(
 def _cosines(rows: Float[np.ndarray, "n k"], flat: Float[np.ndarray, "n f"] | None = None) -> Similarity:
     """Cosines about the mean, the inner products unbiased by the mean's own noise; those of flat places if given."""
     distances, arms = _starless(_squares(rows))
-    floor = NEAREST * float(np.median(arms))
+    floor = _NEAREST * float(np.median(arms))
     lengths = np.sqrt(np.maximum(arms, max(floor, np.finfo(np.float64).tiny)))
     if flat is not None:
         distances, _ = _starless(_squares(flat))

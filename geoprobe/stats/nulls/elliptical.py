@@ -18,13 +18,11 @@ from jaxtyping import Float, Shaped
 from geoprobe.stats.hyperbolicity.checks import as_points
 from geoprobe.stats.nulls.frames import orthonormal_columns
 
-__all__ = ["EllipticalNull", "elliptical_null"]
-
 #: Dimensions that a length is measured in, as a share of the rows: more take in noise, fewer are a rougher measure.
-MEASURED = 0.5
-STEPS, TOLERANCE = 30, 1e-3
+_MEASURED = 0.5
+_STEPS, _TOLERANCE = 30, 1e-3
 #: The shortest length, relative to the root mean square one.
-SHORTEST = 0.1
+_SHORTEST = 0.1
 
 
 @dataclass(frozen=True)
@@ -140,24 +138,24 @@ def elliptical_null(points: Shaped[np.ndarray, "n d"]) -> EllipticalNull:
         return EllipticalNull(nothing, none, none, nothing, nothing, nothing, axis, rows.mean(axis=0), 0.0)
     products /= scale
     squares, ridge = np.ones(n), 0.0
-    for step in range(STEPS):
+    for step in range(_STEPS):
         kernel, weights, _ = _without_lengths(products, squares)
         if step < 3:
             ridge = _ridge(np.linalg.eigvalsh(kernel))
         left_out = ridge * np.diag(np.linalg.inv(kernel + ridge * np.eye(n)))
         change = _ratio(1 - left_out, weights) / (1 - weights)
         change = np.clip(change / np.exp(np.log(change).mean()), 0.2, 5.0)
-        squares = np.maximum(squares * change, SHORTEST**2)
+        squares = np.maximum(squares * change, _SHORTEST**2)
         squares /= squares.mean()
-        if np.abs(np.log(change)).max() < TOLERANCE:
+        if np.abs(np.log(change)).max() < _TOLERANCE:
             break
     kernel, weights, about_mean = _without_lengths(products, squares)
     values, vectors = np.linalg.eigh(kernel)
     used = values > 1e-10 * values[-1]
     roots, kept = np.sqrt(values[used]), values[used] / (values[used] + ridge)
     share = 1 - weights
-    norms = np.sqrt(np.maximum(about_mean, SHORTEST**2) * scale)
-    lengths = _log_lengths(np.sqrt(np.maximum(np.diag(kernel), SHORTEST**2)), vectors[:, used] ** 2 @ kept, share)
+    norms = np.sqrt(np.maximum(about_mean, _SHORTEST**2) * scale)
+    lengths = _log_lengths(np.sqrt(np.maximum(np.diag(kernel), _SHORTEST**2)), vectors[:, used] ** 2 @ kept, share)
     spread = lengths - lengths.mean()
     variance = float(spread @ spread)
     exponent = float(np.clip(spread @ np.log(norms / np.sqrt(share)) / variance, 0, 1)) if variance > 0 else 0.0
@@ -190,7 +188,7 @@ def _without_lengths(
 def _ridge(values: Float[np.ndarray, " n"]) -> float:
     """What to add to the eigenvalues so that half as many dimensions as rows count, or nearly all that there are."""
     values = np.maximum(values, 0)
-    wanted = min(MEASURED * len(values), 0.95 * int((values > 1e-9 * values.max()).sum()))
+    wanted = min(_MEASURED * len(values), 0.95 * int((values > 1e-9 * values.max()).sum()))
     low, high = 1e-9, 1e6
     for _ in range(60):
         middle = float(np.sqrt(low * high))
@@ -209,5 +207,5 @@ def _log_lengths(
 ) -> Float[np.ndarray, "*b n"]:
     """Log of the length a row has by its direction: its norm over its length in units of the others' covariance."""
     ratio = _ratio(explained, 1 - share)
-    lengths: Float[np.ndarray, "*b n"] = np.log(np.maximum(norms, SHORTEST) / np.sqrt(share)) - 0.5 * np.log(ratio)
+    lengths: Float[np.ndarray, "*b n"] = np.log(np.maximum(norms, _SHORTEST) / np.sqrt(share)) - 0.5 * np.log(ratio)
     return lengths

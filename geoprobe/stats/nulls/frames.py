@@ -6,8 +6,6 @@ from scipy.linalg.lapack import dorgqr
 
 from geoprobe.stats.nulls.rotation_kernels import gaussian_reflections
 
-__all__ = ["orthonormal_columns"]
-
 #: Columns that LAPACK takes together.
 _PANEL = 64
 
