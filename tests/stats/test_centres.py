@@ -70,3 +70,7 @@ def test_the_direction_of_wide_clouds_by_lanczos_is_that_of_numpy_svd(shape: tup
     found = principal_direction(points)
     assert abs(found @ expected) == pytest.approx(1, abs=1e-9)
     np.testing.assert_array_equal(found, principal_direction(points))
+
+
+def test_the_median_of_three_points_on_a_line_is_the_middle_one_where_the_others_pull_alike():
+    np.testing.assert_array_equal(geometric_median(np.array([[-1.0, 2.0], [0.0, 2.0], [1.0, 2.0]])), [0.0, 2.0])
