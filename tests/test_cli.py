@@ -54,6 +54,17 @@ def test_the_next_command_names_files_where_they_are(
     assert f"  geoprobe scan {model_folder} --corpus '{few}' --corpus " in stderr
 
 
+def test_a_model_called_as_the_command_is_named_where_it_stands(
+    run_cli: Run, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model_folder.rename(tmp_path / "scan")
+    (tmp_path / "few.txt").write_text("the of and to the of")
+    monkeypatch.chdir(tmp_path)
+    code, _, stderr = run_cli("scan", "./scan", "--corpus", "few.txt", "--out", "out", "--format", "json")
+    assert code == 0
+    assert "  geoprobe scan ./scan --corpus few.txt --corpus " in stderr
+
+
 def test_json_on_standard_output_is_the_saved_report_and_nothing_else(model_folder: Path, corpus_file: Path) -> None:
     out = model_folder.parent / "out"
     done = command("scan", model_folder, "--corpus", corpus_file, "--out", out, "--json", "--format", "json")

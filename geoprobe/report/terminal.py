@@ -95,7 +95,8 @@ def show_report(view: View, paths: Mapping[str, Path], given: Mapping[str, str] 
     if view.conclusion is not None and view.conclusion.command:
         console.print(Text(f"\nNext. {view.conclusion.purpose}"))
         words = {**(given or {}), **({SAVED: str(paths["json"])} if "json" in paths else {})}
-        placed = shlex.join(words.get(word, word) for word in shlex.split(view.conclusion.command))
+        command = shlex.split(view.conclusion.command)
+        placed = shlex.join([*command[:2], *(words.get(word, word) for word in command[2:])])  # not "scan" itself
         console.print(Text(f"  {escape_all(placed)}"), soft_wrap=True)
     console.print()
     for path in paths.values():
