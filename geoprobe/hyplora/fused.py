@@ -106,7 +106,7 @@ def watched(tensors: tuple[Tensor, ...]) -> bool:
     )
 
 
-# torch has no public names for these two; without them, what cannot be compiled there would say so and run as it is
+# torch has no public names for these two; without them, what no kernel takes there would say so and run as it is
 _modes = getattr(torch._C, "_len_torch_dispatch_stack", int)
 _transform = getattr(getattr(torch._C, "_functorch", None), "peek_interpreter_stack", lambda: None)
 

@@ -345,7 +345,7 @@ def _measured(
 
 def _busy() -> tuple[str, ...]:
     """A warning where other work shares the processor: what is measured takes longer than it would alone."""
-    load, cores = getattr(os, "getloadavg", lambda: (0.0,))()[0], os.cpu_count() or 1
+    load, cores = psutil.getloadavg()[0], os.cpu_count() or 1
     if load < _BUSY * cores:
         return ()
     return (

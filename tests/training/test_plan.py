@@ -103,7 +103,7 @@ def test_other_work_on_the_machine_is_said_beside_its_times(
     test_sets: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("os.getloadavg", lambda: (load, 0.0, 0.0))
+    monkeypatch.setattr("psutil.getloadavg", lambda: (load, 0.0, 0.0))
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     plan = plan_finetune(tiny_model, train=training_file, data=test_sets, **CHOICES)
     assert ("(9.2 processes on 2 cores)" in " ".join(plan.lines())) == warned
