@@ -9,6 +9,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
 
+from threadpoolctl import threadpool_limits
+
 from geoprobe.data import EmbeddingTable
 from geoprobe.diagnostics.base import BUILTIN, Analyzer, check, make_analyzer, needs_of, still_holds, with_layers
 from geoprobe.errors import GeoprobeError, UsageError
@@ -163,9 +165,11 @@ def scan(
     if resume is not None and (made := _made(report, Path(resume), chosen)) is not None:
         return made
     results = {}
-    for analyzer in chosen:
-        with steps.timed(analyzer.name):
-            results[analyzer.name] = analyzer.run(inputs, generator(seed, analyzer.name))
+    # how many threads multiply matrices would show in the last bits, and on a busy machine they wait for one another
+    with threadpool_limits(1, "blas"):
+        for analyzer in chosen:
+            with steps.timed(analyzer.name):
+                results[analyzer.name] = analyzer.run(inputs, generator(seed, analyzer.name))
     files_before.check()
     return replace(report, results=results, timings=steps.timings)
 

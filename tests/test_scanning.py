@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from builders import make_corpus, make_model, some_analyzers
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import geoprobe
 from geoprobe import reading
@@ -90,6 +91,28 @@ def test_the_number_of_threads_does_not_change_the_json(model_folder: Path, corp
         )
         outputs.add(done.stdout)
     assert len(outputs) == 1
+
+
+def test_diagnostics_multiply_matrices_on_one_thread_and_the_caller_as_before(
+    model_folder: Path, corpus_file: Path
+) -> None:
+    """On a busy machine BLAS' threads wait for one another: norms of the demo took five times as long."""
+
+    def threads() -> set[int]:
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    seen = []
+
+    @dataclass(frozen=True)
+    class Looking(NormsAnalyzer):
+        def run(self, inputs: ScanInputs, rng: np.random.Generator) -> NormsResult:
+            seen.append(threads())
+            return super().run(inputs, rng)
+
+    with threadpool_limits(2, "blas"):
+        geoprobe.scan(model_folder, corpus_file, analyzers=Looking(replicates=9, bootstrap=9))
+        assert threads() == {2}
+    assert seen == [{1}]
 
 
 def test_a_diagnostic_draws_the_same_numbers_whichever_others_run(model_folder: Path, corpus_file: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import io
 import logging
 import sys
@@ -196,6 +198,10 @@ def compare(
 app.command(cls=Command)(finetune)
 
 
+#: Objects that may gather before circles among them are looked for; 700 by default.
+_OBJECTS = 50_000
+
+
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line."""
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -203,5 +209,8 @@ def main(arguments: list[str] | None = None) -> Any:
         sys.stdout.reconfigure(errors="backslashreplace")
     # bitsandbytes, which peft imports, tells at every start of a kernel that it could not load
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    # there is next to no garbage in circles: looking for it as often as Python does takes a tenth of a scan
+    gc.set_threshold(_OBJECTS)
+    atexit.register(gc.freeze)
     with sound_streams(), ended_by_signals():
         return app(args=arguments, prog_name="geoprobe")

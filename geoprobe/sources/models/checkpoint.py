@@ -185,5 +185,6 @@ def digest(rows: StoredRows, at_hand: Bool[np.ndarray, " v"] | None = None) -> s
     stored = rows.stored if at_hand is None else rows.stored[: len(at_hand)]
     for start in range(0, len(stored), BLOCK_ROWS):
         block = stored[start : start + BLOCK_ROWS]
-        found.update((block if at_hand is None else block[at_hand[start : start + BLOCK_ROWS]]).tobytes())
+        chosen = block if at_hand is None else block[at_hand[start : start + BLOCK_ROWS]]
+        found.update(np.ascontiguousarray(chosen).reshape(-1).view(np.uint8).data)  # where they are, and not a copy
     return found.hexdigest()
