@@ -53,6 +53,19 @@ def test_an_ending_command_does_not_search_all_that_it_imported_for_garbage() ->
     assert int(done.stdout.split()[-1]) > 1000
 
 
+@pytest.mark.parametrize(("given", "kept"), [(None, "3000"), ("7", "7")])
+def test_threads_of_pytorch_sleep_early_where_nobody_said_otherwise(given: str | None, kept: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
+    environment |= {} if given is None else {"GOMP_SPINCOUNT": given}
+    code = (
+        "import atexit, os; from geoprobe.cli import main; atexit.register(lambda: print(os.environ['GOMP_SPINCOUNT']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; main(['--version'])"], capture_output=True, text=True, env=environment
+    )
+    assert done.stdout.split()[-1] == kept
+
+
 def test_the_next_command_names_files_where_they_are(
     run_cli: Run, model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
