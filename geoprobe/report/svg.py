@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from xml.etree import ElementTree
 
 import numpy as np
@@ -20,6 +20,8 @@ from geoprobe.figure import PALETTE, Axis, Density, Figure, Forest, Role, floats
 from geoprobe.scatter import UnpackedScatter, VocabularyScatter
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.backend_bases import RendererBase
     from matplotlib.figure import Figure as Canvas
 
 _SVG = "http://www.w3.org/2000/svg"
@@ -80,9 +82,46 @@ def canvas_of(figure: Figure, width: float) -> Canvas:
     rows = max((len(layer.names) for layer in figure.layers if isinstance(layer, Forest)), default=0)
     height = max(width * figure.aspect, _ROW_INCHES * rows + 0.7)
     canvas = Canvas(figsize=(width, height), layout="constrained")
-    figure.draw(canvas.subplots())
-    canvas.axes[0].set_title("")
+    axes = figure.draw(canvas.subplots())
+    axes.set_title("")
+    _join_small_ticks(axes, "x")
+    _join_small_ticks(axes, "y")
     return canvas
+
+
+def _join_small_ticks(axes: Axes, which: Literal["x", "y"]) -> None:
+    """Draw the small ticks of an axis as one line of markers: each by itself is several objects, and slow."""
+    from matplotlib import rcParams
+    from matplotlib.lines import Line2D
+    from matplotlib.markers import TICKDOWN, TICKLEFT
+    from matplotlib.ticker import NullLocator
+
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    locate = axis.get_minor_locator()
+    axis.set_minor_locator(NullLocator())
+
+    class SmallTicks(Line2D):
+        def draw(self, renderer: RendererBase) -> None:  # where they stand depends on the room that the layout leaves
+            low, high = sorted(axis.get_view_interval())
+            large = axis.get_majorticklocs()
+            places = [at for at in locate() if low <= at <= high and not np.isclose(at, large, rtol=1e-9).any()]
+            flat = [0.0] * len(places)
+            self.set_data(*((places, flat) if which == "x" else (flat, places)))
+            super().draw(renderer)
+
+    ticks = SmallTicks(
+        [],
+        [],
+        linestyle="none",
+        marker=TICKDOWN if which == "x" else TICKLEFT,
+        markersize=rcParams[f"{which}tick.minor.size"],
+        markeredgewidth=rcParams[f"{which}tick.minor.width"],
+        color=rcParams[f"{which}tick.color"],
+        transform=axes.get_xaxis_transform() if which == "x" else axes.get_yaxis_transform(),
+        clip_on=False,
+    )
+    ticks.set_in_layout(False)
+    axes.add_artist(ticks)
 
 
 @contextmanager
