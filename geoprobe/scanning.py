@@ -9,8 +9,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
 
-from threadpoolctl import threadpool_limits
-
 from geoprobe.data import EmbeddingTable
 from geoprobe.diagnostics.base import BUILTIN, Analyzer, check, make_analyzer, needs_of, still_holds, with_layers
 from geoprobe.errors import GeoprobeError, UsageError
@@ -23,6 +21,7 @@ from geoprobe.sources.corpora import PYTHON_DOCS
 from geoprobe.sources.models.resolve import resolve_model
 from geoprobe.sources.models.unchanged import FileStates
 from geoprobe.sources.sampling import QUICK_SCAN
+from geoprobe.stats.threads import one_blas_thread
 from geoprobe.versions import versions_of
 
 #: What computes the numbers, and so belongs into the provenance.
@@ -165,8 +164,7 @@ def scan(
     if resume is not None and (made := _made(report, Path(resume), chosen)) is not None:
         return made
     results = {}
-    # how many threads multiply matrices would show in the last bits, and on a busy machine they wait for one another
-    with threadpool_limits(1, "blas"):
+    with one_blas_thread():
         for analyzer in chosen:
             with steps.timed(analyzer.name):
                 results[analyzer.name] = analyzer.run(inputs, generator(seed, analyzer.name))

@@ -42,28 +42,27 @@ def test_a_scan_writes_the_report_and_says_where(run_cli: Run, model_folder: Pat
     assert "not supported" in stderr
 
 
+def at_exit(expression: str, environment: dict[str, str]) -> str:
+    """What an expression is when a command has ended, after all that it left to be done then."""
+    # what is registered first is called last
+    code = f"import atexit, gc, os; from geoprobe.cli import main; atexit.register(lambda: print({expression}))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; main(['--version'])"], capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()[-1]
+
+
 def test_an_ending_command_does_not_search_all_that_it_imported_for_garbage() -> None:
     """What `gc.freeze` sets aside; the search took 0.4 s."""
-    code = (
-        "import atexit, gc, sys; from geoprobe.cli import main; atexit.register(lambda: print(gc.get_freeze_count()))"
-    )
-    # what is registered first is called last
-    done = subprocess.run([sys.executable, "-c", f"{code}; main(['--version'])"], capture_output=True, text=True)
-    assert done.returncode == 0
-    assert int(done.stdout.split()[-1]) > 1000
+    assert int(at_exit("gc.get_freeze_count()", dict(os.environ))) > 1000
 
 
 @pytest.mark.parametrize(("given", "kept"), [(None, "3000"), ("7", "7")])
 def test_threads_of_pytorch_sleep_early_where_nobody_said_otherwise(given: str | None, kept: str) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
     environment |= {} if given is None else {"GOMP_SPINCOUNT": given}
-    code = (
-        "import atexit, os; from geoprobe.cli import main; atexit.register(lambda: print(os.environ['GOMP_SPINCOUNT']))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", f"{code}; main(['--version'])"], capture_output=True, text=True, env=environment
-    )
-    assert done.stdout.split()[-1] == kept
+    assert at_exit("os.environ['GOMP_SPINCOUNT']", environment) == kept
 
 
 def test_the_next_command_names_files_where_they_are(

@@ -98,13 +98,15 @@ def _join_small_ticks(axes: Axes, which: Literal["x", "y"]) -> None:
 
     axis = axes.xaxis if which == "x" else axes.yaxis
     locate = axis.get_minor_locator()
+    if isinstance(locate, NullLocator):  # of a linear axis
+        return
     axis.set_minor_locator(NullLocator())
 
     class SmallTicks(Line2D):
         def draw(self, renderer: RendererBase) -> None:  # where they stand depends on the room that the layout leaves
             low, high = sorted(axis.get_view_interval())
             large = axis.get_majorticklocs()
-            places = [at for at in locate() if low <= at <= high and not np.isclose(at, large, rtol=1e-9).any()]
+            places = [at for at in locate() if low <= at <= high and not np.isclose(at, large, rtol=1e-9, atol=0).any()]
             flat = [0.0] * len(places)
             self.set_data(*((places, flat) if which == "x" else (flat, places)))
             super().draw(renderer)

@@ -4,7 +4,8 @@ import numpy as np
 from jaxtyping import Float, Float64
 from scipy.linalg import eigh
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
-from threadpoolctl import threadpool_limits
+
+from geoprobe.stats.threads import one_blas_thread
 
 #: Rows or columns whose products are decomposed whole.
 _DENSE = 256
@@ -48,7 +49,7 @@ def principal_direction(points: Float[np.ndarray, "n d"]) -> Float64[np.ndarray,
     if not len(points) or (points == points[0]).all():
         return np.zeros(points.shape[1])
     gaps = points - points.mean(axis=0, dtype=np.float64)
-    with threadpool_limits(1, "blas"):  # the same bits on any number of threads
+    with one_blas_thread():
         if min(gaps.shape) > _DENSE:
             direction = _by_lanczos(gaps)
         elif gaps.shape[0] < gaps.shape[1]:

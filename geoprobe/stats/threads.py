@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Int
@@ -37,6 +38,17 @@ def run_tasks(
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """Where matrices are multiplied on one thread.
+
+    How many there are would show in the last bits, and on a busy machine they wait for one another.
+    """
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[Any] = threadpool_limits(1, "blas")
+    return limits
 
 
 def row_blocks(n: int, cost: int, target: int = 50_000_000) -> list[tuple[int, int]]:

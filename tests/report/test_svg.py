@@ -4,6 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.markers import TICKDOWN, TICKLEFT
 from matplotlib.text import Text
 
 from geoprobe import Report
@@ -97,3 +98,20 @@ def test_labels_of_axes_and_legends_of_kept_reports_are_whole(path: Path) -> Non
             box = label.get_window_extent()
             inside = box.x0 >= -1 and box.y0 >= -1 and box.x1 <= canvas.bbox.x1 + 1 and box.y1 <= canvas.bbox.y1 + 1
             assert inside, (figure.title, label.get_text(), box.extents, canvas.bbox.extents)
+
+
+@pytest.mark.parametrize("span", [(1.0, 1e4), (2.0, 7.0), (3e-10, 2e-7), (1.0, 1e14)])
+def test_small_ticks_stand_where_matplotlib_draws_its_own(span: tuple[float, float]) -> None:
+    figure = Figure("f", "", "", Axis("x"), Axis("y", "log"), (Line((1.0, 2.0), span),))
+    with styled():
+        canvas = canvas_of(figure, FIGURE_INCHES)
+        plain = type(canvas)(figsize=canvas.get_size_inches(), layout="constrained")
+        figure.draw(plain.subplots()).set_title("")
+        for drawn in (canvas, plain):
+            FigureCanvasAgg(drawn).draw()
+        (ours,) = (line for line in canvas.axes[0].lines if line.get_marker() == TICKLEFT)
+        low, high = plain.axes[0].get_ylim()
+        theirs = [at for at in plain.axes[0].yaxis.get_minorticklocs() if low <= at <= high]
+    assert list(ours.get_ydata()) == pytest.approx(theirs, rel=1e-12, abs=0)
+    assert not canvas.axes[0].yaxis.get_minorticklocs().size
+    assert not [line for line in canvas.axes[0].lines if line.get_marker() == TICKDOWN]  # of a linear axis

@@ -8,7 +8,6 @@ from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, Float64, Int64
-from threadpoolctl import threadpool_limits
 
 from geoprobe.data import ScanInputs
 from geoprobe.diagnostics.base import Need
@@ -23,6 +22,7 @@ from geoprobe.stats.isotropy import mean_cosine
 from geoprobe.stats.nulls.elliptical import elliptical_null
 from geoprobe.stats.resampling import monte_carlo_pvalue, student_mean
 from geoprobe.stats.spaces import ladder
+from geoprobe.stats.threads import one_blas_thread
 
 _LABEL = "Ollivier–Ricci curvature, mean over edges"
 MODEL = "directions of each sample drawn anew: covariance and norms about the mean kept, and nothing else"
@@ -74,7 +74,7 @@ class CurvatureAnalyzer:
     def run(self, inputs: ScanInputs, rng: np.random.Generator) -> CurvatureResult:
         """Diagnose."""
         self.check()
-        with threadpool_limits(1, "blas"):  # how many threads multiply matrices would show in the last bits
+        with one_blas_thread():
             return self._measured(inputs, rng)
 
     def _measured(self, inputs: ScanInputs, rng: np.random.Generator) -> CurvatureResult:

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float64
-from threadpoolctl import threadpool_limits
 
 from geoprobe.data import EmbeddingTable, Rows, ScanInputs
 from geoprobe.diagnostics.base import Draws, Need, Size
@@ -24,6 +23,7 @@ from geoprobe.diagnostics.hierarchy.verdict import LEVEL, MIN_PAIRS, RULE, judge
 from geoprobe.diagnostics.hierarchy.words import Words, token_words
 from geoprobe.errors import UsageError
 from geoprobe.results import Estimate, Interval, NullDistribution, Result, Verdict
+from geoprobe.stats.threads import one_blas_thread
 
 _LABEL = "share of a parent's children further from the origin than it"
 _BY_PARENTS = "bootstrap of parents, each with its children"
@@ -83,7 +83,7 @@ class HierarchyAnalyzer:
         words = token_words(inputs.embedding, taxonomy)
         if len(words.children) < MIN_PAIRS:
             return _too_few(taxonomy, words)
-        with threadpool_limits(1, "blas"):  # how many threads multiply matrices would show in the last bits
+        with one_blas_thread():
             return self._measured(inputs, taxonomy, words, rng)
 
     def _measured(

@@ -8,7 +8,6 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 import numpy as np
 from jaxtyping import Int64
-from threadpoolctl import threadpool_limits
 
 from geoprobe.data import EmbeddingTable, Prompts, ScanInputs
 from geoprobe.diagnostics.base import Draws, Need, Size
@@ -23,6 +22,7 @@ from geoprobe.diagnostics.hyperbolicity.treelikeness import ROTATED, TESTS, meas
 from geoprobe.diagnostics.hyperbolicity.verdict import MIN_PROMPTS, RULE, judge
 from geoprobe.results import Estimate, Interval, NullDistribution, Result, Verdict
 from geoprobe.stats.hyperbolicity import euclidean_distances
+from geoprobe.stats.threads import one_blas_thread
 
 _MIN_POINTS = 4
 _ROTATED_NULL = "directions drawn anew by a random rotation: covariance and norms about the mean kept"
@@ -103,7 +103,7 @@ class HyperbolicityAnalyzer:
         simulated = norm_null(inputs, [ids for _, ids in chosen], self.replicates, null_rng)
         delta = delta_test(relative, simulated, interval_rng)
         shares = even_shares([len(kept) for kept in usable], max(self.tested, 1))
-        with threadpool_limits(1, "blas"):  # how many threads multiply matrices would show in the last bits
+        with one_blas_thread():
             tree = measure(
                 inputs,
                 [ids for kept, share in zip(usable, shares, strict=True) for ids in kept[:share]],

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Int64
-from threadpoolctl import threadpool_limits
 
 from geoprobe.data import ScanInputs
 from geoprobe.diagnostics.base import Draws, Need, Size
@@ -19,6 +18,7 @@ from geoprobe.diagnostics.states.verdict import MIN_PROMPTS, MIN_TOKENS, RULE, j
 from geoprobe.errors import UsageError
 from geoprobe.results import Estimate, Interval, NullDistribution, Result, Verdict
 from geoprobe.stats.multiplicity import holm
+from geoprobe.stats.threads import one_blas_thread
 
 _ROTATED = (
     "directions of each prompt's states drawn anew by a random rotation: covariance and norms about the mean kept"
@@ -66,7 +66,7 @@ class StatesAnalyzer:
         if len(chosen) < MIN_PROMPTS:
             return self._too_few(len(chosen), source.layers)
         states = source.read(chosen, numbers)
-        with threadpool_limits(1, "blas"):  # how many threads multiply matrices would show in the last bits
+        with one_blas_thread():
             measured = [
                 measure_layer(layer, [each.astype(np.float64) for each in clouds], draws, stream)
                 for layer, clouds, stream in zip(numbers, states, rng.spawn(len(numbers)), strict=True)
