@@ -15,7 +15,7 @@ project = "geoprobe"
 author = "The geoprobe developers"
 release = __version__
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc", "myst_nb"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "jupyter_execute"]
 html_theme = "alabaster"
 html_theme_options = {
     "description": "Geometric diagnostics of language models, each with its null",
